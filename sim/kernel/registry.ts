@@ -1,0 +1,105 @@
+/**
+ * The function and type registry: one record of one kernel name. The C evaluator,
+ * the shell, the hovers, the checker and the trace all read it; nothing about a
+ * function is written twice.
+ */
+import type { Release } from './release.ts';
+import type { CallArgs, CValue } from '../c/value.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+
+/** The releases in which a statement holds, both ends included. `until` absent: to the newest. */
+export interface Span {
+  since: Release;
+  until?: Release;
+}
+
+/** What a function returns for which mistake: `when` in our own words. */
+export interface ErrorCase {
+  /** `-EINVAL`, `NULL`, `false`, `WARN` ... */
+  returns: string;
+  when: string;
+}
+
+export interface FunctionVariant extends Span {
+  /** Kernel file the function lives in, e.g. `mm/memremap.c`. */
+  file: string;
+  /** C prototype without the trailing semicolon. */
+  prototype: string;
+  errors?: readonly ErrorCase[];
+  /** Runs it. Absent: the engine knows the function but does not simulate it. */
+  run?: (kernel: Kernel, args: CallArgs) => CValue | KernelGenerator<CValue>;
+}
+
+export interface FunctionRecord {
+  kind: 'function';
+  name: string;
+  /** One to three sentences in our own words: what it promises. */
+  contract: string;
+  variants: readonly FunctionVariant[];
+  /** The name that replaced it, where it ended. */
+  replacedBy?: string;
+  macro?: boolean;
+}
+
+/** A callback member of an ops table, e.g. `page_free` of `struct dev_pagemap_ops`. */
+export interface CallbackRecord extends Span {
+  kind: 'callback';
+  name: string;
+  struct: string;
+  prototype: string;
+  contract: string;
+  file: string;
+  replacedBy?: string;
+}
+
+export interface FieldRecord extends Span {
+  name: string;
+  /** C type as written in the header: `struct range`, `unsigned long *`, `enum memory_type`. */
+  type: string;
+  /** What it holds, in our own words. */
+  contract: string;
+  /** The name that replaced it, where it ended. */
+  replacedBy?: string;
+}
+
+export interface StructRecord extends Span {
+  kind: 'struct';
+  name: string;
+  file: string;
+  contract: string;
+  fields: readonly FieldRecord[];
+}
+
+/** A macro or enum constant with its value per release and architecture. */
+export interface ConstantRecord {
+  kind: 'constant' | 'macro' | 'errno';
+  name: string;
+  file: string;
+  contract: string;
+  values: readonly (Span & { value: bigint; arch?: string; expression?: string })[];
+}
+
+/** A global object: `iomem_resource`, `mem_map`, `vmemmap`. */
+export interface SymbolRecord extends Span {
+  kind: 'symbol';
+  name: string;
+  file: string;
+  type: string;
+  contract: string;
+}
+
+export interface ConfigRecord extends Span {
+  kind: 'config';
+  name: string;
+  file: string;
+  contract: string;
+}
+
+export type KernelRecord =
+  | FunctionRecord
+  | CallbackRecord
+  | StructRecord
+  | ConstantRecord
+  | SymbolRecord
+  | ConfigRecord;

@@ -1,0 +1,46 @@
+/**
+ * Tasks: how kernel functions sleep, call back into C, and are paused.
+ *
+ * A kernel function that may do any of these is a generator. It yields a `Point`
+ * whenever someone might want to stop there; a `wait` point is left only when what
+ * it waits for is true. A C callback is a frame of the same task, so it can be
+ * stepped, interrupted and undone like any other.
+ */
+
+/** A place in the text that is being executed, in UTF-16 offsets. */
+export interface SourceSpan {
+  start: number;
+  end: number;
+}
+
+/** One level of a task's stack: a kernel function, or a function or block of C text. */
+export interface Frame {
+  readonly name: string;
+  readonly kind: 'kernel' | 'c' | 'command';
+  /** The arguments as printed for people. */
+  readonly args: readonly string[];
+  /** Where a C frame is now. */
+  span?: SourceSpan;
+  /** The local variables of a C frame. */
+  readonly locals?: import('../c/value.ts').CStruct;
+}
+
+/** What a task waits for, and who can make it true. */
+export interface WaitObject {
+  /** What, for people: `pagemap references of "GPU memory" to drop to zero`. */
+  readonly what: string;
+  readonly ready: () => boolean;
+  /** Who holds it now, for people. */
+  readonly holders: () => readonly string[];
+  /** The tasks among the holders: a cycle through them is a deadlock. */
+  readonly holderTasks?: () => readonly number[];
+}
+
+export type Point =
+  | { kind: 'statement'; span: SourceSpan; frame: Frame }
+  | { kind: 'call'; frame: Frame }
+  | { kind: 'return'; frame: Frame; value: string }
+  | { kind: 'pause'; why: string; span?: SourceSpan }
+  | { kind: 'wait'; on: WaitObject };
+
+export type KernelGenerator<T> = Generator<Point, T, undefined>;
