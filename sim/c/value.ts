@@ -6,6 +6,8 @@
  * changed only through `Store.set`, so that everything can be undone.
  */
 
+import type { SourceSpan } from '../task/task.ts';
+
 /** A C integer type by its canonical name; `bool` is one byte, enums are `int`. */
 export type IntegerType =
   | 'bool' | 'char' | 'signed char' | 'unsigned char' | 'short' | 'unsigned short' | 'int' | 'unsigned int'
@@ -105,6 +107,38 @@ export const pagePointer = (pfn: number): CPointer => ({
   target: { kind: 'page', pfn },
 });
 
+/** A string literal: a `char` array that cannot be written, from its first character on. */
+export const stringPointer = (text: string): CPointer => ({
+  kind: 'pointer',
+  to: 'char',
+  target: {
+    kind: 'slot',
+    object: { $array: 'char', elements: Object.freeze([...encodeText(text), 0n]) as bigint[] },
+    key: 0,
+  },
+});
+/** The text a `char` pointer leads to, up to its NUL, or `undefined` if it leads to none. */
+export function stringOf(value: CValue): string | undefined {
+  if (value.kind !== 'pointer' || value.target.kind !== 'slot') return undefined;
+  const { object, key } = value.target;
+  if (!('$array' in object)) {
+    const slot = (object as CStruct)[key];
+    return typeof slot === 'string' ? slot : undefined;
+  }
+  const { elements } = object as CArray;
+  const bytes: number[] = [];
+  for (let i = Number(key); i < elements.length; i++) {
+    const element = elements[i];
+    if (typeof element !== 'bigint') return undefined;
+    if (element === 0n) break;
+    bytes.push(Number(BigInt.asUintN(8, element)));
+  }
+  return decodeText(bytes);
+}
+/** UTF-8 bytes as C `char`s. */
+const encodeText = (text: string): bigint[] => Array.from(new TextEncoder().encode(text), (byte) => BigInt.asIntN(8, BigInt(byte)));
+const decodeText = (bytes: readonly number[]): string => new TextDecoder().decode(Uint8Array.from(bytes));
+
 const MAX_ERRNO = 4095n;
 /** `ERR_PTR(error)`, error negative (include/linux/err.h). */
 export const ERR_PTR = (error: number, to = 'void'): CPointer => addressPointer(BigInt(error), to);
@@ -120,6 +154,12 @@ export const isNull = (value: CValue): boolean =>
 /** A bad use of a value by the running C program: it stops the task, as an oops would. */
 export class BadAccess extends Error {
   override readonly name = 'BadAccess';
+  /** Where in the C text; the evaluator fills it in for what the engine throws. */
+  span: SourceSpan | undefined;
+  constructor(message: string, span?: SourceSpan) {
+    super(message);
+    this.span = span;
+  }
 }
 
 /** The arguments of one kernel call, read by position with the type its prototype names. */
@@ -155,6 +195,12 @@ export class CallArgs {
     if (value.kind === 'pointer') return value;
     if (value.kind === 'integer' && value.value === 0n) return NULL;
     throw new BadAccess(`${this.name}: argument ${index + 1} is not a pointer`);
+  }
+  /** The text a `char` pointer leads to. */
+  string(index: number): string {
+    const text = stringOf(this.at(index));
+    if (text === undefined) throw new BadAccess(`${this.name}: argument ${index + 1} is not a string`);
+    return text;
   }
   /** The struct behind pointer `index`; a NULL or foreign pointer is a bad access. */
   struct(index: number, name: string): CStruct {

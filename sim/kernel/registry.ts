@@ -3,16 +3,13 @@
  * the shell, the hovers, the checker and the trace all read it; nothing about a
  * function is written twice.
  */
-import type { Release } from './release.ts';
+
 import type { CallArgs, CValue } from '../c/value.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import type { Span } from './release.ts';
 
-/** The releases in which a statement holds, both ends included. `until` absent: to the newest. */
-export interface Span {
-  since: Release;
-  until?: Release;
-}
+export type { Span } from './release.ts';
 
 /** What a function returns for which mistake: `when` in our own words. */
 export interface ErrorCase {
@@ -27,6 +24,8 @@ export interface FunctionVariant extends Span {
   /** C prototype without the trailing semicolon. */
   prototype: string;
   errors?: readonly ErrorCase[];
+  /** What is particular to these releases, in our own words. */
+  note?: string;
   /** Runs it. Absent: the engine knows the function but does not simulate it. */
   run?: (kernel: Kernel, args: CallArgs) => CValue | KernelGenerator<CValue>;
 }
@@ -69,6 +68,8 @@ export interface StructRecord extends Span {
   file: string;
   contract: string;
   fields: readonly FieldRecord[];
+  /** What took its place, where it ended. */
+  replacedBy?: string;
 }
 
 /** A macro or enum constant with its value per release and architecture. */
@@ -78,6 +79,8 @@ export interface ConstantRecord {
   file: string;
   contract: string;
   values: readonly (Span & { value: bigint; arch?: string; expression?: string })[];
+  /** What took its place, where it ended. */
+  replacedBy?: string;
 }
 
 /** A global object: `iomem_resource`, `mem_map`, `vmemmap`. */
@@ -94,6 +97,19 @@ export interface ConfigRecord extends Span {
   name: string;
   file: string;
   contract: string;
+  /** What took its place, where it ended. */
+  replacedBy?: string;
+}
+
+/** A name that documents use but no kernel ever had. */
+export interface NeverRecord {
+  kind: 'never';
+  name: string;
+  /** The releases whose documents use it. */
+  documents: Span;
+  contract: string;
+  /** What was meant, as the term it stands for: `mem_section`. */
+  instead?: string;
 }
 
 export type KernelRecord =
@@ -102,4 +118,5 @@ export type KernelRecord =
   | StructRecord
   | ConstantRecord
   | SymbolRecord
-  | ConfigRecord;
+  | ConfigRecord
+  | NeverRecord;

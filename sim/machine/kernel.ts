@@ -1,8 +1,288 @@
 /** The running kernel of one machine: what every function of `mm/` gets as its first argument. */
-import type { Release } from '../kernel/release.ts';
-import type { Store } from '../store/store.ts';
+import { type Arch, x86_64 } from '../arch/x86_64.ts';
+import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
+import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
+import type { FactId } from '../kernel/release.ts';
+import { factsOf, type Release } from '../kernel/release.ts';
+import { type Resource, resource } from '../kernel/resource.ts';
+import type { Mark, Store } from '../store/store.ts';
+import { createStore } from '../store/store.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import type { MachineConfig } from './config.ts';
 
-export interface Kernel {
-  readonly release: Release;
-  readonly store: Store;
+/** One line of the kernel log. */
+export interface LogLine {
+  /** Kernel log level: 3 err, 4 warning, 6 info. */
+  level: number;
+  text: string;
+  /** A WARN: printed with its backtrace by a real kernel. */
+  warn: boolean;
 }
+
+/** One call made by the kernel while a step ran. */
+export interface TraceNode {
+  name: string;
+  args: readonly string[];
+  result: string;
+  calls: TraceNode[];
+}
+
+/** A call that has not returned. */
+interface OpenCall {
+  node: TraceNode;
+}
+
+/** The calls one task makes, step by step. */
+export class Trace {
+  roots: TraceNode[] = [];
+  readonly open: OpenCall[] = [];
+
+  /** Ends a step: its calls so far. Calls still open go on in the next step as calls of the same name. */
+  cut(): TraceNode[] {
+    const { roots } = this;
+    this.roots = [];
+    let into = this.roots;
+    for (const call of this.open) {
+      call.node = { ...call.node, calls: [] };
+      into.push(call.node);
+      into = call.node.calls;
+    }
+    return roots;
+  }
+}
+
+/** A dev_pagemap that memremap_pages has mapped. */
+export interface MappedPagemap {
+  readonly id: number;
+  readonly pgmap: CStruct;
+  /** Name of the device or resource it was mapped for. */
+  readonly name: string;
+  readonly node: number;
+  /** Ranges mapped so far, as pfns: [start, end). */
+  readonly ranges: { start: number; end: number }[];
+  /** `pgmap->altmap.alloc` and friends live in the C struct. */
+}
+
+/** A run of sub-sections whose memmap was allocated at run time, and where from. */
+export interface MemmapRun {
+  /** First pfn described. */
+  start: number;
+  /** Pages described. */
+  pages: number;
+  /** First page frame that holds the struct pages; consecutive ones follow. */
+  from: number;
+  /** Blocks of 2^order pages, from RAM; or an altmap's. */
+  order: number;
+  altmap: boolean;
+}
+
+/** How C functions of a program are called back (`ops->page_free(page)`); set by whoever runs the program. */
+export type CallBack = (pointer: CPointer, args: readonly CValue[]) => KernelGenerator<CValue>;
+
+/** Everything that changes apart from page columns: the roots of the object graph. */
+export interface KernelState {
+  readonly nodes: Pglist[];
+  readonly iomem: Resource;
+  readonly log: LogLine[];
+  /** `pgmap_array`: ranges by first pfn, ascending. */
+  readonly pgmaps: MappedPagemap[];
+  readonly memmapRuns: MemmapRun[];
+  /** Section roots allocated (SPARSEMEM_EXTREME). */
+  readonly sectionRoots: Map<number, boolean>;
+  /** Upper page tables of the vmemmap allocated at run time, by index, with the page that holds them. */
+  readonly vmemmapTables: Map<string, number>;
+  /** Objects that C code or a command left behind by name (shell variables). */
+  readonly variables: Map<string, CValue>;
+  /** Resources and pagemaps released when a device goes away, newest first. */
+  readonly devices: DeviceState[];
+  jiffies: number;
+  max_pfn: number;
+  max_low_pfn: number;
+  totalram_pages: number;
+  min_free_kbytes: number;
+  nextPagemap: number;
+  /** struct objects that were asked for their address, in that order. */
+  readonly addresses: Map<object, bigint>;
+}
+
+/** A driver's struct device with what devm_ functions will undo. */
+export interface DeviceState {
+  readonly name: string;
+  readonly device: CStruct;
+  readonly node: number;
+  readonly actions: DevresAction[];
+}
+export interface DevresAction {
+  readonly what: 'memunmap_pages' | 'release_mem_region';
+  readonly subject: CStruct;
+}
+
+export class Kernel {
+  readonly config: MachineConfig;
+  readonly release: Release;
+  readonly arch: Arch;
+  readonly store: Store;
+  readonly pages: PageColumns;
+  readonly state: KernelState;
+  private readonly facts: { has(fact: FactId): boolean };
+  /** The calls of the task that runs now; whoever runs a task puts its own here. */
+  trace = new Trace();
+  callBack: CallBack | undefined;
+
+  constructor(config: MachineConfig, release: Release) {
+    this.config = config;
+    this.release = release;
+    this.arch = x86_64(config.pageTableLevels ?? 4);
+    this.facts = factsOf(release);
+    this.store = createStore();
+    this.pages = {
+      state: this.store.column('state', HOLE),
+      flags: this.store.column('flags', 0),
+      refcount: this.store.column('refcount', 0),
+      mapcount: this.store.column('mapcount', 0xffffffff),
+      pgmap: this.store.column('pgmap', 0),
+      pageblock: this.store.column('pageblock', 1),
+      section: this.store.column('section', 0),
+    };
+    this.state = {
+      nodes: [],
+      iomem: resource(0n, (1n << BigInt(config.physBits)) - 1n, 'PCI mem', 0x200n),
+      log: [],
+      pgmaps: [],
+      memmapRuns: [],
+      sectionRoots: new Map(),
+      vmemmapTables: new Map(),
+      variables: new Map(),
+      devices: [],
+      jiffies: 4294667296,
+      max_pfn: 0,
+      max_low_pfn: 0,
+      totalram_pages: 0,
+      min_free_kbytes: 0,
+      nextPagemap: 1,
+      addresses: new Map(),
+    };
+  }
+
+  has(fact: FactId): boolean {
+    return this.facts.has(fact);
+  }
+
+  get nodes(): readonly Pglist[] {
+    return this.state.nodes;
+  }
+
+  node(id: number): Pglist {
+    const node = this.nodes.find((candidate) => candidate.node_id === id);
+    if (!node) throw new BadAccess(`NODE_DATA(${id}): node ${id} does not exist; this machine has ${this.nodes.length} node(s)`);
+    return node;
+  }
+
+  zone(node: number, index: number): Zone {
+    const zone = this.node(node).node_zones[index];
+    if (!zone) throw new RangeError(`zone ${index} of node ${node}`);
+    return zone;
+  }
+
+  /** page_zone(pfn_to_page(pfn)). */
+  zoneAt(pfn: number): Zone {
+    const word = this.pages.state.get(pfn);
+    return this.zone(nodeOf(word), zoneOf(word));
+  }
+
+  nodeAt(pfn: number): number {
+    return nodeOf(this.pages.state.get(pfn));
+  }
+
+  /** The first 2^MAX_PHYSMEM_BITS - 1, or less where the CPU addresses less: PHYSMEM_END. */
+  get physmemEnd(): bigint {
+    return (1n << BigInt(this.arch.MAX_PHYSMEM_BITS)) - 1n;
+  }
+
+  /* ---- kernel log ---- */
+
+  private print(level: number, text: string, warn: boolean): void {
+    this.store.splice(this.state.log, this.state.log.length, 0, { level, text, warn });
+  }
+  pr_info(text: string): void {
+    this.print(6, text, false);
+  }
+  pr_warn(text: string): void {
+    this.print(4, text, false);
+  }
+  pr_err(text: string): void {
+    this.print(3, text, false);
+  }
+  /** WARN(): the message and a backtrace; execution goes on. */
+  WARN(text: string): void {
+    this.print(4, text, true);
+  }
+
+  /* ---- trace ---- */
+
+  /** Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. */
+  *call<T>(name: string, args: readonly string[], body: KernelGenerator<T>, print: (value: T) => string): KernelGenerator<T> {
+    const { trace } = this;
+    const call = this.enter(name, args);
+    const frame = { name, kind: 'kernel', args } as const;
+    try {
+      yield { kind: 'call', frame };
+      const value = yield* body;
+      call.node.result = print(value);
+      yield { kind: 'return', frame, value: call.node.result };
+      return value;
+    } finally {
+      this.leave(trace, call);
+    }
+  }
+
+  /** The same for a kernel function that neither sleeps nor calls back. */
+  leaf<T>(name: string, args: readonly string[], body: () => T, print: (value: T) => string): T {
+    const call = this.enter(name, args);
+    try {
+      const value = body();
+      call.node.result = print(value);
+      return value;
+    } finally {
+      this.leave(this.trace, call);
+    }
+  }
+
+  private enter(name: string, args: readonly string[]): OpenCall {
+    const call: OpenCall = { node: { name, args, result: '', calls: [] } };
+    const { open, roots } = this.trace;
+    (open.at(-1)?.node.calls ?? roots).push(call.node);
+    open.push(call);
+    return call;
+  }
+  private leave(trace: Trace, call: OpenCall): void {
+    const depth = trace.open.lastIndexOf(call);
+    if (depth >= 0) trace.open.length = depth;
+  }
+
+  /* ---- addresses ---- */
+
+  /** A stable simulated address for a struct that the kernel would have kmalloc'ed: in the linear map. */
+  addressOf(object: object): bigint {
+    const known = this.state.addresses.get(object);
+    if (known !== undefined) return known;
+    const address = this.arch.PAGE_OFFSET + 0x4000000n + BigInt(this.state.addresses.size) * 0x400n;
+    this.store.mapSet(this.state.addresses, object, address);
+    return address;
+  }
+
+  /** Everything outside the page columns, for comparing and saving. */
+  roots(): Record<string, unknown> {
+    return { state: this.state };
+  }
+
+  mark(): Mark {
+    return this.store.mark();
+  }
+}
+
+/** `0x1f` style, as %#lx prints. */
+export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;
+/** `[mem 0x0000000000001000-0x000000000009efff]`: what %pR and friends print. */
+export const mem = (start: number | bigint, end: number | bigint): string =>
+  `[mem 0x${start.toString(16).padStart(16, '0')}-0x${end.toString(16).padStart(16, '0')}]`;

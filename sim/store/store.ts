@@ -1,11 +1,26 @@
+/**
+ * The one journalled store. Every write notes what it replaced in one journal; undo and
+ * redo exchange the two, on the same objects, so references held elsewhere stay valid.
+ * There are no checkpoints and nothing is copied on write: journal.ts says why.
+ */
+
+import { canonicalText } from './canonical.ts';
+import { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
+import { MapDeleteEdit, MapSetEdit, PropertyEdit, SpliceEdit, spliceExactly } from './edits.ts';
+import { Journal, MAX_COLUMNS } from './journal.ts';
+import { JournalledColumn } from './journalledColumn.ts';
+import { MapOrders } from './mapOrders.ts';
 
 /** A position in the journal. Positions are ordered; equal positions are the same state. */
 export type Mark = number & { readonly unit?: 'mark' };
 
 /** What changed between two marks. */
 export interface Changes {
-  /** Page frames whose struct page changed in any column: ascending disjoint runs, joined beyond `limit`. */
+  /**
+   * Page frames whose struct page changed in any column: ascending disjoint runs, of which
+   * the closest are joined beyond `limit`. A page that was changed and changed back counts.
+   */
   pages: { start: number; end: number }[];
   /** Objects that changed, with the keys written (property names, map keys, or array indices). */
   objects: Map<object, Set<unknown>>;
@@ -20,7 +35,7 @@ export interface Store {
   column(name: string, defaultValue: number): PageColumn;
   /** The columns by name, in order of creation. */
   readonly columns: ReadonlyMap<string, PageColumn>;
-  /** Writes one property of an object or element of an array. */
+  /** Writes one own data property of an object or element of an array. Writing what is there already is no change. */
   set<T extends object, K extends keyof T>(object: T, key: K, value: T[K]): void;
   mapSet<K, V>(map: Map<K, V>, key: K, value: V): void;
   mapDelete<K, V>(map: Map<K, V>, key: K): void;
@@ -28,12 +43,19 @@ export interface Store {
   splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[];
   /** Now. */
   mark(): Mark;
-  /** Goes back (undo) or forward (redo) to `mark`. A write after going back discards what lay ahead. */
+  /**
+   * Goes back (undo) or forward (redo) to `mark`. A write after going back discards what lay
+   * ahead. Throws a RangeError for a mark outside `oldest` to `newest`.
+   */
   travel(mark: Mark): void;
   /** The furthest mark `travel` can still reach. */
   readonly newest: Mark;
   /** The earliest mark `travel` can reach; rises when old journal is dropped to keep within the budget. */
   readonly oldest: Mark;
+  /**
+   * What was written between two marks, in either order, whether they lie behind or ahead;
+   * at most `limit` runs of pages (4096). Throws a RangeError for marks that cannot be reached.
+   */
   changes(from: Mark, to: Mark, limit?: number): Changes;
   /** Turns journalling off while the machine is built (boot); nothing before can be travelled to. */
   unjournalled<T>(build: () => T): T;
@@ -41,4 +63,137 @@ export interface Store {
   canonical(roots: Record<string, unknown>): string;
   /** Bytes the columns and the journal hold, for the benchmark. */
   bytes(): { columns: number; journal: number };
+}
+
+export interface StoreOptions {
+  /** Bytes the journal may hold, estimated (64 MiB). Beyond it the oldest entries are dropped; the last write stays. */
+  journalBudget?: number;
+}
+
+export function createStore(options: StoreOptions = {}): Store {
+  return new JournalledStore(options.journalBudget ?? DEFAULT_BUDGET);
+}
+
+const DEFAULT_BUDGET = 64 * 2 ** 20;
+const DEFAULT_RUNS = 4096;
+
+class JournalledStore implements Store {
+  readonly columns = new Map<string, JournalledColumn>();
+  private readonly journal: Journal;
+  private readonly orders = new MapOrders();
+
+  constructor(budget: number) {
+    this.journal = new Journal(budget);
+  }
+
+  get newest(): Mark {
+    return this.journal.newest;
+  }
+
+  get oldest(): Mark {
+    return this.journal.oldest;
+  }
+
+  column(name: string, defaultValue: number): PageColumn {
+    const index = this.columns.size;
+    if (this.columns.has(name)) throw new Error(`column ${name} exists already`);
+    if (index >= MAX_COLUMNS) throw new Error(`column ${name}: at most ${MAX_COLUMNS} columns`);
+    const column = new JournalledColumn(this.journal, index, defaultValue);
+    this.columns.set(name, column);
+    this.journal.columns.push(column.tree);
+    return column;
+  }
+
+  set<T extends object, K extends keyof T>(object: T, key: K, value: T[K]): void {
+    const old = object[key];
+    const existed = old !== undefined || Object.hasOwn(object, key);
+    if (existed && Object.is(old, value)) return;
+    const length = Array.isArray(object) ? object.length : -1;
+    if (length >= 0 && key === 'length' && (value as number) < length) {
+      this.splice(object as unknown[], value as number, length);
+      return;
+    }
+    object[key] = value;
+    if (!this.journal.recording) return;
+    const isLonger = length >= 0 && key !== 'length' && (object as unknown as unknown[]).length > length;
+    this.journal.edit(new PropertyEdit(object, key, existed, old, isLonger ? length : -1));
+  }
+
+  mapSet<K, V>(map: Map<K, V>, key: K, value: V): void {
+    const old = map.get(key);
+    const existed = old !== undefined || map.has(key);
+    if (existed && Object.is(old, value)) return;
+    map.set(key, value);
+    if (!this.journal.recording) return;
+    if (!existed) this.orders.appended(map, key);
+    this.journal.edit(new MapSetEdit(this.orders, map, key, existed, old));
+  }
+
+  mapDelete<K, V>(map: Map<K, V>, key: K): void {
+    const old = map.get(key);
+    if (old === undefined && !map.has(key)) return;
+    if (this.journal.recording) {
+      const rank = this.orders.rank(map, key);
+      this.journal.edit(new MapDeleteEdit(this.orders, map, key, old as V, rank));
+    }
+    map.delete(key);
+  }
+
+  splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[] {
+    const length = array.length;
+    const at = index < 0 ? Math.max(0, length + index) : Math.min(index, length);
+    const removed = spliceExactly(array, at, Math.max(0, Math.min(remove, length - at)), items);
+    const isChange = removed.length > 0 || items.length > 0;
+    if (this.journal.recording && isChange) {
+      this.journal.edit(new SpliceEdit(array, at, removed.slice(), items.length));
+    }
+    return removed;
+  }
+
+  mark(): Mark {
+    return this.journal.position;
+  }
+
+  travel(mark: Mark): void {
+    this.journal.travel(mark);
+    this.orders.settle();
+  }
+
+  changes(from: Mark, to: Mark, limit = DEFAULT_RUNS): Changes {
+    this.journal.check(from);
+    this.journal.check(to);
+    const here = this.mark();
+    const last = Math.max(from, to);
+    const changes = new ChangeSet();
+    // An edit knows what it changed only while it is done: what lies ahead is done for a moment.
+    if (last > here) this.travel(last);
+    this.journal.describe(Math.min(from, to), last, changes);
+    const result = changes.result(limit);
+    if (last > here) this.travel(here);
+    return result;
+  }
+
+  unjournalled<T>(build: () => T): T {
+    if (!this.journal.recording) return build();
+    this.journal.recording = false;
+    try {
+      return build();
+    } finally {
+      this.journal.recording = true;
+      this.journal.reset();
+      this.orders.forget();
+    }
+  }
+
+  canonical(roots: Record<string, unknown>): string {
+    const names = new Map<object, string>([[this, 'store']]);
+    for (const [name, column] of this.columns) names.set(column, `column ${name}`);
+    return canonicalText(this.columns, names, roots);
+  }
+
+  bytes(): { columns: number; journal: number } {
+    let columns = 0;
+    for (const column of this.columns.values()) columns += column.bytes();
+    return { columns, journal: this.journal.bytes };
+  }
 }

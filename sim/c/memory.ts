@@ -1,0 +1,516 @@
+/** Objects, and the places in them that can be read, written and pointed to. */
+import { errnoName } from '../include/errno.ts';
+import type { StructRecord } from '../kernel/registry.ts';
+import { spanHolds } from '../kernel/release.ts';
+import type { SourceSpan } from '../task/task.ts';
+import type { Finding, FindingCode, Severity } from './ast.ts';
+import { type CEnvironment, CStop, type Program } from './environment.ts';
+import { type CType, fieldsIn, integerType, parseTypeName, pointerTo, sameType, spell, structType, ULONG } from './types.ts';
+import {
+  addressPointer, BadAccess, type CArray, type CObject, type CPointer, type CStruct, type CValue, errorOf, integer,
+  type Slot, stringOf, stringPointer, type Target, widthOf,
+} from './value.ts';
+
+/** Something that can stand on the left of an assignment. */
+export type Place =
+  /** A variable, member or element that holds an integer or a pointer. */
+  | { kind: 'slot'; object: CObject; key: string | number; type: CType }
+  /** A whole struct or array. */
+  | { kind: 'object'; object: CObject; type: CType }
+  | { kind: 'page'; pfn: number; type: CType }
+  | { kind: 'pageField'; pfn: number; field: string; type: CType };
+
+export const isArray = (object: CObject): object is CArray => '$array' in object;
+const asObject = (slot: Slot | undefined): CObject | undefined => (typeof slot === 'object' && !('kind' in slot) ? (slot as CObject) : undefined);
+
+export function readSlot(object: CObject, key: string | number): Slot | undefined {
+  if (isArray(object)) return object.elements[Number(key)];
+  return Object.hasOwn(object, key) ? (object as CStruct)[key] : undefined;
+}
+
+/** Automatic objects and the keys written in them; an object that is not here counts as fully written. */
+const written = new WeakMap<CObject, Set<string | number>>();
+/** The struct an embedded struct or array lives in: what `container_of` goes back by. */
+const owners = new WeakMap<CObject, { object: CObject; key: string | number }>();
+
+export const ownerOf = (object: CObject): { object: CObject; key: string | number } | undefined => owners.get(object);
+/** True if `key` of an automatic object was never written since it was declared. */
+export function isUnwritten(object: CObject, key: string | number): boolean {
+  const keys = written.get(object);
+  return keys !== undefined && !keys.has(key);
+}
+/** The object's address was given away: whoever has it may have written any of it. */
+export function escaped(object: CObject): void {
+  written.delete(object);
+  const parts = isArray(object) ? object.elements : Object.values(object);
+  for (const part of parts) {
+    const inner = asObject(part as Slot);
+    if (inner && owners.get(inner)?.object === object) escaped(inner);
+  }
+}
+
+/** A record for the variables of a frame; their types are kept in it, under `$types`, so that undo covers both. */
+export function newFrame(name: string): CStruct {
+  const frame: CStruct = { $struct: `frame ${name}`, $types: { $struct: 'types' } };
+  written.set(frame, new Set());
+  return frame;
+}
+/** The type of a variable of a frame record, as C spells it. */
+export function variableType(frame: CStruct, name: string): string | undefined {
+  const types = frame['$types'];
+  const type = types && asObject(types) ? readSlot(types as CObject, name) : undefined;
+  return typeof type === 'string' ? type : undefined;
+}
+
+export class Memory {
+  readonly env: CEnvironment;
+  readonly program: Program;
+  /** Replaces every span while the text of a filled hole or a macro runs. */
+  protected override: SourceSpan | undefined;
+
+  constructor(env: CEnvironment, program: Program) {
+    this.env = env;
+    this.program = program;
+  }
+
+  protected at(span: SourceSpan): SourceSpan {
+    const { start, end } = this.override ?? span;
+    return { start, end };
+  }
+  protected bad(message: string, span: SourceSpan): BadAccess {
+    return new BadAccess(message, this.at(span));
+  }
+  protected stop(code: CStop['code'], message: string, span: SourceSpan): CStop {
+    return new CStop(code, message, this.at(span));
+  }
+  protected tell(code: FindingCode, message: string, span: SourceSpan, severity: Severity = 'warning'): void {
+    const finding: Finding = { code, message, span: this.at(span), severity };
+    const key = `${code}:${finding.span.start}:${finding.span.end}:${message}`;
+    if (this.program.told.has(key)) return;
+    this.program.told.add(key);
+    this.env.report(finding);
+  }
+
+  // ---- struct types ----
+
+  structRecord(tag: string): StructRecord | undefined {
+    for (const name of [`struct ${tag}`, tag]) {
+      const record = this.env.lookup(name);
+      if (record?.kind === 'struct') return record;
+    }
+    return undefined;
+  }
+  /** The members of a struct; `undefined` for one that nothing describes, which then has whatever its objects have. */
+  fields(tag: string): ReadonlyMap<string, CType> | undefined {
+    const own = this.program.structs.get(tag) ?? this.env.program?.structs.get(tag);
+    if (own) return own;
+    const record = this.structRecord(tag);
+    return record && fieldsIn(record, this.env.release);
+  }
+
+  /** The size in bytes, or `undefined` where it is not known. A struct's is laid out from the members we know. */
+  size(type: CType, span: SourceSpan, level = 0): number | undefined {
+    const given = this.env.sizes?.[spell(type)];
+    if (given !== undefined) return given;
+    switch (type.kind) {
+      case 'integer':
+        return widthOf(type.type).bits / 8;
+      case 'pointer':
+        return 8;
+      case 'void':
+      case 'function':
+        return 1;
+      case 'array': {
+        const of = this.size(type.of, span, level);
+        return of === undefined || type.length === undefined ? undefined : of * type.length;
+      }
+      case 'struct': {
+        if (type.name === 'struct page') return 64;
+        const layout = this.layout(type.tag, span, level);
+        if (layout && !this.isOwnStruct(type.tag))
+          this.tell('approximate-size', `The size of ${type.name} is laid out from the members the simulation knows.`, span, 'information');
+        return layout?.size;
+      }
+    }
+  }
+  private isOwnStruct(tag: string): boolean {
+    return this.program.structs.has(tag) || (this.env.program?.structs.has(tag) ?? false);
+  }
+  /** Offsets by natural alignment. */
+  layout(tag: string, span: SourceSpan, level = 0): { size: number; align: number; offsets: Map<string, number> } | undefined {
+    const fields = this.fields(tag);
+    if (!fields || level > 16) return undefined;
+    const union = this.program.unions.has(tag);
+    const offsets = new Map<string, number>();
+    let [end, align] = [0, 1];
+    for (const [name, type] of fields) {
+      const size = this.size(type, span, level + 1);
+      if (size === undefined) return undefined;
+      const own = this.alignment(type, span, level + 1);
+      const offset = union ? 0 : Math.ceil(end / own) * own;
+      offsets.set(name, offset);
+      end = Math.max(end, offset + size);
+      align = Math.max(align, own);
+    }
+    return { size: Math.ceil(end / align) * align, align, offsets };
+  }
+  private alignment(type: CType, span: SourceSpan, level: number): number {
+    if (type.kind === 'array') return this.alignment(type.of, span, level);
+    if (type.kind === 'struct') return this.layout(type.tag, span, level)?.align ?? 8;
+    return this.size(type, span) ?? 8;
+  }
+
+  // ---- objects ----
+
+  /** A zero of `type`. An `automatic` one remembers which of its keys were written. */
+  zero(type: CType, automatic: boolean, span: SourceSpan): Slot {
+    return this.make(type, automatic, span, { left: this.env.limits?.elements ?? 1 << 20 }, 0);
+  }
+  private make(type: CType, automatic: boolean, span: SourceSpan, room: { left: number }, level: number): Slot {
+    if (--room.left < 0) throw this.stop('too-large', `A ${spell(type)} of this size is more than the simulation holds.`, span);
+    if (level > 16) throw this.stop('type', `${spell(type)} contains itself.`, span);
+    switch (type.kind) {
+      case 'pointer':
+        return addressPointer(0n, spell(type.to));
+      case 'array': {
+        const length = type.length ?? 0;
+        if (length > room.left || length < 0)
+          throw this.stop('too-large', `An array of ${length} elements is more than the simulation holds.`, span);
+        const elements: Slot[] = [];
+        const array: CArray = { $array: spell(type.of), elements };
+        for (let i = 0; i < length; i++) elements.push(this.part(array, i, type.of, automatic, span, room, level));
+        if (automatic) written.set(array, new Set());
+        return array;
+      }
+      case 'struct': {
+        const object: CStruct = { $struct: type.tag };
+        for (const [name, field] of this.fields(type.tag) ?? [])
+          object[name] = this.part(object, name, field, automatic, span, room, level);
+        if (automatic) written.set(object, new Set());
+        return object;
+      }
+      default:
+        return 0n;
+    }
+  }
+  private part(owner: CObject, key: string | number, type: CType, automatic: boolean, span: SourceSpan, room: { left: number }, level: number): Slot {
+    const slot = this.make(type, automatic, span, room, level + 1);
+    const inner = asObject(slot);
+    if (inner) owners.set(inner, { object: owner, key });
+    return slot;
+  }
+
+  /** The declared type of what an object holds under `key`; `undefined` if it has no such member. */
+  slotType(object: CObject, key: string | number): CType | undefined {
+    if (isArray(object)) return parseTypeName(object.$array);
+    const struct = object as CStruct;
+    const variable = variableType(struct, String(key));
+    if (variable !== undefined) return parseTypeName(variable);
+    const fields = this.fields(struct.$struct);
+    const known = fields?.get(String(key));
+    if (known) return known;
+    return this.typeOfSlot(readSlot(object, key));
+  }
+  private typeOfSlot(slot: Slot | undefined): CType | undefined {
+    if (slot === undefined) return undefined;
+    if (typeof slot === 'bigint') return ULONG;
+    if (typeof slot === 'string') return pointerTo(integerType('char'));
+    const object = asObject(slot);
+    if (!object) return pointerTo(parseTypeName((slot as CPointer).to));
+    return this.objectType(object);
+  }
+  objectType(object: CObject): CType {
+    if (isArray(object)) return { kind: 'array', of: parseTypeName(object.$array), length: object.elements.length };
+    return structType((object as CStruct).$struct);
+  }
+
+  // ---- places ----
+
+  /** The place of `key` in an object, whatever kind of thing is there. */
+  within(object: CObject, key: string | number, type: CType): Place {
+    const slot = readSlot(object, key);
+    const inner = asObject(slot);
+    if (inner && (type.kind === 'struct' || type.kind === 'array')) {
+      if (!owners.has(inner)) owners.set(inner, { object, key });
+      return { kind: 'object', object: inner, type: type.kind === 'struct' ? type : this.objectType(inner) };
+    }
+    return { kind: 'slot', object, key, type };
+  }
+
+  /** The place a pointer leads to; a learner's error where it leads nowhere. */
+  dereference(pointer: CPointer, what: string, span: SourceSpan): Place {
+    const type = parseTypeName(pointer.to);
+    const { target } = pointer;
+    switch (target.kind) {
+      case 'address': {
+        const error = errorOf(pointer);
+        if (target.address === 0n) throw this.bad(`${what} is NULL: there is nothing behind it.`, span);
+        if (error !== undefined) {
+          const name = errnoName(-error) ?? String(-error);
+          throw this.bad(`${what} is ERR_PTR(-${name}), an error and not an address: check it with IS_ERR() first.`, span);
+        }
+        const found = target.address < 4096n ? undefined : this.env.atAddress(target.address, pointer.to);
+        if (!found || found.kind === 'address')
+          throw this.bad(`${what} is 0x${target.address.toString(16)}, where nothing is mapped as ${pointer.to}.`, span);
+        return this.dereference({ ...pointer, target: found }, what, span);
+      }
+      case 'page':
+        if (pointer.to !== 'struct page') throw this.stop('unsupported', `A struct page cannot be read as ${pointer.to}.`, span);
+        return { kind: 'page', pfn: target.pfn, type };
+      case 'function':
+        throw this.stop('type', `${what} is a function: it can be called, not read.`, span);
+      case 'object':
+        return this.whole(target.object, type, what, span);
+      case 'slot':
+        return this.inside(target, type, what, span);
+    }
+  }
+  private whole(object: CObject, type: CType, what: string, span: SourceSpan): Place {
+    if (type.kind === 'void') throw this.stop('type', `${what} is a void pointer: it must be cast before it is read.`, span);
+    if (isArray(object)) {
+      if (type.kind === 'array') return { kind: 'object', object, type: this.objectType(object) };
+      return this.inside({ object, key: 0 }, type, what, span);
+    }
+    const { $struct } = object as CStruct;
+    if (type.kind !== 'struct' || type.tag !== $struct)
+      throw this.bad(`${what} points to a struct ${$struct}, not to a ${spell(type)}.`, span);
+    return { kind: 'object', object, type };
+  }
+  private inside(target: { object: CObject; key: string | number }, type: CType, what: string, span: SourceSpan): Place {
+    const { object, key } = target;
+    if (type.kind === 'void') throw this.stop('type', `${what} is a void pointer: it must be cast before it is read.`, span);
+    if (isArray(object)) {
+      const { length } = object.elements;
+      if (Number(key) < 0 || Number(key) >= length)
+        throw this.bad(`${what} is outside its array: element ${key} of ${length}.`, span);
+    }
+    const inner = asObject(readSlot(object, key));
+    if (!inner) {
+      if (type.kind === 'struct') throw this.bad(`${what} does not point to a ${type.name}.`, span);
+      return { kind: 'slot', object, key, type };
+    }
+    return this.whole(inner, type.kind === 'array' || isArray(inner) ? type : type, what, span);
+  }
+
+  /** `&place` */
+  pointerTo(place: Place, span: SourceSpan): CPointer {
+    const to = spell(place.type);
+    switch (place.kind) {
+      case 'page':
+        return { kind: 'pointer', to, target: { kind: 'page', pfn: place.pfn } };
+      case 'pageField': {
+        const target = this.env.pageField?.(place.pfn, place.field);
+        if (!target) throw this.stop('unsupported', `The address of page->${place.field} is not simulated.`, span);
+        return { kind: 'pointer', to, target };
+      }
+      case 'slot':
+        return { kind: 'pointer', to, target: { kind: 'slot', object: place.object, key: place.key } };
+      case 'object': {
+        const owner = owners.get(place.object);
+        // An element keeps its array, so that pointer arithmetic works from it.
+        if (owner && isArray(owner.object)) return { kind: 'pointer', to, target: { kind: 'slot', ...owner } };
+        return { kind: 'pointer', to, target: { kind: 'object', object: place.object } };
+      }
+    }
+  }
+
+  load(place: Place, what: string, span: SourceSpan): CValue {
+    switch (place.kind) {
+      case 'page':
+        throw this.stop('unsupported', 'A whole struct page cannot be copied: read its members.', span);
+      case 'pageField': {
+        const value = this.env.loadPage(place.pfn, place.field);
+        if (!value) throw this.stop('no-such-field', `struct page has no member ${place.field} here.`, span);
+        return value;
+      }
+      case 'object': {
+        if (!isArray(place.object)) return { kind: 'aggregate', object: place.object };
+        return { kind: 'pointer', to: place.object.$array, target: { kind: 'slot', object: place.object, key: 0 } };
+      }
+      case 'slot': {
+        if (isUnwritten(place.object, place.key))
+          this.tell('uninitialised-read', `${what} is read before anything was written to it.`, span);
+        return this.fromSlot(readSlot(place.object, place.key), place.type, span);
+      }
+    }
+  }
+  private fromSlot(slot: Slot | undefined, type: CType, span: SourceSpan): CValue {
+    const inner = asObject(slot);
+    if (inner) return isArray(inner) ? { kind: 'pointer', to: inner.$array, target: { kind: 'slot', object: inner, key: 0 } } : { kind: 'aggregate', object: inner };
+    if (type.kind === 'integer') {
+      if (slot === undefined || typeof slot === 'bigint') return integer(slot ?? 0n, type.type);
+      const pointer = typeof slot === 'string' ? stringPointer(slot) : (slot as CPointer);
+      return integer(this.address(pointer), type.type);
+    }
+    if (type.kind !== 'pointer') throw this.stop('type', `A ${spell(type)} cannot be read here.`, span);
+    const to = spell(type.to);
+    if (slot === undefined || typeof slot === 'bigint') return this.fromAddress(slot ?? 0n, to);
+    if (typeof slot === 'string') return stringPointer(slot);
+    return { ...(slot as CPointer), to };
+  }
+
+  /** A number as a pointer: to what lies there, if anything does. */
+  fromAddress(address: bigint, to: string): CPointer {
+    const pointer = addressPointer(address, to);
+    const { target } = pointer;
+    if (target.kind !== 'address' || target.address < 4096n || errorOf(pointer) !== undefined) return pointer;
+    return { ...pointer, target: this.env.atAddress(target.address, to) ?? target };
+  }
+  address(pointer: CPointer): bigint {
+    return pointer.target.kind === 'address' ? pointer.target.address : BigInt.asUintN(64, this.env.addressOf(pointer.target));
+  }
+
+  /** Writes a value that already has the place's type. */
+  store(place: Place, value: CValue, span: SourceSpan): void {
+    if (place.kind === 'pageField') {
+      if (!this.env.storePage(place.pfn, place.field, value))
+        throw this.stop('unsupported', `page->${place.field} cannot be written by a program.`, span);
+      return;
+    }
+    if (place.kind === 'page') throw this.stop('unsupported', 'A whole struct page cannot be written.', span);
+    if (place.kind === 'object') {
+      if (value.kind !== 'aggregate' || isArray(place.object)) throw this.stop('type', 'An array cannot be assigned to.', span);
+      this.copy(value.object, place.object, span);
+      return;
+    }
+    if (value.kind === 'integer') this.write(place.object, place.key, this.merged(place, value.value), span);
+    else if (value.kind === 'pointer') this.write(place.object, place.key, asSlot(value), span);
+    else if (value.kind === 'aggregate') {
+      const copy = this.zero(this.objectType(value.object), false, span);
+      this.copy(value.object, copy as CObject, span);
+      this.write(place.object, place.key, copy, span);
+    } else throw this.stop('type', 'A void value cannot be assigned.', span);
+  }
+  /** A narrow write into a wider integer changes its low bytes only. */
+  private merged(place: Extract<Place, { kind: 'slot' }>, value: bigint): bigint {
+    if (place.type.kind !== 'integer') return value;
+    const own = this.slotType(place.object, place.key);
+    const old = readSlot(place.object, place.key);
+    if (own?.kind !== 'integer' || typeof old !== 'bigint') return value;
+    const bits = widthOf(place.type.type).bits;
+    if (bits >= widthOf(own.type).bits) return integer(value, own.type).value;
+    const low = BigInt.asUintN(bits, value);
+    return integer(((old >> BigInt(bits)) << BigInt(bits)) | low, own.type).value;
+  }
+  write(object: CObject, key: string | number, slot: Slot, span: SourceSpan): void {
+    written.get(object)?.add(key);
+    if (isArray(object)) {
+      if (Object.isFrozen(object.elements)) throw this.bad('A string literal cannot be written to.', span);
+      if (Number(key) < 0 || Number(key) >= object.elements.length)
+        throw this.bad(`Element ${key} is outside its array of ${object.elements.length}.`, span);
+      this.env.store.set(object.elements, Number(key), slot);
+    } else this.env.store.set(object as CStruct, key, slot);
+    const inner = asObject(slot);
+    if (inner) owners.set(inner, { object, key });
+  }
+  /** Struct assignment, member by member; what was never written in the source stays so in the copy. */
+  copy(from: CObject, to: CObject, span: SourceSpan): void {
+    if (from === to) return;
+    if (isArray(from) !== isArray(to) || (!isArray(from) && (from as CStruct).$struct !== (to as CStruct).$struct))
+      throw this.stop('type', `A ${spell(this.objectType(from))} cannot be assigned to a ${spell(this.objectType(to))}.`, span);
+    const keys: (string | number)[] = isArray(from)
+      ? from.elements.map((_, index) => index)
+      : Object.keys(from).filter((key) => !key.startsWith('$'));
+    for (const key of keys) {
+      const slot = readSlot(from, key);
+      const inner = asObject(slot);
+      const existing = asObject(readSlot(to, key));
+      if (inner && existing) this.copy(inner, existing, span);
+      else if (inner) {
+        const made = this.zero(this.objectType(inner), false, span) as CObject;
+        this.copy(inner, made, span);
+        this.write(to, key, made, span);
+      } else if (slot !== undefined && !isUnwritten(from, key)) this.write(to, key, slot, span);
+    }
+  }
+
+  // ---- members ----
+
+  /** `object.field`, where the struct has it; otherwise a finding, and the scene's stand-in or a stop. */
+  member(object: CObject, field: string, span: SourceSpan): Place {
+    if (isArray(object)) throw this.stop('type', `An array has no members: "${field}".`, span);
+    const struct = object as CStruct;
+    const tag = struct.$struct;
+    const fields = this.fields(tag);
+    const type = fields?.get(field) ?? (field.startsWith('$') ? undefined : this.typeOfSlot(readSlot(object, field)));
+    if (type) return this.within(object, field, type);
+    if (!fields && !tag.startsWith('frame ')) {
+      // Nothing describes this struct, so its members are what the program makes them.
+      this.env.store.set(struct, field, 0n);
+      this.tell('undeclared', `struct ${tag} is declared nowhere: its member ${field} is taken as it is used.`, span);
+      return { kind: 'slot', object, key: field, type: ULONG };
+    }
+    this.noSuchField(tag, field, span);
+    const instead = this.env.fieldStandIn?.(tag, field);
+    if (instead === '') return { kind: 'object', object, type: structType(tag) };
+    if (instead !== undefined && instead !== field) return this.member(object, instead, span);
+    throw this.stop('no-such-field', this.fieldMessage(tag, field), span);
+  }
+  pageMember(pfn: number, field: string, span: SourceSpan): Place {
+    const type = this.fields('page')?.get(field);
+    if (type) return { kind: 'pageField', pfn, field, type };
+    const value = this.env.loadPage(pfn, field);
+    if (value) return { kind: 'pageField', pfn, field, type: typeOfValue(value) };
+    this.noSuchField('page', field, span);
+    const instead = this.env.fieldStandIn?.('page', field);
+    if (instead) return { kind: 'pageField', pfn, field: instead, type: this.fields('page')?.get(instead) ?? ULONG };
+    throw this.stop('no-such-field', this.fieldMessage('page', field), span);
+  }
+  protected noSuchField(tag: string, field: string, span: SourceSpan): void {
+    this.tell('no-such-field', this.fieldMessage(tag, field), span, 'error');
+  }
+  private fieldMessage(tag: string, field: string): string {
+    const { release } = this.env;
+    let record = this.structRecord(tag);
+    if (!record) {
+      const any = this.env.lookupAny(`struct ${tag}`) ?? this.env.lookupAny(tag);
+      if (any?.kind === 'struct') record = any;
+    }
+    const other = record?.fields.find((each) => each.name === field);
+    if (!other || spanHolds(other, release)) return `struct ${tag} never had a member ${field}.`;
+    const when = other.until ? `only from ${other.since} to ${other.until}` : `only since ${other.since}`;
+    const now = other.replacedBy ? `; it is ${other.replacedBy} now` : '';
+    return `struct ${tag} has no member ${field} in ${release}: it had one ${when}${now}.`;
+  }
+}
+
+/** How a pointer is kept in an object: a string literal as its text, as the engine keeps names. */
+function asSlot(pointer: CPointer): Slot {
+  const { target } = pointer;
+  if (target.kind === 'slot' && target.key === 0 && isArray(target.object) && Object.isFrozen(target.object.elements))
+    return stringOf(pointer) ?? pointer;
+  return pointer;
+}
+
+export function typeOfValue(value: CValue): CType {
+  switch (value.kind) {
+    case 'integer':
+      return integerType(value.type);
+    case 'pointer':
+      return pointerTo(parseTypeName(value.to));
+    case 'aggregate':
+      return isArray(value.object)
+        ? { kind: 'array', of: parseTypeName(value.object.$array), length: value.object.elements.length }
+        : structType((value.object as CStruct).$struct);
+    case 'void':
+      return { kind: 'void' };
+  }
+}
+
+/** Where two pointers are the same place without asking for addresses. */
+export function sameTarget(a: Target, b: Target): boolean {
+  if (a.kind === 'page' && b.kind === 'page') return a.pfn === b.pfn;
+  if (a.kind === 'address' && b.kind === 'address') return a.address === b.address;
+  if (a.kind === 'function' && b.kind === 'function') return a.function.name === b.function.name && a.function.kind === b.function.kind;
+  const [x, y] = [whereIs(a), whereIs(b)];
+  return x !== undefined && y !== undefined && x.object === y.object && x.key === y.key;
+}
+/** A target by the object it is or lies in: an element that is an object is that object. */
+function whereIs(target: Target): { object: CObject; key: string | number | undefined } | undefined {
+  if (target.kind === 'object') return { object: target.object, key: undefined };
+  if (target.kind !== 'slot') return undefined;
+  const inner = asObject(readSlot(target.object, target.key));
+  return inner ? { object: inner, key: undefined } : { object: target.object, key: target.key };
+}
+
+export { sameType };

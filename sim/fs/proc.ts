@@ -1,0 +1,165 @@
+/**
+ * /proc files in the kernel's own format: mm/vmstat.c, fs/proc/meminfo.c and
+ * kernel/resource.c as of 6.12, for every release. What the simulator has none of
+ * (slab, page cache, processes) is 0, as on a machine that has none; the kernel's
+ * per-CPU lists are empty.
+ */
+import type { Zone } from '../include/mmzone.ts';
+import { walk } from '../kernel/resource.ts';
+import type { Kernel } from '../machine/kernel.ts';
+
+const NODE_STATS = [
+  'nr_inactive_anon', 'nr_active_anon', 'nr_inactive_file', 'nr_active_file', 'nr_unevictable', 'nr_slab_reclaimable',
+  'nr_slab_unreclaimable', 'nr_isolated_anon', 'nr_isolated_file', 'workingset_nodes', 'workingset_refault_anon',
+  'workingset_refault_file', 'workingset_activate_anon', 'workingset_activate_file', 'workingset_restore_anon',
+  'workingset_restore_file', 'workingset_nodereclaim', 'nr_anon_pages', 'nr_mapped', 'nr_file_pages', 'nr_dirty',
+  'nr_writeback', 'nr_writeback_temp', 'nr_shmem', 'nr_shmem_hugepages', 'nr_shmem_pmdmapped', 'nr_file_hugepages',
+  'nr_file_pmdmapped', 'nr_anon_transparent_hugepages', 'nr_vmscan_write', 'nr_vmscan_immediate_reclaim', 'nr_dirtied',
+  'nr_written', 'nr_throttled_written', 'nr_kernel_misc_reclaimable', 'nr_foll_pin_acquired', 'nr_foll_pin_released',
+  'nr_kernel_stack', 'nr_page_table_pages', 'nr_sec_page_table_pages', 'nr_swapcached', 'pgpromote_success',
+  'pgpromote_candidate', 'pgdemote_kswapd', 'pgdemote_direct', 'pgdemote_khugepaged',
+] as const;
+const ZONE_STATS = [
+  'nr_zone_inactive_anon', 'nr_zone_active_anon', 'nr_zone_inactive_file', 'nr_zone_active_file', 'nr_zone_unevictable',
+  'nr_zone_write_pending', 'nr_mlock', 'nr_bounce', 'nr_free_cma', 'numa_hit', 'numa_miss', 'numa_foreign',
+  'numa_interleave', 'numa_local', 'numa_other',
+] as const;
+
+const stat = (name: string, value: number): string => `      ${name.padEnd(12)} ${value}`;
+
+/** mm/vmstat.c:zoneinfo_show. */
+export function zoneinfo(kernel: Kernel): string {
+  const lines: string[] = [];
+  for (const node of kernel.nodes) {
+    const firstPopulated = node.node_zones.find((zone) => zone.present_pages > 0);
+    for (const zone of node.node_zones) {
+      lines.push(`Node ${node.node_id}, zone ${zone.name.padStart(8)}`);
+      if (zone === firstPopulated) lines.push('  per-node stats', ...NODE_STATS.map((name) => stat(name, 0)));
+      lines.push(
+        `  pages free     ${zone.nr_free}`,
+        '        boost    0',
+        `        min      ${zone.watermark.min}`,
+        `        low      ${zone.watermark.low}`,
+        `        high     ${zone.watermark.high}`,
+        `        promo    ${zone.watermark.promo}`,
+        `        spanned  ${zone.spanned_pages}`,
+        `        present  ${zone.present_pages}`,
+        `        managed  ${zone.managed_pages}`,
+        '        cma      0',
+        `        protection: (${zone.lowmem_reserve.slice(0, node.node_zones.length).join(', ')})`,
+      );
+      if (zone.present_pages === 0) continue;
+      lines.push(stat('nr_free_pages', zone.nr_free), ...ZONE_STATS.map((name) => stat(name, 0)), '  pagesets');
+      const cpus = kernel.nodes.flatMap((other) => other.cpus);
+      for (const cpu of cpus)
+        lines.push(
+          `    cpu: ${cpu}`,
+          '              count: 0',
+          '              high:  0',
+          `              batch: ${batchOf(zone)}`,
+          `  vm stats threshold: ${thresholdOf(zone, cpus.length)}`,
+        );
+      lines.push('  node_unreclaimable:  0', `  start_pfn:           ${zone.zone_start_pfn}`);
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+const log2 = (value: number): number => 31 - Math.clz32(value);
+
+/** page_alloc.c:zone_batchsize. */
+function batchOf(zone: Zone): number {
+  const batch = Math.max(1, Math.min(zone.managed_pages >>> 12, 64));
+  return Math.max(1, 2 ** log2(batch + (batch >>> 1)) - 1);
+}
+
+/** vmstat.c:calculate_normal_threshold. */
+function thresholdOf(zone: Zone, cpus: number): number {
+  const fls = (value: number): number => (value === 0 ? 0 : log2(value) + 1);
+  return Math.min(125, 2 * fls(cpus) * (1 + fls(zone.managed_pages >>> 15)));
+}
+
+/** mm/vmstat.c:frag_show: populated zones, free blocks by order. */
+export function buddyinfo(kernel: Kernel): string {
+  let text = '';
+  for (const node of kernel.nodes)
+    for (const zone of node.node_zones)
+      if (zone.present_pages > 0)
+        text += `Node ${node.node_id}, zone ${zone.name.padStart(8)} ${zone.free_area.map((area) => `${String(area.nr_free).padStart(6)} `).join('')}\n`;
+  return text;
+}
+
+/** kernel/resource.c:r_show as root sees it: five levels, addresses at least eight digits wide. */
+export function iomem(kernel: Kernel): string {
+  const { iomem: root } = kernel.state;
+  const width = root.end < 0x10000n ? 4 : 8;
+  const digits = (value: bigint): string => value.toString(16).padStart(width, '0');
+  let text = '';
+  for (const { resource, depth } of walk(root))
+    text += `${'  '.repeat(Math.min(depth, 4))}${digits(resource.start)}-${digits(resource.end)} : ${resource.name}\n`;
+  return text;
+}
+
+/** mm/page_alloc.c:calculate_totalreserve_pages. */
+function totalreserve_pages(kernel: Kernel): number {
+  let sum = 0;
+  for (const node of kernel.nodes)
+    for (const zone of node.node_zones) {
+      const reserve = Math.max(0, ...zone.lowmem_reserve.slice(zone.index));
+      sum += Math.min(zone.managed_pages, reserve + zone.watermark.high);
+    }
+  return sum;
+}
+
+/** fs/proc/meminfo.c:meminfo_proc_show, without the lines on how the CPU maps memory. */
+export function meminfo(kernel: Kernel): string {
+  const zones = kernel.nodes.flatMap((node) => node.node_zones);
+  const free = zones.reduce((sum, zone) => sum + zone.nr_free, 0);
+  const total = kernel.state.totalram_pages;
+  const lines: [string, number][] = [
+    ['MemTotal', total],
+    ['MemFree', free],
+    ['MemAvailable', Math.max(0, free - totalreserve_pages(kernel))],
+    ...[
+      'Buffers', 'Cached', 'SwapCached', 'Active', 'Inactive', 'Active(anon)', 'Inactive(anon)', 'Active(file)',
+      'Inactive(file)', 'Unevictable', 'Mlocked', 'SwapTotal', 'SwapFree', 'Dirty', 'Writeback', 'AnonPages', 'Mapped',
+      'Shmem', 'KReclaimable', 'Slab', 'SReclaimable', 'SUnreclaim', 'KernelStack', 'PageTables', 'SecPageTables',
+      'NFS_Unstable', 'Bounce', 'WritebackTmp',
+    ].map((name): [string, number] => [name, 0]),
+    ['CommitLimit', Math.floor(total / 2)],
+    ['Committed_AS', 0],
+    ['VmallocTotal', 34359738367 / 4],
+    ...['VmallocUsed', 'VmallocChunk', 'Percpu', 'HardwareCorrupted', 'AnonHugePages', 'ShmemHugePages', 'ShmemPmdMapped', 'FileHugePages', 'FilePmdMapped'].map(
+      (name): [string, number] => [name, 0],
+    ),
+  ];
+  let text = '';
+  for (const [name, pages] of lines) {
+    // The kernel prints this one with its own width.
+    const label = name === 'HardwareCorrupted' ? 'HardwareCorrupted: '.padEnd(19) : `${name}:`.padEnd(16);
+    text += `${label}${String(pages * 4).padStart(name === 'HardwareCorrupted' ? 5 : 8)} kB\n`;
+  }
+  for (const name of ['HugePages_Total', 'HugePages_Free', 'HugePages_Rsvd', 'HugePages_Surp'])
+    text += `${`${name}:`.padEnd(16)}${'0'.padStart(8)}\n`;
+  text += `${'Hugepagesize:'.padEnd(16)}${'2048'.padStart(8)} kB\n${'Hugetlb:'.padEnd(16)}${'0'.padStart(8)} kB\n`;
+  return text;
+}
+
+/** The part of /proc/vmstat that the simulator counts. */
+export function vmstat(kernel: Kernel): string {
+  const sum = (pick: (zone: Zone) => number): number => kernel.nodes.flatMap((node) => node.node_zones).reduce((total, zone) => total + pick(zone), 0);
+  const nodes = (pick: 'nr_memmap' | 'nr_memmap_boot'): number => kernel.nodes.reduce((total, node) => total + node[pick], 0);
+  return `nr_free_pages ${sum((zone) => zone.nr_free)}\nnr_memmap_pages ${nodes('nr_memmap')}\nnr_memmap_boot_pages ${nodes('nr_memmap_boot')}\n`;
+}
+
+/** Files by path, each made when it is read. */
+export const PROC_FILES: Readonly<Record<string, (kernel: Kernel) => string>> = {
+  '/proc/zoneinfo': zoneinfo,
+  '/proc/buddyinfo': buddyinfo,
+  '/proc/iomem': iomem,
+  '/proc/meminfo': meminfo,
+  '/proc/vmstat': vmstat,
+  '/proc/cmdline': (kernel) => `${kernel.config.cmdline}\n`,
+  '/proc/version': (kernel) => `Linux version ${kernel.release} (simulated)\n`,
+};
+

@@ -1,0 +1,93 @@
+/** Configuration options that the texts and the records speak of. */
+import type { ConfigRecord } from '../registry.ts';
+
+const option = (
+  name: string,
+  file: string,
+  contract: string,
+  since: ConfigRecord['since'] = '4.3',
+  until?: ConfigRecord['since'],
+  replacedBy?: string,
+): ConfigRecord => ({
+  kind: 'config',
+  name,
+  file,
+  contract,
+  since,
+  ...(until ? { until } : {}),
+  ...(replacedBy ? { replacedBy } : {}),
+});
+
+export const CONFIG_RECORDS: readonly ConfigRecord[] = [
+  option('CONFIG_FLATMEM', 'mm/Kconfig', 'One array of struct pages for all physical memory, holes included.'),
+  option(
+    'CONFIG_DISCONTIGMEM',
+    'mm/Kconfig',
+    'One array of struct pages for each node or bank of memory.',
+    '4.3',
+    '5.13',
+    'CONFIG_SPARSEMEM',
+  ),
+  option('CONFIG_SPARSEMEM', 'mm/Kconfig', 'Physical memory is described section by section; needed for memory hotplug.'),
+  option(
+    'CONFIG_SPARSEMEM_EXTREME',
+    'mm/Kconfig',
+    'The table of sections has two levels and its second level is allocated on first use. Off, the whole table is a static array.',
+  ),
+  option(
+    'CONFIG_SPARSEMEM_VMEMMAP',
+    'mm/Kconfig',
+    'The memory maps of all sections appear side by side in one virtual range, so pfn and struct page convert by adding and subtracting. ZONE_DEVICE needs it.',
+  ),
+  option(
+    'CONFIG_ARCH_HAS_HOLES_MEMORYMODEL',
+    'arch/arm/Kconfig, arch/arm64/Kconfig',
+    'The architecture frees parts of the memory map that describe no memory. The option went away in 5.11 and in the stable 5.10.y kernels.',
+    '4.3',
+    '5.9',
+  ),
+  option(
+    'CONFIG_ZONE_DEVICE',
+    'mm/Kconfig',
+    'Struct pages for memory that belongs to a device driver: persistent memory, GPU memory, PCI BARs.',
+  ),
+  option(
+    'CONFIG_DEVICE_PRIVATE',
+    'mm/Kconfig',
+    'Device memory that the CPU cannot address, with struct pages and a swap entry type of its own.',
+    '4.14',
+  ),
+  option(
+    'CONFIG_DEVICE_PUBLIC',
+    'mm/Kconfig',
+    'Device memory that the CPU can address coherently, with struct pages that can be migrated to.',
+    '4.14',
+    '5.2',
+    'MEMORY_DEVICE_COHERENT',
+  ),
+  option('CONFIG_HMM', 'mm/Kconfig', 'Selected by whatever used HMM; without effect of its own.', '4.14', '5.2'),
+  option('CONFIG_HMM_MIRROR', 'mm/Kconfig', 'Helpers to keep a device page table in step with the CPU page table.', '4.14'),
+  option('CONFIG_MIGRATE_VMA_HELPER', 'mm/Kconfig', 'Builds migrate_vma(); without it the call is always -EINVAL.', '4.14', '5.3'),
+  option('CONFIG_DEV_PAGEMAP_OPS', 'mm/Kconfig', 'Builds the callbacks for device pages whose last user is gone.', '4.18', '5.19'),
+  option('CONFIG_TEST_HMM', 'lib/Kconfig.debug', 'A module with fake devices that exercises HMM from user space.', '5.8'),
+  option('CONFIG_GET_FREE_REGION', 'kernel/resource.c, mm/Kconfig', 'Builds the search for a free physical range.', '6.0'),
+  option('CONFIG_FS_DAX', 'fs/Kconfig', 'File systems map persistent memory directly into processes.', '4.3'),
+  option(
+    'CONFIG_FS_DAX_LIMITED',
+    'fs/Kconfig',
+    'File system DAX for block devices without struct pages.',
+    '4.16',
+    '6.14',
+  ),
+  option('CONFIG_PCI_P2PDMA', 'drivers/pci/Kconfig', 'Struct pages for PCI memory, so that devices can transfer data between themselves.', '4.20'),
+  option('CONFIG_MEMORY_HOTPLUG', 'mm/Kconfig', 'Memory can be added while the system runs.'),
+  option('CONFIG_MEMORY_HOTREMOVE', 'mm/Kconfig', 'Memory can be taken away while the system runs.'),
+  option('CONFIG_NUMA', 'arch/x86/Kconfig', 'Several nodes of memory and CPUs with different distances.'),
+  option('CONFIG_NODES_SHIFT', 'arch/x86/Kconfig', 'log2 of the number of nodes the kernel can handle; as many bits of page->flags.'),
+  option('CONFIG_PAGE_EXTENSION', 'mm/Kconfig', 'Extra data for each page beside struct page; makes struct mem_section 32 bytes instead of 16.'),
+  option('CONFIG_MEMCG', 'init/Kconfig', 'Memory use is counted and limited by control group.'),
+  option('CONFIG_MMU_NOTIFIER', 'mm/Kconfig', 'Others than the CPU can follow changes of a page table.'),
+  option('CONFIG_MIGRATION', 'mm/Kconfig', 'Pages can be moved to other page frames while they are in use.'),
+  option('CONFIG_TRANSPARENT_HUGEPAGE', 'mm/Kconfig', 'Memory is mapped by huge pages where it can be.'),
+  option('CONFIG_USERFAULTFD', 'mm/Kconfig, init/Kconfig in older releases', 'Page faults of a process can be handled by another.'),
+];

@@ -1,0 +1,191 @@
+/** The mmap lock, page faults, get_user_pages, page locks and a few page table tests. */
+import type { FunctionRecord } from '../registry.ts';
+
+const LOCK = 'include/linux/mmap_lock.h';
+const ATOMIC_USERS = 'include/linux/sched/mm.h';
+
+const GUP_ERRORS = [
+  { returns: '-EFAULT', when: 'the first address is not mapped, or its VMA holds I/O memory or bare page frames' },
+  { returns: '-ENOMEM', when: 'the fault handler ran out of memory' },
+] as const;
+
+export const MM_RECORDS: readonly FunctionRecord[] = [
+  {
+    kind: 'function',
+    name: 'mmap_read_lock',
+    contract:
+      'Takes the lock of an address space for reading: its VMAs and the shape of its page tables stay. It sleeps while somebody holds the lock for writing and must not be taken twice by one task.',
+    variants: [{ since: '5.8', file: LOCK, prototype: 'void mmap_read_lock(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmap_read_unlock',
+    contract: 'Gives up one reader hold of the lock of an address space; a waiting writer goes on when the last reader leaves.',
+    variants: [{ since: '5.8', file: LOCK, prototype: 'void mmap_read_unlock(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmap_write_lock',
+    contract: 'Takes the lock of an address space for writing, alone, as everything that adds, removes or changes VMAs does.',
+    variants: [{ since: '5.8', file: LOCK, prototype: 'void mmap_write_lock(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmap_write_unlock',
+    contract: 'Gives up the writer hold of the lock of an address space.',
+    variants: [{ since: '5.8', file: LOCK, prototype: 'void mmap_write_unlock(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'down_read',
+    contract:
+      'Takes a read-write semaphore for reading. Until 5.7 the lock of an address space was taken this way, by its name mmap_sem.',
+    variants: [{ since: '4.3', file: 'kernel/locking/rwsem.c', prototype: 'void down_read(struct rw_semaphore *sem)' }],
+  },
+  {
+    kind: 'function',
+    name: 'up_read',
+    contract: 'Gives up a read-write semaphore that was taken for reading.',
+    variants: [{ since: '4.3', file: 'kernel/locking/rwsem.c', prototype: 'void up_read(struct rw_semaphore *sem)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmget_not_zero',
+    contract:
+      'Takes a reference on the users of an address space, so that it stays populated, unless its last user is gone. Every success needs one mmput.',
+    variants: [
+      {
+        since: '4.11',
+        file: ATOMIC_USERS,
+        prototype: 'bool mmget_not_zero(struct mm_struct *mm)',
+        errors: [{ returns: 'false', when: 'the process has given up the address space' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'mmput',
+    contract:
+      'Drops a reference on the users of an address space. The last one takes it apart: notifiers are released and everything is unmapped, which may sleep.',
+    variants: [{ since: '4.3', file: 'kernel/fork.c', prototype: 'void mmput(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'handle_mm_fault',
+    contract:
+      'The one entry to page fault handling: makes an address of a VMA accessible by a new page, a file page, a copy, or by bringing a swapped, migrating or device page back. Returns VM_FAULT_* bits; with VM_FAULT_RETRY the mmap lock may already be dropped.',
+    variants: [
+      {
+        since: '4.3',
+        until: '4.7',
+        file: 'mm/memory.c',
+        prototype:
+          'int handle_mm_fault(struct mm_struct *mm, struct vm_area_struct *vma, unsigned long address, unsigned int flags)',
+      },
+      {
+        since: '4.8',
+        until: '4.18',
+        file: 'mm/memory.c',
+        prototype: 'int handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags)',
+      },
+      {
+        since: '4.19',
+        until: '5.8',
+        file: 'mm/memory.c',
+        prototype: 'vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags)',
+      },
+      {
+        since: '5.9',
+        file: 'mm/memory.c',
+        prototype:
+          'vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags, struct pt_regs *regs)',
+        errors: [
+          { returns: 'VM_FAULT_OOM', when: 'no page could be allocated' },
+          { returns: 'VM_FAULT_SIGBUS', when: 'the page cannot be had, as when a driver fails to bring a device page back' },
+          { returns: 'VM_FAULT_SIGSEGV', when: 'the VMA does not permit the access' },
+          { returns: 'VM_FAULT_HWPOISON', when: 'the page was lost to a memory error' },
+          { returns: 'VM_FAULT_RETRY', when: 'the handler had to give up the lock: look the VMA up and try again' },
+        ],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'get_user_pages',
+    contract:
+      'Faults in the pages behind user addresses and returns them with a reference each, so that the kernel or a device can use them. A device-private page is first brought back to system memory; pages of other device types are returned as they are.',
+    variants: [
+      {
+        since: '4.3',
+        until: '4.5',
+        file: 'mm/gup.c',
+        prototype:
+          'long get_user_pages(struct task_struct *tsk, struct mm_struct *mm, unsigned long start, unsigned long nr_pages, int write, int force, struct page **pages, struct vm_area_struct **vmas)',
+        errors: GUP_ERRORS,
+      },
+      {
+        since: '4.6',
+        until: '4.8',
+        file: 'mm/gup.c',
+        prototype:
+          'long get_user_pages(unsigned long start, unsigned long nr_pages, int write, int force, struct page **pages, struct vm_area_struct **vmas)',
+        errors: GUP_ERRORS,
+      },
+      {
+        since: '4.9',
+        until: '6.4',
+        file: 'mm/gup.c',
+        prototype:
+          'long get_user_pages(unsigned long start, unsigned long nr_pages, unsigned int gup_flags, struct page **pages, struct vm_area_struct **vmas)',
+        errors: GUP_ERRORS,
+      },
+      {
+        since: '6.5',
+        file: 'mm/gup.c',
+        prototype:
+          'long get_user_pages(unsigned long start, unsigned long nr_pages, unsigned int gup_flags, struct page **pages)',
+        errors: [
+          ...GUP_ERRORS,
+          { returns: '-EOPNOTSUPP', when: 'a long-term pin of a file system DAX mapping is wanted' },
+          { returns: '-EREMOTEIO', when: 'the page is peer-to-peer memory and FOLL_PCI_P2PDMA is not given' },
+        ],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'lock_page',
+    contract:
+      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
+    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
+  },
+  {
+    kind: 'function',
+    name: 'unlock_page',
+    contract: 'Clears the lock bit of a page and wakes those who wait for it.',
+    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void unlock_page(struct page *page)' }],
+  },
+  {
+    kind: 'function',
+    name: 'pte_none',
+    contract: 'True if a page table entry is empty: nothing was ever mapped there, or it was unmapped again.',
+    variants: [{ since: '4.3', file: 'arch/x86/include/asm/pgtable.h', prototype: 'int pte_none(pte_t pte)' }],
+  },
+  {
+    kind: 'function',
+    name: 'is_zero_pfn',
+    contract: 'True for the page frame of the zero page, which all read faults on untouched anonymous memory share.',
+    variants: [
+      { since: '4.3', until: '5.7', file: 'include/asm-generic/pgtable.h', prototype: 'int is_zero_pfn(unsigned long pfn)' },
+      { since: '5.8', file: 'include/linux/pgtable.h', prototype: 'int is_zero_pfn(unsigned long pfn)' },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'msecs_to_jiffies',
+    contract: 'Converts milliseconds to jiffies, the ticks that kernel timeouts count, rounding up.',
+    variants: [
+      { since: '4.3', file: 'include/linux/jiffies.h', prototype: 'unsigned long msecs_to_jiffies(const unsigned int m)' },
+    ],
+  },
+];

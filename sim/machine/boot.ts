@@ -1,0 +1,118 @@
+/** Boot: from a machine file to a kernel that is up (arch/x86/kernel/setup.c, mm/mm_init.c, 6.12). */
+import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
+import type { Release } from '../kernel/release.ts';
+import {
+  childrenOf,
+  IORES_DESC_NONE,
+  IORES_DESC_PERSISTENT_MEMORY,
+  IORES_DESC_RESERVED,
+  IORESOURCE_BUSY,
+  IORESOURCE_MEM,
+  IORESOURCE_SYSTEM_RAM,
+  insert_resource,
+  type Resource,
+  resource,
+} from '../kernel/resource.ts';
+import { memblockMemory, memblockReserved } from '../mm/memblock.ts';
+import { free_area_init, freeInitMemory, init_per_zone_wmark_min, memblock_free_all } from '../mm/mm_init.ts';
+import { sparse_init } from '../mm/sparse.ts';
+import { bootTables } from '../mm/sparse-vmemmap.ts';
+import type { E820Type, MachineConfig } from './config.ts';
+import { Kernel, mem } from './kernel.ts';
+
+export function boot(config: MachineConfig, release: Release): Kernel {
+  const kernel = new Kernel(config, release);
+  kernel.store.unjournalled(() => bring_up(kernel));
+  return kernel;
+}
+
+function bring_up(kernel: Kernel): void {
+  const { config, state } = kernel;
+  kernel.pr_info(`Linux version ${kernel.release} (simulated)`);
+  if (config.cmdline) kernel.pr_info(`Command line: ${config.cmdline}`);
+  for (const entry of config.e820) kernel.pr_info(`BIOS-e820: ${mem(entry.start, entry.end)} ${entry.type}`);
+  const memory = memblockMemory(config);
+  const reserved = memblockReserved(config, memory, PAGES_PER_SECTION);
+  state.max_pfn = memory.at(-1)?.end ?? 0;
+  state.max_low_pfn = state.max_pfn;
+  e820_reserve_resources(kernel, reserved);
+  sparse_init(kernel, memory);
+  for (const range of memory) bootTables(kernel, range.start, range.end - range.start);
+  free_area_init(kernel, memory);
+  logZones(kernel, memory);
+  memblock_free_all(kernel, memory, reserved);
+  init_per_zone_wmark_min(kernel);
+  freeInitMemory(kernel, reserved);
+}
+
+function logZones(kernel: Kernel, memory: readonly { start: number; end: number; nid: number }[]): void {
+  kernel.pr_info('Early memory node ranges');
+  for (const range of memory)
+    kernel.pr_info(`  node ${String(range.nid).padStart(3)}: ${mem(BigInt(range.start) << 12n, (BigInt(range.end) << 12n) - 1n)}`);
+}
+
+const E820_NAMES: Readonly<Record<E820Type, string>> = {
+  usable: 'System RAM',
+  reserved: 'Reserved',
+  'ACPI data': 'ACPI Tables',
+  'ACPI NVS': 'ACPI Non-volatile Storage',
+  'persistent (type 12)': 'Persistent Memory (legacy)',
+  'soft reserved': 'Soft Reserved',
+};
+
+/** e820.c:e820__reserve_resources, setup.c's kernel image resources, and the machine's devices. */
+function e820_reserve_resources(kernel: Kernel, reserved: readonly { start: number; end: number; what: string }[]): void {
+  const { store, config, state } = kernel;
+  for (const entry of updated(config)) {
+    const name = E820_NAMES[entry.type];
+    const flags =
+      entry.type === 'usable'
+        ? IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY
+        : IORESOURCE_MEM | (entry.type === 'reserved' && entry.start < 0x100000n ? IORESOURCE_BUSY : 0n);
+    const desc =
+      entry.type === 'reserved' ? IORES_DESC_RESERVED : entry.type === 'persistent (type 12)' ? IORES_DESC_PERSISTENT_MEMORY : IORES_DESC_NONE;
+    insert_resource(store, state.iomem, resource(entry.start, entry.end, name, flags, desc));
+  }
+  const exact = new Map((config.reserved ?? []).map((entry) => [entry.what, entry]));
+  for (const range of reserved) {
+    if (!['Kernel code', 'Kernel rodata', 'Kernel data', 'Kernel bss'].includes(range.what)) continue;
+    const entry = exact.get(range.what);
+    const start = entry?.start ?? BigInt(range.start) << 12n;
+    const end = entry?.end ?? (BigInt(range.end) << 12n) - 1n;
+    insert_resource(store, state.iomem, resource(start, end, range.what, IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY));
+  }
+  for (const device of config.devices)
+    insert_resource(
+      store,
+      deepest(state.iomem, device.start, device.end),
+      resource(device.start, device.end, device.name, IORESOURCE_MEM | (device.busy ? IORESOURCE_BUSY : 0n)),
+    );
+}
+
+/** The innermost resource that contains the range: where a driver's request would end up. */
+function deepest(root: Resource, start: bigint, end: bigint): Resource {
+  for (const child of childrenOf(root)) if (child.start <= start && child.end >= end) return deepest(child, start, end);
+  return root;
+}
+
+/** e820__range_update of page 0 and e820__range_remove of 640 KiB to 1 MiB, as the kernel does before use. */
+function updated(config: MachineConfig): MachineConfig['e820'] {
+  const entries: MachineConfig['e820'] = [];
+  for (const entry of config.e820) {
+    if (entry.type !== 'usable') {
+      entries.push(entry);
+      continue;
+    }
+    if (entry.start < 0x1000n) entries.push({ start: entry.start, end: 0xfffn, type: 'reserved' });
+    for (const [from, to] of [
+      [0x1000n, 0x9ffffn],
+      [0x100000n, (1n << 52n) - 1n],
+    ] as const) {
+      const start = entry.start > from ? entry.start : from;
+      const end = entry.end < to ? entry.end : to;
+      if (start <= end) entries.push({ start, end, type: 'usable' });
+    }
+  }
+  return entries;
+}
+

@@ -1,0 +1,291 @@
+/**
+ * A machine and its timeline. Every change of the store belongs to exactly one step,
+ * every step to one program; stepping back and forth is the store's travel, and a
+ * program that was overtaken by going back is replayed when it is needed again.
+ */
+import type { Release } from '../kernel/release.ts';
+import type { Changes, Mark } from '../store/store.ts';
+import { Program, type ProgramSpec } from '../task/program.ts';
+import type { Point } from '../task/task.ts';
+import { boot } from './boot.ts';
+import type { MachineConfig } from './config.ts';
+import type { Kernel, LogLine, TraceNode } from './kernel.ts';
+
+export interface Step {
+  /** What was done, in one line. */
+  readonly label: string;
+  readonly program: number;
+  /** Points of the program that this step passed. */
+  readonly points: number;
+  readonly from: Mark;
+  readonly to: Mark;
+  readonly trace: readonly TraceNode[];
+  readonly printk: readonly LogLine[];
+}
+
+/** Why `advance` came back. */
+export type Stop = 'step' | 'pause' | 'waiting' | 'done' | 'failed' | 'slice';
+
+/** Thrown into nothing: a program that reached its budget of points fails with it. */
+export class BudgetExceeded extends Error {
+  override readonly name = 'BudgetExceeded';
+}
+
+const POINT_BUDGET = 5_000_000;
+
+export class Machine {
+  readonly kernel: Kernel;
+  readonly config: MachineConfig;
+  readonly release: Release;
+  /** Rises with every change anyone could see; never falls. */
+  revision = 0;
+  private readonly timeline: Step[] = [];
+  private applied = 0;
+  private readonly programs = new Map<number, Program>();
+  private nextProgram = 1;
+  /** The mark and points at which the step that is being made began. */
+  private open: { program: Program; from: Mark; points: number; log: number } | undefined;
+
+  constructor(config: MachineConfig, release: Release) {
+    this.config = config;
+    this.release = release;
+    this.kernel = boot(config, release);
+  }
+
+  /** All steps, undone ones last. */
+  get steps(): readonly Step[] {
+    return this.timeline;
+  }
+  /** How many steps are applied: where in the timeline the state stands. */
+  get position(): number {
+    return this.applied;
+  }
+  get lastStep(): Step | undefined {
+    return this.timeline[this.applied - 1];
+  }
+
+  /** What the last step changed. */
+  lastChanges(limit?: number): Changes {
+    const step = this.lastStep;
+    return step ? this.kernel.store.changes(step.from, step.to, limit) : { pages: [], objects: new Map() };
+  }
+
+  program(id: number): Program | undefined {
+    return this.programs.get(id);
+  }
+
+  /** Programs that can go on at the current position: paused or waiting, oldest first. */
+  get alive(): readonly Program[] {
+    return [...this.programs.values()].filter((program) => this.isAliveAt(program));
+  }
+
+  private isAliveAt(program: Program): boolean {
+    const first = this.timeline.findIndex((step) => step.program === program.id);
+    if (first < 0 || first >= this.applied) return !program.isOver && this.applied === this.timeline.length;
+    if (!program.isOver) return true;
+    // It ended in a step that is undone now.
+    return this.timeline.slice(this.applied).some((step) => step.program === program.id);
+  }
+
+  /* ---- running ---- */
+
+  /** A new program at the current position; what lay ahead is forgotten. It has not run yet. */
+  start(spec: ProgramSpec): Program {
+    this.settle();
+    const program = new Program(this.nextProgram++, spec);
+    this.programs.set(program.id, program);
+    return program;
+  }
+
+  /** The program as it stands at the current position, replayed if going back overtook it. */
+  current(id: number): Program | undefined {
+    if (!this.programs.has(id)) return undefined;
+    this.settle();
+    return this.programs.get(id);
+  }
+
+  /**
+   * Runs a program: to the end of its next step, to a pause point, or until it waits or
+   * ends. `shouldPause` is asked at every point; `slice` lets the caller breathe.
+   */
+  advance(
+    program: Program,
+    options: { shouldPause?: (point: Point) => boolean; slice?: () => boolean; stopAfterStep?: boolean } = {},
+  ): Stop {
+    const { kernel } = this;
+    this.settle();
+    this.open ??= { program, from: kernel.mark(), points: program.points, log: kernel.state.log.length };
+    kernel.trace = program.trace;
+    for (;;) {
+      if (program.points > POINT_BUDGET) {
+        program.stop();
+        program.error = new BudgetExceeded(`stopped after ${POINT_BUDGET} points without an end`);
+        program.status = 'failed';
+      }
+      const point = program.next();
+      if (!point) {
+        this.close(program);
+        return program.status === 'failed' ? 'failed' : 'done';
+      }
+      if (program.status === 'waiting') {
+        this.close(program);
+        return 'waiting';
+      }
+      const boundary = point.kind === 'statement' && program.spec.stepSize === 'statement' && point.frame.name === program.spec.label;
+      if (boundary) this.close(program);
+      if (point.kind === 'pause' || options.shouldPause?.(point)) {
+        this.close(program);
+        return 'pause';
+      }
+      if (boundary && options.stopAfterStep !== false) return 'step';
+      if (options.slice?.()) return 'slice';
+      if (!this.open) this.open = { program, from: kernel.mark(), points: program.points, log: kernel.state.log.length };
+    }
+  }
+
+  /** Ends the open step, if anything happened in it. */
+  private close(program: Program): void {
+    const { open, kernel } = this;
+    this.open = undefined;
+    if (!open || open.program !== program) return;
+    const to = kernel.mark();
+    const trace = program.trace.cut();
+    const log = kernel.state.log.slice(open.log);
+    const points = program.points - open.points;
+    if (points === 0) return;
+    const last = this.timeline.at(-1);
+    const idle = to === open.from && log.length === 0 && trace.length === 0;
+    if (idle && last?.program === program.id) {
+      // Nothing to see: it belongs to the step before.
+      this.timeline[this.timeline.length - 1] = { ...last, points: last.points + points };
+      return;
+    }
+    if (idle && program.spec.stepSize === 'statement' && program.points <= 1) {
+      this.lead.set(program.id, points);
+      return;
+    }
+    const lead = this.lead.get(program.id) ?? 0;
+    this.lead.delete(program.id);
+    this.timeline.push({ label: this.labelOf(program), program: program.id, points: points + lead, from: open.from, to, trace, printk: log });
+    this.applied = this.timeline.length;
+    this.revision++;
+  }
+  /** Points passed before a program's first step. */
+  private readonly lead = new Map<number, number>();
+  /** What the step being made does; set by whoever knows (a statement's text). */
+  describe: (program: Program) => string = (program) => program.spec.label;
+  private labelOf(program: Program): string {
+    return this.describe(program);
+  }
+
+  /** Waiting programs whose wait is over go on, first come, first served. Returns those that moved. */
+  runReady(options: { slice?: () => boolean } = {}): Program[] {
+    const moved: Program[] = [];
+    for (;;) {
+      const ready = [...this.programs.values()].find((program) => program.status === 'waiting' && program.waitsFor?.ready());
+      if (!ready) return moved;
+      moved.push(ready);
+      while (this.advance(ready, options) === 'step');
+      if (options.slice?.()) return moved;
+    }
+  }
+
+  /** Runs a program to its end, a pause or a wait; then whatever it set free. */
+  run(spec: ProgramSpec): Program {
+    const program = this.start(spec);
+    while (this.advance(program) === 'step');
+    this.runReady();
+    return program;
+  }
+
+  /** Ends a program where it stands; what it did stays done. */
+  stop(program: Program): void {
+    program.stop();
+    if (this.open?.program === program) this.close(program);
+    this.revision++;
+  }
+
+  /* ---- time ---- */
+
+  /** Moves to just after step `position` (0: as booted). */
+  travel(position: number): void {
+    const target = Math.max(this.oldest, Math.min(this.timeline.length, Math.trunc(position)));
+    if (target === this.applied) return;
+    const mark = target === 0 ? this.timeline[0]?.from : this.timeline[target - 1]?.to;
+    if (mark === undefined) return;
+    this.kernel.store.travel(mark);
+    this.applied = target;
+    this.revision++;
+  }
+
+  /** The earliest position that can still be reached. */
+  get oldest(): number {
+    const { oldest } = this.kernel.store;
+    const index = this.timeline.findIndex((step) => step.from >= oldest);
+    return index < 0 ? this.timeline.length : index;
+  }
+
+  /**
+   * Makes the current position the end of the timeline, so that something new can follow.
+   * Programs that had run further are run again to where they were.
+   */
+  private settle(): void {
+    if (this.applied === this.timeline.length) return;
+    const cut = this.applied;
+    const undone = new Set(this.timeline.slice(cut).map((step) => step.program));
+    const firstStep = (id: number): number => this.timeline.findIndex((step) => step.program === id);
+    let start = cut;
+    for (const id of undone) start = Math.min(start, firstStep(id));
+    // Programs with steps among those to be replayed must be replayed from their own beginning.
+    for (let moved = true; moved; ) {
+      moved = false;
+      for (const step of this.timeline.slice(start, cut)) {
+        const first = firstStep(step.program);
+        if (first < start) {
+          start = first;
+          moved = true;
+        }
+      }
+    }
+    const replay = this.timeline.slice(start, cut);
+    const from = this.timeline[start]?.from;
+    if (replay.length > 0 && from !== undefined) this.kernel.store.travel(from);
+    const gone = new Set(this.timeline.slice(start).map((step) => step.program));
+    for (const id of gone) this.programs.get(id)?.stop();
+    this.timeline.length = start;
+    this.applied = start;
+    for (const step of replay) this.replayStep(step);
+    for (const id of gone) if (!this.timeline.some((step) => step.program === id)) this.programs.delete(id);
+  }
+
+  private replayStep(step: Step): void {
+    const { kernel } = this;
+    let program = this.programs.get(step.program);
+    if (!program) return;
+    if (program.status === 'stopped') {
+      program = new Program(program.id, program.spec);
+      this.programs.set(program.id, program);
+    }
+    const from = kernel.mark();
+    const log = kernel.state.log.length;
+    kernel.trace = program.trace;
+    const target = program.points + step.points;
+    while (program.points < target && !program.isOver) program.next();
+    this.timeline.push({
+      ...step,
+      from,
+      to: kernel.mark(),
+      trace: program.trace.cut(),
+      printk: kernel.state.log.slice(log),
+    });
+    this.applied = this.timeline.length;
+  }
+
+  /** The whole state as text: equal states give equal bytes. */
+  canonical(): string {
+    return this.kernel.store.canonical(this.kernel.roots());
+  }
+}
+
+/** A program that runs `body` as one step. */
+export const lineProgram = (label: string, create: ProgramSpec['create']): ProgramSpec => ({ label, stepSize: 'whole', create });

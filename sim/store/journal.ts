@@ -1,0 +1,261 @@
+/**
+ * One journal for everything that changes. An entry holds what its write replaced;
+ * going back exchanges it with what is there now, so the same entry leads forward again.
+ * Travel is therefore exact in both directions and costs what was written, and nothing
+ * is ever copied for the sake of a checkpoint: copy-on-write checkpoints would let
+ * distant marks be reached sooner, at 12 KB for every step that follows one, while the
+ * journal passes ten million page writes a second and shares displaced subtrees.
+ *
+ * Page writes are the many, so an entry is a column number, a page frame and a word in
+ * typed arrays; every other write is an `Edit`, an object named by the word.
+ */
+
+import type { ChangeSet } from './changes.ts';
+
+/** A write that is not to a single page. Done when it is journalled; then undone and redone in turn. */
+export interface Edit {
+  /** Estimated bytes held by the edit as it is now. */
+  bytes: number;
+  undo(): void;
+  redo(): void;
+  /** Gives back what the edit holds: it will never be undone or redone again. */
+  release(): void;
+  /** Tells what the edit changes. Called only while it is done. */
+  describe(changes: ChangeSet): void;
+}
+
+/** A column as the journal knows it. */
+export interface PageWords {
+  /** Sets the page and returns the value before. Not journalled. */
+  exchange(pfn: number, value: number): number;
+}
+
+/** Column number of an entry that is an edit. */
+const EDIT = 255;
+export const MAX_COLUMNS = EDIT;
+const ENTRY_BYTES = 1 + 8 + 4;
+const MAX_ENTRIES = 4096;
+const MIN_ENTRIES = 16;
+/** The journal is dropped chunk by chunk; a chunk takes at most this part of the budget, a single edit apart. */
+const CHUNKS_OF_BUDGET = 16;
+
+interface Chunk {
+  /** Mark before the first entry. */
+  readonly base: number;
+  count: number;
+  readonly column: Uint8Array;
+  readonly pfn: Float64Array;
+  readonly word: Uint32Array;
+  readonly edits: Edit[];
+  bytes: number;
+}
+
+export class Journal {
+  recording = true;
+  readonly columns: PageWords[] = [];
+  private readonly budget: number;
+  private readonly entries: number;
+  private chunks: Chunk[];
+  /** The chunk we are in, `at` entries into it. */
+  private current: number;
+  private chunk: Chunk;
+  private at = 0;
+  /** Where in the chunk a write must stop and make room first: at its end, or here if something lies ahead. */
+  private stop: number;
+  private total = 0;
+
+  constructor(budget: number) {
+    this.budget = budget;
+    const share = Math.floor(budget / CHUNKS_OF_BUDGET / ENTRY_BYTES);
+    this.entries = Math.max(MIN_ENTRIES, Math.min(MAX_ENTRIES, share));
+    this.chunk = this.newChunk(0);
+    this.chunks = [this.chunk];
+    this.current = 0;
+    this.stop = this.entries;
+  }
+
+  get position(): number {
+    return this.chunk.base + this.at;
+  }
+
+  get oldest(): number {
+    return (this.chunks[0] as Chunk).base;
+  }
+
+  get newest(): number {
+    const last = this.chunks[this.chunks.length - 1] as Chunk;
+    return last.base + last.count;
+  }
+
+  /** Estimated bytes, subtrees kept for undo included. */
+  get bytes(): number {
+    return this.total;
+  }
+
+  /** Journals the write of one page: `old` is what it replaced. */
+  page(column: number, pfn: number, old: number): void {
+    if (this.at === this.stop) this.makeRoom();
+    const chunk = this.chunk;
+    const i = this.at++;
+    chunk.column[i] = column;
+    chunk.pfn[i] = pfn;
+    chunk.word[i] = old;
+    chunk.count = this.at;
+  }
+
+  /** Journals an edit that has just been done. */
+  edit(edit: Edit): void {
+    if (this.at === this.stop) this.makeRoom();
+    const chunk = this.chunk;
+    const i = this.at++;
+    chunk.column[i] = EDIT;
+    chunk.word[i] = chunk.edits.length;
+    chunk.edits.push(edit);
+    chunk.count = this.at;
+    this.weigh(chunk, edit.bytes);
+    if (this.total > this.budget) this.dropOldest();
+    if (this.isFull(chunk)) this.stop = this.at;
+  }
+
+  travel(mark: number): void {
+    this.check(mark);
+    while (this.position > mark) {
+      if (this.at === 0) {
+        this.enter(this.current - 1);
+        this.at = this.chunk.count;
+      } else this.back();
+    }
+    while (this.position < mark) {
+      if (this.at === this.chunk.count) {
+        this.enter(this.current + 1);
+        this.at = 0;
+      } else this.forward();
+    }
+    this.stop = mark === this.newest && !this.isFull(this.chunk) ? this.entries : this.at;
+  }
+
+  /** Tells `changes` what the entries between two marks wrote. Both must be at or before the position. */
+  describe(from: number, to: number, changes: ChangeSet): void {
+    for (const chunk of this.chunks) {
+      const end = Math.min(chunk.count, to - chunk.base);
+      for (let i = Math.max(0, from - chunk.base); i < end; i++) {
+        const pfn = chunk.pfn[i] as number;
+        if (chunk.column[i] !== EDIT) changes.pages(pfn, pfn + 1);
+        else this.editOf(chunk, i).describe(changes);
+      }
+    }
+  }
+
+  /** Throws unless `mark` can be reached. */
+  check(mark: number): void {
+    if (mark >= this.oldest && mark <= this.newest && Number.isInteger(mark)) return;
+    throw new RangeError(`mark ${mark} cannot be reached: the journal holds ${this.oldest} to ${this.newest}`);
+  }
+
+  /** Forgets all entries; no mark given out before can be reached. */
+  reset(): void {
+    const base = this.newest + 1;
+    for (const chunk of this.chunks) this.release(chunk);
+    this.chunk = this.newChunk(base);
+    this.chunks = [this.chunk];
+    this.current = 0;
+    this.at = 0;
+    this.stop = this.entries;
+  }
+
+  private back(): void {
+    const chunk = this.chunk;
+    const i = --this.at;
+    const column = chunk.column[i] as number;
+    if (column === EDIT) {
+      const edit = this.editOf(chunk, i);
+      const before = edit.bytes;
+      edit.undo();
+      this.weigh(chunk, edit.bytes - before);
+    } else this.exchange(chunk, i, column);
+  }
+
+  private forward(): void {
+    const chunk = this.chunk;
+    const i = this.at++;
+    const column = chunk.column[i] as number;
+    if (column === EDIT) {
+      const edit = this.editOf(chunk, i);
+      const before = edit.bytes;
+      edit.redo();
+      this.weigh(chunk, edit.bytes - before);
+    } else this.exchange(chunk, i, column);
+  }
+
+  private exchange(chunk: Chunk, i: number, column: number): void {
+    chunk.word[i] = (this.columns[column] as PageWords).exchange(chunk.pfn[i] as number, chunk.word[i] as number);
+  }
+
+  private editOf(chunk: Chunk, i: number): Edit {
+    return chunk.edits[chunk.word[i] as number] as Edit;
+  }
+
+  private enter(index: number): void {
+    this.current = index;
+    this.chunk = this.chunks[index] as Chunk;
+  }
+
+  private makeRoom(): void {
+    this.dropAhead();
+    if (this.at === this.entries || this.isFull(this.chunk)) {
+      this.chunks.push(this.newChunk(this.position));
+      this.enter(this.chunks.length - 1);
+      this.at = 0;
+      this.dropOldest();
+    }
+    this.stop = this.entries;
+  }
+
+  /** Drops the entries that were undone: another future begins here. */
+  private dropAhead(): void {
+    for (const chunk of this.chunks.splice(this.current + 1)) this.release(chunk);
+    const chunk = this.chunk;
+    const kept = chunk.column.subarray(0, this.at).lastIndexOf(EDIT);
+    for (const edit of chunk.edits.splice(kept < 0 ? 0 : (chunk.word[kept] as number) + 1)) {
+      this.weigh(chunk, -edit.bytes);
+      edit.release();
+    }
+    chunk.count = this.at;
+  }
+
+  private dropOldest(): void {
+    while (this.total > this.budget && this.chunks.length > 1) {
+      this.release(this.chunks.shift() as Chunk);
+      this.current--;
+    }
+  }
+
+  /** Small edits fill a chunk by entries, large ones by bytes. */
+  private isFull(chunk: Chunk): boolean {
+    return chunk.bytes - this.entries * ENTRY_BYTES > this.budget / CHUNKS_OF_BUDGET;
+  }
+
+  private newChunk(base: number): Chunk {
+    const chunk: Chunk = {
+      base,
+      count: 0,
+      column: new Uint8Array(this.entries),
+      pfn: new Float64Array(this.entries),
+      word: new Uint32Array(this.entries),
+      edits: [],
+      bytes: 0,
+    };
+    this.weigh(chunk, this.entries * ENTRY_BYTES);
+    return chunk;
+  }
+
+  private weigh(chunk: Chunk, bytes: number): void {
+    chunk.bytes += bytes;
+    this.total += bytes;
+  }
+
+  private release(chunk: Chunk): void {
+    for (const edit of chunk.edits) edit.release();
+    this.total -= chunk.bytes;
+  }
+}
