@@ -6,7 +6,11 @@ import { BadAccess, type CInteger, integer, widthOf } from './value.ts';
 const truth = (value: boolean): CInteger => integer(value ? 1n : 0n, 'int');
 
 /** `left operator right`. Division by zero and `INT_MIN / -1` are bad accesses, as the processor traps on both. */
-export function integerBinary(operator: Exclude<BinaryOperator, '&&' | '||'>, left: CInteger, right: CInteger): CInteger {
+export function integerBinary(
+  operator: Exclude<BinaryOperator, '&&' | '||'>,
+  left: CInteger,
+  right: CInteger,
+): CInteger {
   if (operator === '<<' || operator === '>>') return shift(operator, left, right);
   const type = commonType(left.type, right.type);
   const a = convertInteger(left, type).value;
@@ -22,7 +26,8 @@ export function integerBinary(operator: Exclude<BinaryOperator, '&&' | '||'>, le
     case '%': {
       if (b === 0n) throw new BadAccess(`Division by zero: ${a} ${operator} 0.`);
       const quotient = integer(a / b, type);
-      if (quotient.value !== a / b) throw new BadAccess(`Division overflow: ${a} ${operator} ${b} does not fit ${type}.`);
+      if (quotient.value !== a / b)
+        throw new BadAccess(`Division overflow: ${a} ${operator} ${b} does not fit ${type}.`);
       return operator === '/' ? quotient : integer(a % b, type);
     }
     case '&':

@@ -13,9 +13,22 @@ export interface Finding {
 }
 
 export type FindingCode =
-  | 'syntax' | 'missing-parenthesis' | 'missing-semicolon' | 'missing-brace' | 'too-deep' | 'too-many-errors'
-  | 'unsupported' | 'hole' | 'undeclared' | 'not-in-release' | 'no-such-field' | 'member-operator'
-  | 'uninitialised-read' | 'conversion' | 'argument-count' | 'approximate-size';
+  | 'syntax'
+  | 'missing-parenthesis'
+  | 'missing-semicolon'
+  | 'missing-brace'
+  | 'too-deep'
+  | 'too-many-errors'
+  | 'unsupported'
+  | 'hole'
+  | 'undeclared'
+  | 'not-in-release'
+  | 'no-such-field'
+  | 'member-operator'
+  | 'uninitialised-read'
+  | 'conversion'
+  | 'argument-count'
+  | 'approximate-size';
 
 /** Where a hole stands, so that whoever fills it knows what is wanted. */
 export type HolePosition =
@@ -44,7 +57,24 @@ export interface HoleNode {
 
 export type UnaryOperator = '+' | '-' | '!' | '~' | '*' | '&';
 export type BinaryOperator =
-  | '*' | '/' | '%' | '+' | '-' | '<<' | '>>' | '<' | '>' | '<=' | '>=' | '==' | '!=' | '&' | '^' | '|' | '&&' | '||';
+  | '*'
+  | '/'
+  | '%'
+  | '+'
+  | '-'
+  | '<<'
+  | '>>'
+  | '<'
+  | '>'
+  | '<='
+  | '>='
+  | '=='
+  | '!='
+  | '&'
+  | '^'
+  | '|'
+  | '&&'
+  | '||';
 export type AssignOperator = '=' | '*=' | '/=' | '%=' | '+=' | '-=' | '<<=' | '>>=' | '&=' | '^=' | '|=';
 
 interface Node<K extends string> {
@@ -53,18 +83,34 @@ interface Node<K extends string> {
   /** Levels of expression below and including this one. */
   readonly height: number;
 }
-export interface IntegerNode extends Node<'integer'> { readonly value: bigint; readonly type: IntegerType }
-export interface StringNode extends Node<'string'> { readonly value: string }
-export interface NameNode extends Node<'name'> { readonly name: string }
-export interface UnaryNode extends Node<'unary'> { readonly operator: UnaryOperator; readonly operand: Expression }
+export interface IntegerNode extends Node<'integer'> {
+  readonly value: bigint;
+  readonly type: IntegerType;
+}
+export interface StringNode extends Node<'string'> {
+  readonly value: string;
+}
+export interface NameNode extends Node<'name'> {
+  readonly name: string;
+}
+export interface UnaryNode extends Node<'unary'> {
+  readonly operator: UnaryOperator;
+  readonly operand: Expression;
+}
 export interface UpdateNode extends Node<'update'> {
-  readonly operator: '++' | '--'; readonly prefix: boolean; readonly operand: Expression;
+  readonly operator: '++' | '--';
+  readonly prefix: boolean;
+  readonly operand: Expression;
 }
 export interface BinaryNode extends Node<'binary'> {
-  readonly operator: BinaryOperator; readonly left: Expression; readonly right: Expression;
+  readonly operator: BinaryOperator;
+  readonly left: Expression;
+  readonly right: Expression;
 }
 export interface AssignNode extends Node<'assign'> {
-  readonly operator: AssignOperator; readonly left: Expression; readonly right: Expression;
+  readonly operator: AssignOperator;
+  readonly left: Expression;
+  readonly right: Expression;
 }
 export interface ConditionalNode extends Node<'conditional'> {
   readonly test: Expression;
@@ -72,72 +118,151 @@ export interface ConditionalNode extends Node<'conditional'> {
   readonly then: Expression | undefined;
   readonly otherwise: Expression;
 }
-export interface CommaNode extends Node<'comma'> { readonly left: Expression; readonly right: Expression }
-export interface CastNode extends Node<'cast'> { readonly type: TypeNode; readonly operand: Expression }
-export interface LiteralNode extends Node<'literal'> { readonly type: TypeNode; readonly initialiser: InitialiserList }
-export interface SizeofNode extends Node<'sizeof'> { readonly of: Expression | TypeNode }
-export interface MemberNode extends Node<'member'> {
-  readonly object: Expression; readonly arrow: boolean; readonly field: string; readonly fieldSpan: SourceSpan;
+export interface CommaNode extends Node<'comma'> {
+  readonly left: Expression;
+  readonly right: Expression;
 }
-export interface IndexNode extends Node<'index'> { readonly object: Expression; readonly index: Expression }
+export interface CastNode extends Node<'cast'> {
+  readonly type: TypeNode;
+  readonly operand: Expression;
+}
+export interface LiteralNode extends Node<'literal'> {
+  readonly type: TypeNode;
+  readonly initialiser: InitialiserList;
+}
+export interface SizeofNode extends Node<'sizeof'> {
+  readonly of: Expression | TypeNode;
+}
+export interface MemberNode extends Node<'member'> {
+  readonly object: Expression;
+  readonly arrow: boolean;
+  readonly field: string;
+  readonly fieldSpan: SourceSpan;
+}
+export interface IndexNode extends Node<'index'> {
+  readonly object: Expression;
+  readonly index: Expression;
+}
 export interface CallNode extends Node<'call'> {
-  readonly callee: Expression; readonly arguments: readonly Expression[];
+  readonly callee: Expression;
+  readonly arguments: readonly Expression[];
 }
 /** A type where a macro takes one: `container_of(p, struct x, member)`. */
-export interface TypeArgumentNode extends Node<'type'> { readonly type: TypeNode }
+export interface TypeArgumentNode extends Node<'type'> {
+  readonly type: TypeNode;
+}
 /** Where an expression should be and none is. */
-export interface ErrorNode extends Node<'error'> { readonly message: string }
+export interface ErrorNode extends Node<'error'> {
+  readonly message: string;
+}
 
 export type Expression =
-  | IntegerNode | StringNode | NameNode | UnaryNode | UpdateNode | BinaryNode | AssignNode | ConditionalNode
-  | CommaNode | CastNode | LiteralNode | SizeofNode | MemberNode | IndexNode | CallNode | TypeArgumentNode
-  | HoleNode | ErrorNode;
+  | IntegerNode
+  | StringNode
+  | NameNode
+  | UnaryNode
+  | UpdateNode
+  | BinaryNode
+  | AssignNode
+  | ConditionalNode
+  | CommaNode
+  | CastNode
+  | LiteralNode
+  | SizeofNode
+  | MemberNode
+  | IndexNode
+  | CallNode
+  | TypeArgumentNode
+  | HoleNode
+  | ErrorNode;
 
-export interface Designator { readonly field?: string; readonly index?: Expression; readonly span: SourceSpan }
-export interface InitialiserItem { readonly designators: readonly Designator[]; readonly value: Initialiser }
+export interface Designator {
+  readonly field?: string;
+  readonly index?: Expression;
+  readonly span: SourceSpan;
+}
+export interface InitialiserItem {
+  readonly designators: readonly Designator[];
+  readonly value: Initialiser;
+}
 export interface InitialiserList {
-  readonly kind: 'initialiser-list'; readonly span: SourceSpan; readonly items: readonly InitialiserItem[];
+  readonly kind: 'initialiser-list';
+  readonly span: SourceSpan;
+  readonly items: readonly InitialiserItem[];
 }
 export type Initialiser = Expression | InitialiserList;
 
-export interface FieldNode { readonly name: string; readonly type: TypeNode; readonly span: SourceSpan }
-export interface ParameterNode { readonly name: string; readonly type: TypeNode; readonly span: SourceSpan }
+export interface FieldNode {
+  readonly name: string;
+  readonly type: TypeNode;
+  readonly span: SourceSpan;
+}
+export interface ParameterNode {
+  readonly name: string;
+  readonly type: TypeNode;
+  readonly span: SourceSpan;
+}
 
 export type TypeNode =
   /** A builtin or typedef name in canonical spelling: `unsigned long`, `u64`, `gfp_t`. */
   | { readonly kind: 'named'; readonly name: string; readonly span: SourceSpan }
   | {
-      readonly kind: 'struct'; readonly tag: string; readonly union: boolean; readonly span: SourceSpan;
+      readonly kind: 'struct';
+      readonly tag: string;
+      readonly union: boolean;
+      readonly span: SourceSpan;
       readonly fields?: readonly FieldNode[];
     }
   | {
-      readonly kind: 'enum'; readonly tag: string; readonly span: SourceSpan;
+      readonly kind: 'enum';
+      readonly tag: string;
+      readonly span: SourceSpan;
       readonly members?: readonly { readonly name: string; readonly value: Expression | undefined }[];
     }
   | { readonly kind: 'typeof'; readonly of: Expression | TypeNode; readonly span: SourceSpan }
   | { readonly kind: 'pointer'; readonly to: TypeNode; readonly span: SourceSpan }
-  | { readonly kind: 'array'; readonly of: TypeNode; readonly length: Expression | undefined; readonly span: SourceSpan }
   | {
-      readonly kind: 'function'; readonly returns: TypeNode; readonly parameters: readonly ParameterNode[];
-      readonly variadic: boolean; readonly hole?: HoleNode; readonly span: SourceSpan;
+      readonly kind: 'array';
+      readonly of: TypeNode;
+      readonly length: Expression | undefined;
+      readonly span: SourceSpan;
+    }
+  | {
+      readonly kind: 'function';
+      readonly returns: TypeNode;
+      readonly parameters: readonly ParameterNode[];
+      readonly variadic: boolean;
+      readonly hole?: HoleNode;
+      readonly span: SourceSpan;
     };
 
 export interface Declarator {
-  readonly name: string; readonly type: TypeNode; readonly initialiser: Initialiser | undefined; readonly span: SourceSpan;
+  readonly name: string;
+  readonly type: TypeNode;
+  readonly initialiser: Initialiser | undefined;
+  readonly span: SourceSpan;
 }
 export interface DeclarationNode {
-  readonly kind: 'declaration'; readonly span: SourceSpan;
+  readonly kind: 'declaration';
+  readonly span: SourceSpan;
   readonly storage: 'typedef' | 'static' | 'extern' | undefined;
   readonly base: TypeNode;
   readonly declarators: readonly Declarator[];
 }
 export interface FunctionNode {
-  readonly kind: 'function'; readonly span: SourceSpan; readonly head: SourceSpan; readonly name: string;
+  readonly kind: 'function';
+  readonly span: SourceSpan;
+  readonly head: SourceSpan;
+  readonly name: string;
   readonly static: boolean;
   readonly type: Extract<TypeNode, { kind: 'function' }>;
   readonly body: CompoundNode;
 }
-export interface CompoundNode { readonly kind: 'compound'; readonly span: SourceSpan; readonly items: readonly Statement[] }
+export interface CompoundNode {
+  readonly kind: 'compound';
+  readonly span: SourceSpan;
+  readonly items: readonly Statement[];
+}
 
 /** `head` of a compound statement is what a debugger marks: `if (...)` without its branches. */
 export type Statement =
@@ -148,21 +273,50 @@ export type Statement =
   | { readonly kind: 'expression'; readonly span: SourceSpan; readonly expression: Expression }
   | { readonly kind: 'empty'; readonly span: SourceSpan }
   | {
-      readonly kind: 'if'; readonly span: SourceSpan; readonly head: SourceSpan; readonly test: Expression;
-      readonly then: Statement; readonly otherwise: Statement | undefined;
+      readonly kind: 'if';
+      readonly span: SourceSpan;
+      readonly head: SourceSpan;
+      readonly test: Expression;
+      readonly then: Statement;
+      readonly otherwise: Statement | undefined;
     }
-  | { readonly kind: 'while'; readonly span: SourceSpan; readonly head: SourceSpan; readonly test: Expression; readonly body: Statement }
-  | { readonly kind: 'do'; readonly span: SourceSpan; readonly head: SourceSpan; readonly test: Expression; readonly body: Statement }
   | {
-      readonly kind: 'for'; readonly span: SourceSpan; readonly head: SourceSpan;
-      readonly initial: DeclarationNode | Expression | undefined; readonly test: Expression | undefined;
-      readonly step: Expression | undefined; readonly body: Statement;
+      readonly kind: 'while';
+      readonly span: SourceSpan;
+      readonly head: SourceSpan;
+      readonly test: Expression;
+      readonly body: Statement;
     }
-  | { readonly kind: 'switch'; readonly span: SourceSpan; readonly head: SourceSpan; readonly test: Expression; readonly body: Statement }
+  | {
+      readonly kind: 'do';
+      readonly span: SourceSpan;
+      readonly head: SourceSpan;
+      readonly test: Expression;
+      readonly body: Statement;
+    }
+  | {
+      readonly kind: 'for';
+      readonly span: SourceSpan;
+      readonly head: SourceSpan;
+      readonly initial: DeclarationNode | Expression | undefined;
+      readonly test: Expression | undefined;
+      readonly step: Expression | undefined;
+      readonly body: Statement;
+    }
+  | {
+      readonly kind: 'switch';
+      readonly span: SourceSpan;
+      readonly head: SourceSpan;
+      readonly test: Expression;
+      readonly body: Statement;
+    }
   /** `value` absent: `default`. `to`: the end of a GNU case range. */
   | {
-      readonly kind: 'case'; readonly span: SourceSpan; readonly value: Expression | undefined;
-      readonly to: Expression | undefined; readonly body: Statement;
+      readonly kind: 'case';
+      readonly span: SourceSpan;
+      readonly value: Expression | undefined;
+      readonly to: Expression | undefined;
+      readonly body: Statement;
     }
   | { readonly kind: 'label'; readonly span: SourceSpan; readonly name: string; readonly body: Statement }
   | { readonly kind: 'goto'; readonly span: SourceSpan; readonly label: string }

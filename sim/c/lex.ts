@@ -21,11 +21,10 @@ export interface Token extends SourceSpan {
 
 const IDENTIFIER = /[A-Za-z_]\w*/y;
 const NUMBER = /0[xX][0-9a-fA-F]+\w*|0[bB][01]+\w*|(?:\d+\.\d*|\.\d+|\d+)(?:[eE][+-]?\d+)?\w*/y;
-const QUOTED = { '"': /"(?:[^"\\\n]|\\[^])*"?/y, "'": /'(?:[^'\\\n]|\\[^])*'?/y };
-const PUNCTUATOR =
-  /\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|##|[-+*/%&|^~!<>=?:;,.(){}[\]#]|…/y;
+const QUOTED = { '"': /"(?:[^"\\\n]|\\[\s\S])*"?/y, "'": /'(?:[^'\\\n]|\\[\s\S])*'?/y };
+const PUNCTUATOR = /\.\.\.|<<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|##|[-+*/%&|^~!<>=?:;,.(){}[\]#]|…/y;
 const SPACE = /(?:[ \t\r\f\v]|\\\r?\n)+/y;
-const DIRECTIVE = /#(?:[^\n\\]|\\[^])*/y;
+const DIRECTIVE = /#(?:[^\n\\]|\\[\s\S])*/y;
 const NONE: readonly Comment[] = [];
 
 /** A cursorless source of tokens: `at(i)` is the i-th, `end` for ever after the last. */
@@ -62,7 +61,10 @@ export class Lexer {
     const closing = this.#text.indexOf(block ? '*/' : '\n', start + 2);
     const inner = this.#text.slice(start + 2, closing < 0 ? this.#text.length : closing);
     this.#offset = closing < 0 ? this.#text.length : closing + (block ? 2 : 0);
-    const words = inner.replace(/^[ \t]*\*?/gm, '').replace(/\s+/g, ' ').trim();
+    const words = inner
+      .replace(/^[ \t]*\*?/gm, '')
+      .replace(/\s+/g, ' ')
+      .trim();
     return { start, end: this.#offset, words, ownLine };
   }
 
@@ -114,11 +116,12 @@ export function unquote(literal: string): string {
   const quote = literal[0] ?? '"';
   const closed = literal.length > 1 && literal.endsWith(quote);
   const body = literal.slice(1, closed ? -1 : undefined);
-  return body.replace(/\\(x[0-9a-fA-F]+|[0-7]{1,3}|\r?\n|[^])/g, (_, escape: string) => {
-    if (escape.endsWith('\n')) return '';
-    if (escape[0] === 'x' && escape.length > 1) return String.fromCharCode(Number.parseInt(escape.slice(1), 16) & 0xff);
-    if (/^[0-7]/.test(escape)) return String.fromCharCode(Number.parseInt(escape, 8) & 0xff);
-    const code = ESCAPES[escape];
-    return code === undefined ? escape : String.fromCharCode(code);
+  return body.replace(/\\(x[0-9a-fA-F]+|[0-7]{1,3}|\r?\n|[\s\S])/g, (_, sequence: string) => {
+    if (sequence.endsWith('\n')) return '';
+    if (sequence[0] === 'x' && sequence.length > 1)
+      return String.fromCharCode(Number.parseInt(sequence.slice(1), 16) & 0xff);
+    if (/^[0-7]/.test(sequence)) return String.fromCharCode(Number.parseInt(sequence, 8) & 0xff);
+    const code = ESCAPES[sequence];
+    return code === undefined ? sequence : String.fromCharCode(code);
   });
 }

@@ -5,10 +5,22 @@ import { spanHolds } from '../kernel/release.ts';
 import type { SourceSpan } from '../task/task.ts';
 import type { Finding, FindingCode, Severity } from './ast.ts';
 import { type CEnvironment, CStop, type Program } from './environment.ts';
-import { type CType, fieldsIn, integerType, parseTypeName, pointerTo, sameType, spell, structType, ULONG } from './types.ts';
+import { type CType, fieldsIn, integerType, parseTypeName, pointerTo, spell, structType, ULONG } from './types.ts';
 import {
-  addressPointer, BadAccess, type CArray, type CObject, type CPointer, type CStruct, type CValue, errorOf, integer,
-  type Slot, stringOf, stringPointer, type Target, widthOf,
+  addressPointer,
+  BadAccess,
+  type CArray,
+  type CObject,
+  type CPointer,
+  type CStruct,
+  type CValue,
+  errorOf,
+  integer,
+  type Slot,
+  stringOf,
+  stringPointer,
+  type Target,
+  widthOf,
 } from './value.ts';
 
 /** Something that can stand on the left of an assignment. */
@@ -21,7 +33,8 @@ export type Place =
   | { kind: 'pageField'; pfn: number; field: string; type: CType };
 
 export const isArray = (object: CObject): object is CArray => '$array' in object;
-const asObject = (slot: Slot | undefined): CObject | undefined => (typeof slot === 'object' && !('kind' in slot) ? (slot as CObject) : undefined);
+const asObject = (slot: Slot | undefined): CObject | undefined =>
+  typeof slot === 'object' && !('kind' in slot) ? (slot as CObject) : undefined;
 
 export function readSlot(object: CObject, key: string | number): Slot | undefined {
   if (isArray(object)) return object.elements[Number(key)];
@@ -49,6 +62,16 @@ export function escaped(object: CObject): void {
   }
 }
 
+/** The same for whatever a pointer leads to. */
+export function escapedTarget(target: Target): void {
+  if (target.kind === 'object') escaped(target.object);
+  if (target.kind !== 'slot') return;
+  const inner = asObject(readSlot(target.object, target.key));
+  if (inner) escaped(inner);
+  else if (isArray(target.object)) escaped(target.object);
+  else written.get(target.object)?.add(target.key);
+}
+
 /** A record for the variables of a frame; their types are kept in it, under `$types`, so that undo covers both. */
 export function newFrame(name: string): CStruct {
   const frame: CStruct = { $struct: `frame ${name}`, $types: { $struct: 'types' } };
@@ -57,7 +80,7 @@ export function newFrame(name: string): CStruct {
 }
 /** The type of a variable of a frame record, as C spells it. */
 export function variableType(frame: CStruct, name: string): string | undefined {
-  const types = frame['$types'];
+  const types = frame.$types;
   const type = types && asObject(types) ? readSlot(types as CObject, name) : undefined;
   return typeof type === 'string' ? type : undefined;
 }
@@ -128,7 +151,12 @@ export class Memory {
         if (type.name === 'struct page') return 64;
         const layout = this.layout(type.tag, span, level);
         if (layout && !this.isOwnStruct(type.tag))
-          this.tell('approximate-size', `The size of ${type.name} is laid out from the members the simulation knows.`, span, 'information');
+          this.tell(
+            'approximate-size',
+            `The size of ${type.name} is laid out from the members the simulation knows.`,
+            span,
+            'information',
+          );
         return layout?.size;
       }
     }
@@ -137,7 +165,11 @@ export class Memory {
     return this.program.structs.has(tag) || (this.env.program?.structs.has(tag) ?? false);
   }
   /** Offsets by natural alignment. */
-  layout(tag: string, span: SourceSpan, level = 0): { size: number; align: number; offsets: Map<string, number> } | undefined {
+  layout(
+    tag: string,
+    span: SourceSpan,
+    level = 0,
+  ): { size: number; align: number; offsets: Map<string, number> } | undefined {
     const fields = this.fields(tag);
     if (!fields || level > 16) return undefined;
     const union = this.program.unions.has(tag);
@@ -167,7 +199,8 @@ export class Memory {
     return this.make(type, automatic, span, { left: this.env.limits?.elements ?? 1 << 20 }, 0);
   }
   private make(type: CType, automatic: boolean, span: SourceSpan, room: { left: number }, level: number): Slot {
-    if (--room.left < 0) throw this.stop('too-large', `A ${spell(type)} of this size is more than the simulation holds.`, span);
+    if (--room.left < 0)
+      throw this.stop('too-large', `A ${spell(type)} of this size is more than the simulation holds.`, span);
     if (level > 16) throw this.stop('type', `${spell(type)} contains itself.`, span);
     switch (type.kind) {
       case 'pointer':
@@ -193,7 +226,15 @@ export class Memory {
         return 0n;
     }
   }
-  private part(owner: CObject, key: string | number, type: CType, automatic: boolean, span: SourceSpan, room: { left: number }, level: number): Slot {
+  private part(
+    owner: CObject,
+    key: string | number,
+    type: CType,
+    automatic: boolean,
+    span: SourceSpan,
+    room: { left: number },
+    level: number,
+  ): Slot {
     const slot = this.make(type, automatic, span, room, level + 1);
     const inner = asObject(slot);
     if (inner) owners.set(inner, { object: owner, key });
@@ -228,8 +269,11 @@ export class Memory {
 
   /** The place of `key` in an object, whatever kind of thing is there. */
   within(object: CObject, key: string | number, type: CType): Place {
-    const slot = readSlot(object, key);
-    const inner = asObject(slot);
+    let inner = asObject(readSlot(object, key));
+    if (!inner && type.kind === 'struct' && readSlot(object, key) === undefined && !isArray(object)) {
+      inner = this.zero(type, false, { start: 0, end: 0 }) as CObject;
+      this.env.store.set(object as CStruct, String(key), inner);
+    }
     if (inner && (type.kind === 'struct' || type.kind === 'array')) {
       if (!owners.has(inner)) owners.set(inner, { object, key });
       return { kind: 'object', object: inner, type: type.kind === 'struct' ? type : this.objectType(inner) };
@@ -247,15 +291,22 @@ export class Memory {
         if (target.address === 0n) throw this.bad(`${what} is NULL: there is nothing behind it.`, span);
         if (error !== undefined) {
           const name = errnoName(-error) ?? String(-error);
-          throw this.bad(`${what} is ERR_PTR(-${name}), an error and not an address: check it with IS_ERR() first.`, span);
+          throw this.bad(
+            `${what} is ERR_PTR(-${name}), an error and not an address: check it with IS_ERR() first.`,
+            span,
+          );
         }
         const found = target.address < 4096n ? undefined : this.env.atAddress(target.address, pointer.to);
         if (!found || found.kind === 'address')
-          throw this.bad(`${what} is 0x${target.address.toString(16)}, where nothing is mapped as ${pointer.to}.`, span);
+          throw this.bad(
+            `${what} is 0x${target.address.toString(16)}, where nothing is mapped as ${pointer.to}.`,
+            span,
+          );
         return this.dereference({ ...pointer, target: found }, what, span);
       }
       case 'page':
-        if (pointer.to !== 'struct page') throw this.stop('unsupported', `A struct page cannot be read as ${pointer.to}.`, span);
+        if (pointer.to !== 'struct page')
+          throw this.stop('unsupported', `A struct page cannot be read as ${pointer.to}.`, span);
         return { kind: 'page', pfn: target.pfn, type };
       case 'function':
         throw this.stop('type', `${what} is a function: it can be called, not read.`, span);
@@ -266,7 +317,8 @@ export class Memory {
     }
   }
   private whole(object: CObject, type: CType, what: string, span: SourceSpan): Place {
-    if (type.kind === 'void') throw this.stop('type', `${what} is a void pointer: it must be cast before it is read.`, span);
+    if (type.kind === 'void')
+      throw this.stop('type', `${what} is a void pointer: it must be cast before it is read.`, span);
     if (isArray(object)) {
       if (type.kind === 'array') return { kind: 'object', object, type: this.objectType(object) };
       return this.inside({ object, key: 0 }, type, what, span);
@@ -276,9 +328,15 @@ export class Memory {
       throw this.bad(`${what} points to a struct ${$struct}, not to a ${spell(type)}.`, span);
     return { kind: 'object', object, type };
   }
-  private inside(target: { object: CObject; key: string | number }, type: CType, what: string, span: SourceSpan): Place {
+  private inside(
+    target: { object: CObject; key: string | number },
+    type: CType,
+    what: string,
+    span: SourceSpan,
+  ): Place {
     const { object, key } = target;
-    if (type.kind === 'void') throw this.stop('type', `${what} is a void pointer: it must be cast before it is read.`, span);
+    if (type.kind === 'void')
+      throw this.stop('type', `${what} is a void pointer: it must be cast before it is read.`, span);
     if (isArray(object)) {
       const { length } = object.elements;
       if (Number(key) < 0 || Number(key) >= length)
@@ -289,7 +347,7 @@ export class Memory {
       if (type.kind === 'struct') throw this.bad(`${what} does not point to a ${type.name}.`, span);
       return { kind: 'slot', object, key, type };
     }
-    return this.whole(inner, type.kind === 'array' || isArray(inner) ? type : type, what, span);
+    return this.whole(inner, type, what, span);
   }
 
   /** `&place` */
@@ -336,7 +394,10 @@ export class Memory {
   }
   private fromSlot(slot: Slot | undefined, type: CType, span: SourceSpan): CValue {
     const inner = asObject(slot);
-    if (inner) return isArray(inner) ? { kind: 'pointer', to: inner.$array, target: { kind: 'slot', object: inner, key: 0 } } : { kind: 'aggregate', object: inner };
+    if (inner)
+      return isArray(inner)
+        ? { kind: 'pointer', to: inner.$array, target: { kind: 'slot', object: inner, key: 0 } }
+        : { kind: 'aggregate', object: inner };
     if (type.kind === 'integer') {
       if (slot === undefined || typeof slot === 'bigint') return integer(slot ?? 0n, type.type);
       const pointer = typeof slot === 'string' ? stringPointer(slot) : (slot as CPointer);
@@ -357,7 +418,9 @@ export class Memory {
     return { ...pointer, target: this.env.atAddress(target.address, to) ?? target };
   }
   address(pointer: CPointer): bigint {
-    return pointer.target.kind === 'address' ? pointer.target.address : BigInt.asUintN(64, this.env.addressOf(pointer.target));
+    return pointer.target.kind === 'address'
+      ? pointer.target.address
+      : BigInt.asUintN(64, this.env.addressOf(pointer.target));
   }
 
   /** Writes a value that already has the place's type. */
@@ -369,7 +432,8 @@ export class Memory {
     }
     if (place.kind === 'page') throw this.stop('unsupported', 'A whole struct page cannot be written.', span);
     if (place.kind === 'object') {
-      if (value.kind !== 'aggregate' || isArray(place.object)) throw this.stop('type', 'An array cannot be assigned to.', span);
+      if (value.kind !== 'aggregate' || isArray(place.object))
+        throw this.stop('type', 'An array cannot be assigned to.', span);
       this.copy(value.object, place.object, span);
       return;
     }
@@ -407,7 +471,11 @@ export class Memory {
   copy(from: CObject, to: CObject, span: SourceSpan): void {
     if (from === to) return;
     if (isArray(from) !== isArray(to) || (!isArray(from) && (from as CStruct).$struct !== (to as CStruct).$struct))
-      throw this.stop('type', `A ${spell(this.objectType(from))} cannot be assigned to a ${spell(this.objectType(to))}.`, span);
+      throw this.stop(
+        'type',
+        `A ${spell(this.objectType(from))} cannot be assigned to a ${spell(this.objectType(to))}.`,
+        span,
+      );
     const keys: (string | number)[] = isArray(from)
       ? from.elements.map((_, index) => index)
       : Object.keys(from).filter((key) => !key.startsWith('$'));
@@ -501,7 +569,8 @@ export function typeOfValue(value: CValue): CType {
 export function sameTarget(a: Target, b: Target): boolean {
   if (a.kind === 'page' && b.kind === 'page') return a.pfn === b.pfn;
   if (a.kind === 'address' && b.kind === 'address') return a.address === b.address;
-  if (a.kind === 'function' && b.kind === 'function') return a.function.name === b.function.name && a.function.kind === b.function.kind;
+  if (a.kind === 'function' && b.kind === 'function')
+    return a.function.name === b.function.name && a.function.kind === b.function.kind;
   const [x, y] = [whereIs(a), whereIs(b)];
   return x !== undefined && y !== undefined && x.object === y.object && x.key === y.key;
 }
@@ -513,4 +582,7 @@ function whereIs(target: Target): { object: CObject; key: string | number | unde
   return inner ? { object: inner, key: undefined } : { object: target.object, key: target.key };
 }
 
-export { sameType };
+/** The key counts as never written from here on: a declaration without a value was reached. */
+export function forgotten(object: CObject, key: string | number): void {
+  written.get(object)?.delete(key);
+}

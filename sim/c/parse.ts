@@ -5,10 +5,17 @@
  */
 import type { SourceSpan } from '../task/task.ts';
 import type {
-  CompoundNode, CUnit, DeclarationNode, Declarator, Expression, HolePosition, ParseMode, Statement,
+  CompoundNode,
+  CUnit,
+  DeclarationNode,
+  Declarator,
+  Expression,
+  HolePosition,
+  ParseMode,
+  Statement,
 } from './ast.ts';
 import { ExpressionParser } from './parseExpressions.ts';
-import { ParseStop, type ParsedDeclarator } from './parseTypes.ts';
+import { type ParsedDeclarator, ParseStop } from './parseTypes.ts';
 
 class StatementParser extends ExpressionParser {
   readonly items: Statement[] = [];
@@ -141,7 +148,8 @@ class StatementParser extends ExpressionParser {
         return this.loop();
       case 'case':
       case 'default': {
-        const value = this.token.text === 'case' ? (this.index++, this.expression()) : (this.index++, undefined);
+        const isCase = this.accept('case') || !this.accept('default');
+        const value = isCase ? this.expression() : undefined;
         const to = value && this.accept('...') ? this.expression() : undefined;
         if (!this.accept(':')) this.found('syntax', 'A ":" is missing after this case.', this.before());
         return { kind: 'case', value, to, body: this.labelled(), span: this.since(start) };
@@ -195,7 +203,8 @@ class StatementParser extends ExpressionParser {
     this.index++;
     if (!this.accept('(')) this.found('missing-parenthesis', 'An opening "(" is missing here.', this.before());
     const position: HolePosition = { kind: 'condition', of: 'for' };
-    const part = (end: string) => (this.is(end) && !this.lastComment() ? undefined : this.within(position, () => this.expression()));
+    const part = (end: string) =>
+      this.is(end) && !this.lastComment() ? undefined : this.within(position, () => this.expression());
     let initial: DeclarationNode | Expression | undefined;
     if (this.startsDeclaration()) {
       const declared = this.declaration(false);
@@ -236,7 +245,8 @@ class StatementParser extends ExpressionParser {
   /** Two names in a row, or a name, stars and a name nobody declared as a variable, can only be a declaration. */
   private startsDeclaration(): boolean {
     const { token } = this;
-    if (this.startsType(token) && !(this.isTypedef(token) && ['=', '->', '.', '(', '['].includes(this.peek().text))) return true;
+    if (this.startsType(token) && !(this.isTypedef(token) && ['=', '->', '.', '(', '['].includes(this.peek().text)))
+      return true;
     if (['typedef', 'static', 'extern'].includes(token.text)) return true;
     if (!this.isName(token)) return false;
     let ahead = 1;
@@ -283,7 +293,7 @@ class StatementParser extends ExpressionParser {
     const span = this.here();
     const { text } = this.token;
     this.index++;
-    const define = /^#\s*define\s+(\w+)(\(?)(?:\s+([^]*))?/.exec(text);
+    const define = /^#\s*define\s+(\w+)(\(?)(?:\s+([\s\S]*))?/.exec(text);
     const value = define?.[3];
     if (define?.[1] && !define[2] && value) {
       const inner = new StatementParser(value.replace(/\\\r?\n/g, '  '), 'expression');

@@ -1,14 +1,30 @@
 /** The third storey of the parser: expressions, with holes wherever one could stand. */
 import type { SourceSpan } from '../task/task.ts';
 import type {
-  AssignOperator, BinaryOperator, Designator, Expression, Initialiser, InitialiserItem, InitialiserList, UnaryOperator,
+  AssignOperator,
+  BinaryOperator,
+  Designator,
+  Expression,
+  Initialiser,
+  InitialiserItem,
+  InitialiserList,
+  UnaryOperator,
 } from './ast.ts';
 import { unquote } from './lex.ts';
 import { MAX_DEPTH, TypeParser } from './parseTypes.ts';
 import type { IntegerType } from './value.ts';
 
 const BINARY: readonly (readonly BinaryOperator[])[] = [
-  ['||'], ['&&'], ['|'], ['^'], ['&'], ['==', '!='], ['<', '>', '<=', '>='], ['<<', '>>'], ['+', '-'], ['*', '/', '%'],
+  ['||'],
+  ['&&'],
+  ['|'],
+  ['^'],
+  ['&'],
+  ['==', '!='],
+  ['<', '>', '<=', '>='],
+  ['<<', '>>'],
+  ['+', '-'],
+  ['*', '/', '%'],
 ];
 const LEVEL = new Map<string, number>(BINARY.flatMap((operators, level) => operators.map((o) => [o, level] as const)));
 const ASSIGN = new Set<string>(['=', '*=', '/=', '%=', '+=', '-=', '<<=', '>>=', '&=', '^=', '|=']);
@@ -16,7 +32,10 @@ const UNARY = new Set<string>(['+', '-', '!', '~', '*', '&']);
 
 export abstract class ExpressionParser extends TypeParser {
   /** Gives a node its height, and ends the parse where the tree would grow too high. */
-  protected node<T extends { kind: string; span: SourceSpan }>(node: T, ...below: (Expression | undefined)[]): T & { height: number } {
+  protected node<T extends { kind: string; span: SourceSpan }>(
+    node: T,
+    ...below: (Expression | undefined)[]
+  ): T & { height: number } {
     let height = 1;
     for (const child of below) if (child && child.height >= height) height = child.height + 1;
     if (height > MAX_DEPTH) this.tooDeep();
@@ -56,7 +75,12 @@ export abstract class ExpressionParser extends TypeParser {
     const then = this.is(':') ? undefined : this.nested(() => this.expression());
     if (!this.accept(':')) this.found('syntax', 'A ":" is missing in this conditional expression.', this.before());
     const otherwise = this.nested(() => this.conditional());
-    return this.node({ kind: 'conditional', test, then, otherwise, span: this.since(test.span.start) }, test, then, otherwise);
+    return this.node(
+      { kind: 'conditional', test, then, otherwise, span: this.since(test.span.start) },
+      test,
+      then,
+      otherwise,
+    );
   }
 
   private binary(level: number): Expression {
@@ -80,12 +104,18 @@ export abstract class ExpressionParser extends TypeParser {
         if (UNARY.has(token.text)) {
           this.index++;
           const operand = this.unary();
-          return this.node({ kind: 'unary', operator: token.text as UnaryOperator, operand, span: this.since(start) }, operand);
+          return this.node(
+            { kind: 'unary', operator: token.text as UnaryOperator, operand, span: this.since(start) },
+            operand,
+          );
         }
         if (token.text === '++' || token.text === '--') {
           this.index++;
           const operand = this.unary();
-          return this.node({ kind: 'update', operator: token.text, prefix: true, operand, span: this.since(start) }, operand);
+          return this.node(
+            { kind: 'update', operator: token.text, prefix: true, operand, span: this.since(start) },
+            operand,
+          );
         }
         if (token.text === '(' && this.startsType(this.peek()) && this.castFollows()) return this.cast();
       }
@@ -100,7 +130,9 @@ export abstract class ExpressionParser extends TypeParser {
     if (!this.isTypedef(name) || this.peek(2).text !== ')') return true;
     const after = this.peek(3);
     if (after.kind === 'end') return false;
-    return after.kind !== 'punctuator' || ['(', '*', '&', '-', '+', '~', '!', '{', '...', '++', '--'].includes(after.text);
+    return (
+      after.kind !== 'punctuator' || ['(', '*', '&', '-', '+', '~', '!', '{', '...', '++', '--'].includes(after.text)
+    );
   }
 
   private cast(): Expression {
@@ -151,11 +183,20 @@ export abstract class ExpressionParser extends TypeParser {
         }
         this.index++;
         const fieldSpan = { start: name.start, end: name.end };
-        const member = { kind: 'member' as const, object: left, arrow: token.text === '->', field: name.text, fieldSpan };
+        const member = {
+          kind: 'member' as const,
+          object: left,
+          arrow: token.text === '->',
+          field: name.text,
+          fieldSpan,
+        };
         left = this.node({ ...member, span: this.since(start) }, left);
       } else if (token.text === '++' || token.text === '--') {
         this.index++;
-        left = this.node({ kind: 'update', operator: token.text, prefix: false, operand: left, span: this.since(start) }, left);
+        left = this.node(
+          { kind: 'update', operator: token.text, prefix: false, operand: left, span: this.since(start) },
+          left,
+        );
       } else return left;
     }
   }
@@ -170,7 +211,11 @@ export abstract class ExpressionParser extends TypeParser {
       } while (this.accept(','));
     }
     this.close(')');
-    return this.node({ kind: 'call', callee, arguments: values, span: this.since(callee.span.start) }, callee, ...values);
+    return this.node(
+      { kind: 'call', callee, arguments: values, span: this.since(callee.span.start) },
+      callee,
+      ...values,
+    );
   }
 
   private argument(): Expression {
@@ -191,14 +236,20 @@ export abstract class ExpressionParser extends TypeParser {
         this.index++;
         const text = unquote(token.text);
         if (text.length !== 1) this.found('syntax', 'A character constant holds one character.', span);
-        return this.node({ kind: 'integer', value: BigInt.asIntN(8, BigInt(text.charCodeAt(0) || 0)), type: 'int', span });
+        return this.node({
+          kind: 'integer',
+          value: BigInt.asIntN(8, BigInt(text.charCodeAt(0) || 0)),
+          type: 'int',
+          span,
+        });
       }
       case 'string':
         return this.strings('');
       case 'identifier':
         if (this.isKeyword(token)) break;
         this.index++;
-        if (token.text.startsWith('KERN_') && this.token.kind === 'string') return this.strings(logPrefix(token.text), token.start);
+        if (token.text.startsWith('KERN_') && this.token.kind === 'string')
+          return this.strings(logPrefix(token.text), token.start);
         return this.node({ kind: 'name', name: token.text, span });
       case 'punctuator':
         if (token.text === '...') {
@@ -227,7 +278,10 @@ export abstract class ExpressionParser extends TypeParser {
     this.index++;
     if (this.is('{')) {
       const { token } = this;
-      this.found('unsupported', 'Statements inside an expression are not simulated.', { start: token.start, end: token.end });
+      this.found('unsupported', 'Statements inside an expression are not simulated.', {
+        start: token.start,
+        end: token.end,
+      });
     }
     const inner = this.within({ kind: 'operand' }, () => this.expression());
     this.close(')');
@@ -259,7 +313,12 @@ export abstract class ExpressionParser extends TypeParser {
     }
     if (digits.length > 100) this.found('syntax', 'This number does not fit any type.', span);
     const value = BigInt.asUintN(64, octal ? BigInt(`0o${digits.slice(1)}`) : BigInt(digits.slice(0, 100)));
-    return this.node({ kind: 'integer', value, type: literalType(value, match?.[2] ?? '', /^[1-9]/.test(digits)), span });
+    return this.node({
+      kind: 'integer',
+      value,
+      type: literalType(value, match?.[2] ?? '', /^[1-9]/.test(digits)),
+      span,
+    });
   }
 
   /** `{ 1, .field = 2, [3] = 4 }` */
@@ -284,8 +343,11 @@ export abstract class ExpressionParser extends TypeParser {
             designators.push({ index, span: this.since(at) });
           } else break;
         }
-        if (designators.length && !this.accept('=')) this.found('syntax', 'A "=" is missing after this designator.', this.before());
-        const of = this.source(this.since(this.token.start === start ? start : (designators[0]?.span.start ?? this.token.start)));
+        if (designators.length && !this.accept('='))
+          this.found('syntax', 'A "=" is missing after this designator.', this.before());
+        const of = this.source(
+          this.since(this.token.start === start ? start : (designators[0]?.span.start ?? this.token.start)),
+        );
         items.push({ designators, value: this.within({ kind: 'right-hand-side', of }, () => this.initialiser()) });
         if (!this.accept(',') || this.index === from) break;
       }
@@ -310,9 +372,16 @@ function literalType(value: bigint, suffix: string, decimal: boolean): IntegerTy
   const unsigned = /u/i.test(suffix);
   const longs = suffix.replace(/u/gi, '').length;
   const types: IntegerType[] =
-    longs > 1 ? ['long long', 'unsigned long long'] : longs ? ['long', 'unsigned long'] : ['int', 'unsigned int', 'long', 'unsigned long'];
+    longs > 1
+      ? ['long long', 'unsigned long long']
+      : longs
+        ? ['long', 'unsigned long']
+        : ['int', 'unsigned int', 'long', 'unsigned long'];
   const limits: Partial<Record<IntegerType, bigint>> = {
-    int: 1n << 31n, 'unsigned int': 1n << 32n, long: 1n << 63n, 'long long': 1n << 63n,
+    int: 1n << 31n,
+    'unsigned int': 1n << 32n,
+    long: 1n << 63n,
+    'long long': 1n << 63n,
   };
   for (const type of types) {
     const isUnsigned = type.startsWith('unsigned');

@@ -1,7 +1,15 @@
 /** The first two storeys of the parser: the cursor with its findings, and types with their declarators. */
 import type { SourceSpan } from '../task/task.ts';
 import type {
-  Expression, FieldNode, Finding, FindingCode, HoleNode, HolePosition, ParameterNode, Severity, TypeNode,
+  Expression,
+  FieldNode,
+  Finding,
+  FindingCode,
+  HoleNode,
+  HolePosition,
+  ParameterNode,
+  Severity,
+  TypeNode,
 } from './ast.ts';
 import { type Comment, Lexer, type Token } from './lex.ts';
 
@@ -12,20 +20,93 @@ export const MAX_DEPTH = 150;
 /** Ends a parse from the inside; `parseC` keeps what was read so far. */
 export class ParseStop extends Error {}
 
-const BASIC = new Set(['void', 'char', 'short', 'int', 'long', 'signed', 'unsigned', '_Bool', 'bool', 'float', 'double']);
+const BASIC = new Set([
+  'void',
+  'char',
+  'short',
+  'int',
+  'long',
+  'signed',
+  'unsigned',
+  '_Bool',
+  'bool',
+  'float',
+  'double',
+]);
 const QUALIFIERS = new Set(['const', 'volatile', 'restrict', '__restrict', 'register', 'inline', '__inline', 'auto']);
 const ATTRIBUTES = new Set([
-  '__init', '__exit', '__user', '__iomem', '__kernel', '__force', '__rcu', '__percpu', '__must_check',
-  '__maybe_unused', '__always_unused', '__always_inline', '__ro_after_init', '__read_mostly', '__meminit', '__ref',
-  '__initdata', '__weak', '__used', 'noinline', 'asmlinkage', '__cold', '__private', '__packed',
+  '__init',
+  '__exit',
+  '__user',
+  '__iomem',
+  '__kernel',
+  '__force',
+  '__rcu',
+  '__percpu',
+  '__must_check',
+  '__maybe_unused',
+  '__always_unused',
+  '__always_inline',
+  '__ro_after_init',
+  '__read_mostly',
+  '__meminit',
+  '__ref',
+  '__initdata',
+  '__weak',
+  '__used',
+  'noinline',
+  'asmlinkage',
+  '__cold',
+  '__private',
+  '__packed',
 ]);
 const TYPEDEFS = new Set([
-  'u8', 'u16', 'u32', 'u64', 's8', 's16', 's32', 's64', '__u8', '__u16', '__u32', '__u64', '__s8', '__s16', '__s32',
-  '__s64', 'uint', 'ulong', 'ushort', 'uchar', 'dma_addr_t',
+  'u8',
+  'u16',
+  'u32',
+  'u64',
+  's8',
+  's16',
+  's32',
+  's64',
+  '__u8',
+  '__u16',
+  '__u32',
+  '__u64',
+  '__s8',
+  '__s16',
+  '__s32',
+  '__s64',
+  'uint',
+  'ulong',
+  'ushort',
+  'uchar',
+  'dma_addr_t',
 ]);
 const KEYWORDS = new Set([
-  'if', 'else', 'while', 'do', 'for', 'switch', 'case', 'default', 'break', 'continue', 'goto', 'return', 'sizeof',
-  'struct', 'union', 'enum', 'typedef', 'static', 'extern', 'const', 'volatile', 'typeof', '__typeof__',
+  'if',
+  'else',
+  'while',
+  'do',
+  'for',
+  'switch',
+  'case',
+  'default',
+  'break',
+  'continue',
+  'goto',
+  'return',
+  'sizeof',
+  'struct',
+  'union',
+  'enum',
+  'typedef',
+  'static',
+  'extern',
+  'const',
+  'volatile',
+  'typeof',
+  '__typeof__',
 ]);
 
 export interface Specifiers {
@@ -109,11 +190,23 @@ export abstract class TypeParser {
   }
   protected tooDeep(): never {
     const { start, end } = this.token;
-    this.findings.push({ code: 'too-deep', message: 'This is nested too deeply to be read.', span: { start, end }, severity: 'error' });
+    this.findings.push({
+      code: 'too-deep',
+      message: 'This is nested too deeply to be read.',
+      span: { start, end },
+      severity: 'error',
+    });
     throw new ParseStop();
   }
   protected hole(form: '...' | 'comment', span: SourceSpan, words: string, position: HolePosition): HoleNode {
-    const node: HoleNode = { kind: 'hole', height: 1, form, span: { start: span.start, end: span.end }, words, position };
+    const node: HoleNode = {
+      kind: 'hole',
+      height: 1,
+      form,
+      span: { start: span.start, end: span.end },
+      words,
+      position,
+    };
     this.holes.push(node);
     return node;
   }
@@ -176,7 +269,8 @@ export abstract class TypeParser {
       } else if (token.text === 'typeof' || token.text === '__typeof__') {
         type = this.typeOf();
         continue;
-      } else if (this.isName(token)) type = { kind: 'named', name: token.text, span: { start: token.start, end: token.end } };
+      } else if (this.isName(token))
+        type = { kind: 'named', name: token.text, span: { start: token.start, end: token.end } };
       else break;
       this.index++;
     }
@@ -270,7 +364,11 @@ export abstract class TypeParser {
         while (QUALIFIERS.has(this.token.text) || ATTRIBUTES.has(this.token.text)) this.index++;
         type = { kind: 'pointer', to: type, span: { start: base.span.start, end: this.taken } };
       }
-      if (this.is('(') && (this.peek().text === '*' || (this.isName(this.peek()) && !this.isTypedef(this.peek()) && this.peek(2).text === ')'))) {
+      if (
+        this.is('(') &&
+        (this.peek().text === '*' ||
+          (this.isName(this.peek()) && !this.isTypedef(this.peek()) && this.peek(2).text === ')'))
+      ) {
         // What stands in the brackets binds first, but is built upon what follows them. It is
         // read twice, so brackets in brackets are limited.
         if (++this.#brackets > 4) this.tooDeep();
@@ -309,7 +407,10 @@ export abstract class TypeParser {
     if (this.is('[')) {
       const { start } = this.token;
       this.index++;
-      const length = this.is(']') && !this.lastComment() ? undefined : this.within({ kind: 'index', of: name }, () => this.assignment());
+      const length =
+        this.is(']') && !this.lastComment()
+          ? undefined
+          : this.within({ kind: 'index', of: name }, () => this.assignment());
       this.close(']');
       const of = this.nested(() => this.suffixes(base, name));
       return { kind: 'array', of, length, span: this.since(start) };
@@ -328,7 +429,8 @@ export abstract class TypeParser {
     if (this.is('...') && this.peek().text === ')') {
       hole = this.hole('...', this.token, '', { kind: 'parameters', function: name });
       this.index++;
-    } else if (this.is(')') && comment) hole = this.hole('comment', comment, comment.words, { kind: 'parameters', function: name });
+    } else if (this.is(')') && comment)
+      hole = this.hole('comment', comment, comment.words, { kind: 'parameters', function: name });
     else if (this.is('void') && this.peek().text === ')') this.index++;
     else {
       while (!this.is(')') && !this.ended()) {

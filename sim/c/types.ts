@@ -1,7 +1,7 @@
 /** C types on a 64-bit LP64 machine: their names, sizes, and the usual arithmetic conversions. */
 import type { StructRecord } from '../kernel/registry.ts';
 import { type Release, spanHolds } from '../kernel/release.ts';
-import { type CInteger, integer, type IntegerType, widthOf } from './value.ts';
+import { type CInteger, type IntegerType, integer, widthOf } from './value.ts';
 
 export type CType =
   | { readonly kind: 'void' }
@@ -10,7 +10,12 @@ export type CType =
   | { readonly kind: 'array'; readonly of: CType; readonly length: number | undefined }
   /** `name` is how C spells it: `struct page`, or the typedef name of a type only known by that. */
   | { readonly kind: 'struct'; readonly tag: string; readonly name: string }
-  | { readonly kind: 'function'; readonly returns: CType; readonly parameters: readonly CType[]; readonly variadic: boolean };
+  | {
+      readonly kind: 'function';
+      readonly returns: CType;
+      readonly parameters: readonly CType[];
+      readonly variadic: boolean;
+    };
 
 export const VOID_TYPE: CType = { kind: 'void' };
 export const integerType = (type: IntegerType): CType => ({ kind: 'integer', type });
@@ -20,23 +25,74 @@ export const pointerTo = (to: CType): CType => ({ kind: 'pointer', to });
 export const structType = (tag: string): CType => ({ kind: 'struct', tag, name: `struct ${tag}` });
 
 const INTEGER_NAMES: Record<string, IntegerType> = {
-  bool: 'bool', _Bool: 'bool', char: 'char', 'signed char': 'signed char', 'unsigned char': 'unsigned char',
-  short: 'short', 'unsigned short': 'unsigned short', int: 'int', signed: 'int', unsigned: 'unsigned int',
-  'unsigned int': 'unsigned int', long: 'long', 'unsigned long': 'unsigned long', 'long long': 'long long',
+  bool: 'bool',
+  _Bool: 'bool',
+  char: 'char',
+  'signed char': 'signed char',
+  'unsigned char': 'unsigned char',
+  short: 'short',
+  'unsigned short': 'unsigned short',
+  int: 'int',
+  signed: 'int',
+  unsigned: 'unsigned int',
+  'unsigned int': 'unsigned int',
+  long: 'long',
+  'unsigned long': 'unsigned long',
+  'long long': 'long long',
   'unsigned long long': 'unsigned long long',
-  u8: 'unsigned char', u16: 'unsigned short', u32: 'unsigned int', u64: 'unsigned long long',
-  s8: 'signed char', s16: 'short', s32: 'int', s64: 'long long',
-  __u8: 'unsigned char', __u16: 'unsigned short', __u32: 'unsigned int', __u64: 'unsigned long long',
-  __s8: 'signed char', __s16: 'short', __s32: 'int', __s64: 'long long',
-  uint8_t: 'unsigned char', uint16_t: 'unsigned short', uint32_t: 'unsigned int', uint64_t: 'unsigned long long',
-  int8_t: 'signed char', int16_t: 'short', int32_t: 'int', int64_t: 'long long',
-  uchar: 'unsigned char', ushort: 'unsigned short', uint: 'unsigned int', ulong: 'unsigned long',
-  size_t: 'unsigned long', ssize_t: 'long', ptrdiff_t: 'long', uintptr_t: 'unsigned long', intptr_t: 'long',
-  loff_t: 'long long', off_t: 'long', sector_t: 'unsigned long long', pid_t: 'int', uid_t: 'unsigned int',
-  resource_size_t: 'unsigned long long', phys_addr_t: 'unsigned long long', dma_addr_t: 'unsigned long long',
-  pgoff_t: 'unsigned long', gfp_t: 'unsigned int', vm_fault_t: 'unsigned int', fmode_t: 'unsigned int',
-  vm_flags_t: 'unsigned long', pteval_t: 'unsigned long', pmdval_t: 'unsigned long', pudval_t: 'unsigned long',
-  pgprotval_t: 'unsigned long', zap_flags_t: 'unsigned int', fgf_t: 'unsigned int', isolate_mode_t: 'unsigned int',
+  u8: 'unsigned char',
+  u16: 'unsigned short',
+  u32: 'unsigned int',
+  u64: 'unsigned long long',
+  s8: 'signed char',
+  s16: 'short',
+  s32: 'int',
+  s64: 'long long',
+  __u8: 'unsigned char',
+  __u16: 'unsigned short',
+  __u32: 'unsigned int',
+  __u64: 'unsigned long long',
+  __s8: 'signed char',
+  __s16: 'short',
+  __s32: 'int',
+  __s64: 'long long',
+  uint8_t: 'unsigned char',
+  uint16_t: 'unsigned short',
+  uint32_t: 'unsigned int',
+  uint64_t: 'unsigned long long',
+  int8_t: 'signed char',
+  int16_t: 'short',
+  int32_t: 'int',
+  int64_t: 'long long',
+  uchar: 'unsigned char',
+  ushort: 'unsigned short',
+  uint: 'unsigned int',
+  ulong: 'unsigned long',
+  size_t: 'unsigned long',
+  ssize_t: 'long',
+  ptrdiff_t: 'long',
+  uintptr_t: 'unsigned long',
+  intptr_t: 'long',
+  loff_t: 'long long',
+  off_t: 'long',
+  sector_t: 'unsigned long long',
+  pid_t: 'int',
+  uid_t: 'unsigned int',
+  resource_size_t: 'unsigned long long',
+  phys_addr_t: 'unsigned long long',
+  dma_addr_t: 'unsigned long long',
+  pgoff_t: 'unsigned long',
+  gfp_t: 'unsigned int',
+  vm_fault_t: 'unsigned int',
+  fmode_t: 'unsigned int',
+  vm_flags_t: 'unsigned long',
+  pteval_t: 'unsigned long',
+  pmdval_t: 'unsigned long',
+  pudval_t: 'unsigned long',
+  pgprotval_t: 'unsigned long',
+  zap_flags_t: 'unsigned int',
+  fgf_t: 'unsigned int',
+  isolate_mode_t: 'unsigned int',
 };
 
 /** The type a builtin or typedef name stands for; a name nobody knows is an opaque struct of that name. */
@@ -71,7 +127,10 @@ function readTypeName(text: string): CType {
     return /^\(\s*\*/.test(clean.slice(call)) ? pointerTo(type) : type;
   }
   const match = /^([^*[]*)((?:\s*\*)*)\s*\w*\s*((?:\[[^\]]*\]\s*)*)$/.exec(clean);
-  const words = (match?.[1] ?? clean).trim().split(/\s+/).filter((word) => word !== '');
+  const words = (match?.[1] ?? clean)
+    .trim()
+    .split(/\s+/)
+    .filter((word) => word !== '');
   let type = baseType(words);
   for (const star of match?.[2] ?? '') if (star === '*') type = pointerTo(type);
   for (const [, length] of [...(match?.[3] ?? '').matchAll(/\[([^\]]*)\]/g)].reverse())
@@ -84,7 +143,9 @@ function baseType(words: readonly string[]): CType {
   if (first === 'struct' || first === 'union') return { kind: 'struct', tag: second, name: `${first} ${second}` };
   if (first === 'enum') return INT;
   const basic = words.filter((word) => word !== 'int' || words.length === 1).join(' ');
-  const spelled = basic.replace(/^long unsigned$/, 'unsigned long').replace(/^signed (short|int|long|long long)$/, '$1');
+  const spelled = basic
+    .replace(/^long unsigned$/, 'unsigned long')
+    .replace(/^signed (short|int|long|long long)$/, '$1');
   return namedType(spelled);
 }
 
@@ -116,7 +177,14 @@ export function sameType(a: CType, b: CType): boolean {
 /** Integer promotion (C11 6.3.1.1): everything narrower than int becomes int. */
 export const promoted = (type: IntegerType): IntegerType => (widthOf(type).bits < 32 ? 'int' : type);
 
-const RANK: readonly IntegerType[] = ['int', 'unsigned int', 'long', 'unsigned long', 'long long', 'unsigned long long'];
+const RANK: readonly IntegerType[] = [
+  'int',
+  'unsigned int',
+  'long',
+  'unsigned long',
+  'long long',
+  'unsigned long long',
+];
 
 /** The usual arithmetic conversions (C11 6.3.1.8): the type both operands are converted to. */
 export function commonType(a: IntegerType, b: IntegerType): IntegerType {

@@ -10,8 +10,18 @@ import type { SourceSpan } from '../task/task.ts';
 
 /** A C integer type by its canonical name; `bool` is one byte, enums are `int`. */
 export type IntegerType =
-  | 'bool' | 'char' | 'signed char' | 'unsigned char' | 'short' | 'unsigned short' | 'int' | 'unsigned int'
-  | 'long' | 'unsigned long' | 'long long' | 'unsigned long long';
+  | 'bool'
+  | 'char'
+  | 'signed char'
+  | 'unsigned char'
+  | 'short'
+  | 'unsigned short'
+  | 'int'
+  | 'unsigned int'
+  | 'long'
+  | 'unsigned long'
+  | 'long long'
+  | 'unsigned long long';
 
 export interface CInteger {
   kind: 'integer';
@@ -136,7 +146,8 @@ export function stringOf(value: CValue): string | undefined {
   return decodeText(bytes);
 }
 /** UTF-8 bytes as C `char`s. */
-const encodeText = (text: string): bigint[] => Array.from(new TextEncoder().encode(text), (byte) => BigInt.asIntN(8, BigInt(byte)));
+const encodeText = (text: string): bigint[] =>
+  Array.from(new TextEncoder().encode(text), (byte) => BigInt.asIntN(8, BigInt(byte)));
 const decodeText = (bytes: readonly number[]): string => new TextDecoder().decode(Uint8Array.from(bytes));
 
 const MAX_ERRNO = 4095n;
@@ -223,6 +234,9 @@ export function structAt(pointer: CPointer): CStruct | undefined {
   const { target } = pointer;
   if (target.kind === 'object') return '$struct' in target.object ? (target.object as CStruct) : undefined;
   if (target.kind !== 'slot') return undefined;
-  const slot = '$array' in target.object ? (target.object as CArray).elements[Number(target.key)] : (target.object as CStruct)[target.key];
+  const slot =
+    '$array' in target.object
+      ? (target.object as CArray).elements[Number(target.key)]
+      : (target.object as CStruct)[target.key];
   return typeof slot === 'object' && '$struct' in slot ? (slot as CStruct) : undefined;
 }

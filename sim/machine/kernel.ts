@@ -1,5 +1,6 @@
 /** The running kernel of one machine: what every function of `mm/` gets as its first argument. */
 import { type Arch, x86_64 } from '../arch/x86_64.ts';
+import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
@@ -91,8 +92,8 @@ export interface KernelState {
   readonly sectionRoots: Map<number, boolean>;
   /** Upper page tables of the vmemmap allocated at run time, by index, with the page that holds them. */
   readonly vmemmapTables: Map<string, number>;
-  /** Objects that C code or a command left behind by name (shell variables). */
-  readonly variables: Map<string, CValue>;
+  /** The variables of the shell: a frame that outlives each line. */
+  readonly shell: CStruct;
   /** Resources and pagemaps released when a device goes away, newest first. */
   readonly devices: DeviceState[];
   jiffies: number;
@@ -152,7 +153,7 @@ export class Kernel {
       memmapRuns: [],
       sectionRoots: new Map(),
       vmemmapTables: new Map(),
-      variables: new Map(),
+      shell: newFrame('shell'),
       devices: [],
       jiffies: 4294667296,
       max_pfn: 0,

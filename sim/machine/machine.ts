@@ -131,7 +131,7 @@ export class Machine {
         this.close(program);
         return 'waiting';
       }
-      const boundary = point.kind === 'statement' && program.spec.stepSize === 'statement' && point.frame.name === program.spec.label;
+      const boundary = point.kind === 'statement' && program.spec.stepSize === 'statement' && point.frame === program.base;
       if (boundary) this.close(program);
       if (point.kind === 'pause' || options.shouldPause?.(point)) {
         this.close(program);
@@ -160,7 +160,9 @@ export class Machine {
       this.timeline[this.timeline.length - 1] = { ...last, points: last.points + points };
       return;
     }
-    if (idle && program.spec.stepSize === 'statement' && program.points <= 1) {
+    // A command that only looked leaves nothing to go back to.
+    if (idle && program.isOver && program.points === points) return;
+    if (idle && program.spec.stepSize === 'statement' && program.points <= 2) {
       this.lead.set(program.id, points);
       return;
     }
@@ -279,6 +281,17 @@ export class Machine {
       printk: kernel.state.log.slice(log),
     });
     this.applied = this.timeline.length;
+  }
+
+  /** Rebuilds a saved timeline on a freshly booted machine; the programs stand where they stood. */
+  restore(programs: readonly { id: number; spec: ProgramSpec }[], steps: readonly Pick<Step, 'program' | 'points' | 'label'>[], position: number): void {
+    for (const { id, spec } of programs) {
+      this.programs.set(id, new Program(id, spec));
+      this.nextProgram = Math.max(this.nextProgram, id + 1);
+    }
+    for (const step of steps) this.replayStep({ ...step, from: 0, to: 0, trace: [], printk: [] });
+    this.travel(position);
+    this.revision++;
   }
 
   /** The whole state as text: equal states give equal bytes. */

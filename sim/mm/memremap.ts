@@ -4,6 +4,7 @@
  */
 import {
   addressPointer,
+  BadAccess,
   type CPointer,
   type CStruct,
   ERR_PTR,
@@ -343,7 +344,10 @@ function* doMemunmap(kernel: Kernel, pgmap: CStruct): KernelGenerator<void> {
   const { store, state } = kernel;
   const map = state.pgmaps.find((candidate) => candidate.pgmap === pgmap);
   const ref = refOf(pgmap);
-  if (!map || !ref) return;
+  if (!map || !ref)
+    throw new BadAccess(
+      'memunmap_pages: this pagemap is not mapped (memremap_pages failed, or was never called). The kernel would follow its reference counter into nowhere.',
+    );
   const type = pagemapType(kernel, integerField(pgmap, 'type'));
   store.set(ref, 'dead', 1n);
   percpu_ref_add(kernel, ref, -1);

@@ -24,22 +24,31 @@ export function spanOf(level: number): number {
 /** Low-nibble values that are counted. */
 export const KINDS = 16;
 
-/** Words of a node: its slots, then one bit a slot that says "this slot holds a child". */
+/**
+ * Words of a node: its slots, one bit a slot that says "this slot holds a child", the node
+ * above it, and whether its counts are out of date. Blocks are whole cache lines long, and
+ * what one write touches lies in one array: that is worth a third of its time.
+ */
 export const CHILD_BITS = FANOUT;
 const CHILD_WORDS = FANOUT / 32;
-export const NODE_WORDS = FANOUT + CHILD_WORDS;
+export const NODE_PARENT = CHILD_BITS + CHILD_WORDS;
+export const NODE_STALE = NODE_PARENT + 1;
+export const NODE_WORDS = FANOUT + 16;
+/** The parent of the root. */
+export const NO_NODE = 0xffffffff;
 
-export const NODE_BYTES = NODE_WORDS * 4 + KINDS * 8 + 4;
-export const LEAF_BYTES = LEAF_PAGES * 4 + KINDS * 2 + 4;
+/** Words of a leaf: its pages, the counts of two kinds a word, the node above it. */
+export const LEAF_COUNTS = LEAF_PAGES;
+export const LEAF_PARENT = LEAF_COUNTS + KINDS / 2;
+export const LEAF_WORDS = LEAF_PAGES + 16;
+
+export const NODE_BYTES = NODE_WORDS * 4 + KINDS * 8;
+export const LEAF_BYTES = LEAF_WORDS * 4;
 
 /** Small pools grow block by block, so that a uniform column stays small; large ones by half. */
 const EXACT_BLOCKS = 8;
 
-function grown<T extends Uint32Array | Uint16Array | Int32Array | Float64Array>(
-  old: T,
-  make: new (length: number) => T,
-  length: number,
-): T {
+function grown<T extends Uint32Array | Float64Array>(old: T, make: new (length: number) => T, length: number): T {
   const array = new make(length);
   array.set(old);
   return array;
@@ -54,16 +63,12 @@ function nextCapacity(capacity: number): number {
  * A block that is not in the tree has no meaningful parent.
  */
 export class BlockPool {
-  /** Slots and child bits of the nodes, `NODE_WORDS` each. */
+  /** The nodes, `NODE_WORDS` each. */
   slots = new Uint32Array(0);
+  /** The leaves, `LEAF_WORDS` each. */
+  pages = new Uint32Array(0);
   /** Pages under each node by low nibble; a node can cover more than 2^32 pages. */
   nodeCounts = new Float64Array(0);
-  /** The node above each node; -1 for the root. */
-  nodeParent = new Int32Array(0);
-  /** Values of the pages of the leaves, `LEAF_PAGES` each. */
-  pages = new Uint32Array(0);
-  leafCounts = new Uint16Array(0);
-  leafParent = new Int32Array(0);
 
   private nodesUsed = 0;
   private leavesUsed = 0;
@@ -75,27 +80,28 @@ export class BlockPool {
     const node = this.freeNodes.pop() ?? this.freshNode();
     const base = node * NODE_WORDS;
     this.slots.fill(value, base, base + FANOUT);
-    this.slots.fill(0, base + CHILD_BITS, base + NODE_WORDS);
+    this.slots.fill(0, base + FANOUT, base + NODE_WORDS);
+    this.slots[base + NODE_PARENT] = parent;
     this.nodeCounts.fill(0, node * KINDS, node * KINDS + KINDS);
     this.nodeCounts[node * KINDS + (value & 15)] = span * FANOUT;
-    this.nodeParent[node] = parent;
     return node;
   }
 
   /** A leaf whose pages all hold `value`. */
   newLeaf(value: number, parent: number): number {
     const leaf = this.freeLeaves.pop() ?? this.freshLeaf();
-    this.pages.fill(value, leaf * LEAF_PAGES, leaf * LEAF_PAGES + LEAF_PAGES);
-    this.leafCounts.fill(0, leaf * KINDS, leaf * KINDS + KINDS);
-    this.leafCounts[leaf * KINDS + (value & 15)] = LEAF_PAGES;
-    this.leafParent[leaf] = parent;
+    const base = leaf * LEAF_WORDS;
+    this.pages.fill(value, base, base + LEAF_PAGES);
+    this.pages.fill(0, base + LEAF_COUNTS, base + LEAF_WORDS);
+    this.pages[base + LEAF_PARENT] = parent;
+    this.countLeaf(leaf, value & 15, LEAF_PAGES);
     return leaf;
   }
 
-  /** A copy of the pages of `leaf`, outside the tree: its counts are not kept. */
+  /** A copy of the pages of `leaf`, outside the tree. */
   copyLeaf(leaf: number): number {
     const copy = this.freeLeaves.pop() ?? this.freshLeaf();
-    this.pages.copyWithin(copy * LEAF_PAGES, leaf * LEAF_PAGES, leaf * LEAF_PAGES + LEAF_PAGES);
+    this.pages.copyWithin(copy * LEAF_WORDS, leaf * LEAF_WORDS, leaf * LEAF_WORDS + LEAF_WORDS);
     return copy;
   }
 
@@ -105,6 +111,17 @@ export class BlockPool {
 
   freeLeaf(leaf: number): void {
     this.freeLeaves.push(leaf);
+  }
+
+  /** Pages of `leaf` whose low nibble is `kind`. */
+  leafCount(leaf: number, kind: number): number {
+    return ((this.pages[leaf * LEAF_WORDS + LEAF_COUNTS + (kind >>> 1)] as number) >>> ((kind & 1) << 4)) & 0xffff;
+  }
+
+  /** Corrects that by `delta`. */
+  countLeaf(leaf: number, kind: number, delta: number): void {
+    const word = leaf * LEAF_WORDS + LEAF_COUNTS + (kind >>> 1);
+    this.pages[word] = (this.pages[word] as number) + (delta << ((kind & 1) << 4));
   }
 
   isChild(node: number, slot: number): boolean {
@@ -147,29 +164,24 @@ export class BlockPool {
   }
 
   bytes(): number {
-    const arrays = this.slots.byteLength + this.nodeCounts.byteLength + this.nodeParent.byteLength;
-    const leaves = this.pages.byteLength + this.leafCounts.byteLength + this.leafParent.byteLength;
-    return arrays + leaves + (this.freeNodes.length + this.freeLeaves.length) * 8;
+    const free = (this.freeNodes.length + this.freeLeaves.length) * 8;
+    return this.slots.byteLength + this.nodeCounts.byteLength + this.pages.byteLength + free;
   }
 
   private freshNode(): number {
-    const capacity = this.nodeParent.length;
+    const capacity = this.slots.length / NODE_WORDS;
     if (this.nodesUsed === capacity) {
       const next = nextCapacity(capacity);
       this.slots = grown(this.slots, Uint32Array, next * NODE_WORDS);
       this.nodeCounts = grown(this.nodeCounts, Float64Array, next * KINDS);
-      this.nodeParent = grown(this.nodeParent, Int32Array, next);
     }
     return this.nodesUsed++;
   }
 
   private freshLeaf(): number {
-    const capacity = this.leafParent.length;
+    const capacity = this.pages.length / LEAF_WORDS;
     if (this.leavesUsed === capacity) {
-      const next = nextCapacity(capacity);
-      this.pages = grown(this.pages, Uint32Array, next * LEAF_PAGES);
-      this.leafCounts = grown(this.leafCounts, Uint16Array, next * KINDS);
-      this.leafParent = grown(this.leafParent, Int32Array, next);
+      this.pages = grown(this.pages, Uint32Array, nextCapacity(capacity) * LEAF_WORDS);
     }
     return this.leavesUsed++;
   }

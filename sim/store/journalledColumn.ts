@@ -1,6 +1,6 @@
 /** A column whose writes are journalled, and the journalled write of a range of it. */
 
-import { LEAF_PAGES } from './blocks.ts';
+import { LEAF_PAGES, LEAF_WORDS } from './blocks.ts';
 import type { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
 import type { Edit, Journal } from './journal.ts';
@@ -31,14 +31,14 @@ export class JournalledColumn implements PageColumn {
   set(pfn: number, value: number): void {
     const tree = this.tree;
     const leaf = tree.leafOf(pfn);
-    const old = leaf < 0 ? tree.uniformAt(pfn) : (tree.pool.pages[leaf * LEAF_PAGES + (pfn & PAGE_MASK)] as number);
+    const old = leaf < 0 ? tree.uniformAt(pfn) : (tree.pool.pages[leaf * LEAF_WORDS + (pfn & PAGE_MASK)] as number);
     this.change(pfn, leaf, old, value >>> 0);
   }
 
   add(pfn: number, delta: number): void {
     const tree = this.tree;
     const leaf = tree.leafOf(pfn);
-    const old = leaf < 0 ? tree.uniformAt(pfn) : (tree.pool.pages[leaf * LEAF_PAGES + (pfn & PAGE_MASK)] as number);
+    const old = leaf < 0 ? tree.uniformAt(pfn) : (tree.pool.pages[leaf * LEAF_WORDS + (pfn & PAGE_MASK)] as number);
     this.change(pfn, leaf, old, (old + delta) >>> 0);
   }
 

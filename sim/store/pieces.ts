@@ -3,7 +3,17 @@
  * are no longer part of it. The journal keeps them; they cost no copy of uniform parts.
  */
 
-import { type BlockPool, FANOUT, LEAF_BYTES, LEAF_PAGES, NODE_BYTES, NODE_WORDS, spanOf, TOP } from './blocks.ts';
+import {
+  type BlockPool,
+  FANOUT,
+  LEAF_BYTES,
+  LEAF_PAGES,
+  LEAF_WORDS,
+  NODE_BYTES,
+  NODE_WORDS,
+  spanOf,
+  TOP,
+} from './blocks.ts';
 
 /**
  * Ascending, three numbers a piece: start, end, word. A word of 0 or more is the value
@@ -21,18 +31,53 @@ export function keepRun(pieces: Pieces, start: number, end: number, value: numbe
   else pieces.push(start, end, value);
 }
 
+/** A part of a leaf with more runs than this is kept as a copy of the leaf. */
+const MAX_KEPT_RUNS = 8;
+
+/** Appends the pages [start, end) of a leaf in so far as they differ from `value`. */
+export function keepPart(
+  pool: BlockPool,
+  leaf: number,
+  start: number,
+  end: number,
+  value: number,
+  pieces: Pieces,
+): void {
+  const pages = pool.pages;
+  const first = leaf * LEAF_WORDS + (start & (LEAF_PAGES - 1));
+  const last = first + (end - start);
+  let runs = 0;
+  for (let i = first; i < last && runs <= MAX_KEPT_RUNS; i++) {
+    if (pages[i] !== value && (i === first || pages[i] !== pages[i - 1])) runs++;
+  }
+  if (runs > MAX_KEPT_RUNS) {
+    pieces.push(start, end, -1 - pool.copyLeaf(leaf));
+    return;
+  }
+  for (let from = first; from < last; ) {
+    const old = pages[from] as number;
+    let to = from + 1;
+    while (to < last && pages[to] === old) to++;
+    if (old !== value) keepRun(pieces, start + (from - first), start + (to - first), old);
+    from = to;
+  }
+}
+
 /** Bytes of the blocks that `pieces` hold. */
 export function bytesOfPieces(pool: BlockPool, pieces: Pieces): number {
   let bytes = 0;
-  eachBlock(pieces, (block, level) => {
-    bytes += treeBytes(pool, block, level);
-  });
+  for (let i = 0; i < pieces.length; i += 3) {
+    if ((pieces[i + 2] as number) < 0)
+      bytes += treeBytes(pool, -1 - (pieces[i + 2] as number), levelOfPiece(pieces, i));
+  }
   return bytes;
 }
 
 /** Frees the blocks that `pieces` hold. The list is used up. */
 export function discardPieces(pool: BlockPool, pieces: Pieces): void {
-  eachBlock(pieces, (block, level) => freeTree(pool, block, level));
+  for (let i = 0; i < pieces.length; i += 3) {
+    if ((pieces[i + 2] as number) < 0) freeTree(pool, -1 - (pieces[i + 2] as number), levelOfPiece(pieces, i));
+  }
   pieces.length = 0;
 }
 
@@ -51,7 +96,7 @@ export function visitPieces(pool: BlockPool, pieces: Pieces, visit: VisitRun): v
 /** Calls `visit` for the pages [start, end) of one leaf, in stretches of equal value. */
 export function visitLeaf(pool: BlockPool, leaf: number, start: number, end: number, visit: VisitRun): void {
   const pages = pool.pages;
-  const offset = leaf * LEAF_PAGES - Math.floor(start / LEAF_PAGES) * LEAF_PAGES;
+  const offset = leaf * LEAF_WORDS - Math.floor(start / LEAF_PAGES) * LEAF_PAGES;
   let from = start;
   while (from < end) {
     const value = pages[offset + from] as number;
@@ -78,11 +123,8 @@ export function freeTree(pool: BlockPool, block: number, level: number): void {
   pool.freeNode(block);
 }
 
-function eachBlock(pieces: Pieces, visit: (block: number, level: number) => void): void {
-  for (let i = 0; i < pieces.length; i += 3) {
-    const word = pieces[i + 2] as number;
-    if (word < 0) visit(-1 - word, levelOf((pieces[i + 1] as number) - (pieces[i] as number)));
-  }
+function levelOfPiece(pieces: Pieces, i: number): number {
+  return levelOf((pieces[i + 1] as number) - (pieces[i] as number));
 }
 
 function treeBytes(pool: BlockPool, block: number, level: number): number {

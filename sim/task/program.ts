@@ -31,6 +31,8 @@ export class Program {
   /** The point it stands at. */
   point: Point | undefined;
   waitsFor: WaitObject | undefined;
+  /** The outermost frame of its C text: its statements are the steps. */
+  base: Frame | undefined;
   value: CValue | undefined;
   error: Error | undefined;
   /** What it printed. */
@@ -78,6 +80,7 @@ export class Program {
   }
 
   private track(point: Point): void {
+    if (point.kind === 'statement') this.base ??= point.frame;
     if (point.kind === 'call') this.frames.push(point.frame);
     else if (point.kind === 'return') this.frames.pop();
     else if (point.kind === 'wait' && !point.on.ready()) {

@@ -5,7 +5,10 @@ const FILE = 'mm/hmm.c';
 const HEADER = 'include/linux/hmm.h';
 
 const NOT_PREPARED: readonly ErrorCase[] = [
-  { returns: '-EINVAL', when: 'the range is not inside one VMA, no mirror is registered, or the VMA is hugetlb or special' },
+  {
+    returns: '-EINVAL',
+    when: 'the range is not inside one VMA, no mirror is registered, or the VMA is hugetlb or special',
+  },
   { returns: '-ENOMEM', when: 'the HMM state of the mm could not be allocated' },
 ];
 const RANGE_ERRORS: readonly ErrorCase[] = [
@@ -32,7 +35,10 @@ const functions: readonly FunctionRecord[] = [
         prototype: 'long hmm_range_fault(struct hmm_range *range, bool block)',
         note: 'It returns the number of pages it went through. A page that is swapped out is reported as none and never faulted in.',
         errors: [
-          { returns: '-EAGAIN', when: 'mmap_sem was dropped by the fault handler (5.2: also when the range was not valid)' },
+          {
+            returns: '-EAGAIN',
+            when: 'mmap_sem was dropped by the fault handler (5.2: also when the range was not valid)',
+          },
           { returns: '-EBUSY', when: 'the range is not valid (5.3)' },
           { returns: '-EFAULT', when: 'no VMA, a device VMA, or the fault handler failed' },
           { returns: '-EPERM', when: 'the VMA is not readable' },
@@ -192,7 +198,9 @@ const functions: readonly FunctionRecord[] = [
     contract:
       'Reads the valid flag of a range; asked under the driver lock. The flag comes back by itself when the last running invalidation of the mm ends, so the check is only as good as the lock that the mirror callback takes.',
     replacedBy: 'mmu_interval_read_retry',
-    variants: [{ since: '5.2', until: '5.4', file: HEADER, prototype: 'bool hmm_range_valid(struct hmm_range *range)' }],
+    variants: [
+      { since: '5.2', until: '5.4', file: HEADER, prototype: 'bool hmm_range_valid(struct hmm_range *range)' },
+    ],
   },
   {
     kind: 'function',
@@ -227,7 +235,8 @@ const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'hmm_range_dma_unmap',
-    contract: 'Undoes hmm_range_dma_map, marks written pages dirty if asked to, and returns how many pages it unmapped.',
+    contract:
+      'Undoes hmm_range_dma_map, marks written pages dirty if asked to, and returns how many pages it unmapped.',
     variants: [
       {
         since: '5.2',
@@ -424,7 +433,8 @@ const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'hmm_devmem_page_set_drvdata',
-    contract: 'Keeps one word of the driver in the struct page of a device page. Nothing clears it when the page is freed.',
+    contract:
+      'Keeps one word of the driver in the struct page of a device page. Nothing clears it when the page is freed.',
     variants: [
       {
         since: '4.14',
@@ -527,8 +537,7 @@ const callbacks: readonly CallbackRecord[] = [
     file: HEADER,
     since: '4.20',
     until: '5.3',
-    prototype:
-      'int (*sync_cpu_device_pagetables)(struct hmm_mirror *mirror, const struct hmm_update *update)',
+    prototype: 'int (*sync_cpu_device_pagetables)(struct hmm_mirror *mirror, const struct hmm_update *update)',
     contract:
       'Tells the driver that the CPU page table is about to change in a range; the device page table must be in step before it returns. It may give -EAGAIN when it would have to sleep and must not.',
     replacedBy: 'invalidate',
@@ -540,8 +549,7 @@ const callbacks: readonly CallbackRecord[] = [
     file: HEADER,
     since: '5.4',
     until: '5.4',
-    prototype:
-      'int (*sync_cpu_device_pagetables)(struct hmm_mirror *mirror, const struct mmu_notifier_range *update)',
+    prototype: 'int (*sync_cpu_device_pagetables)(struct hmm_mirror *mirror, const struct mmu_notifier_range *update)',
     contract:
       'Tells the driver that the CPU page table is about to change in a range; the device page table must be in step before it returns. It may give -EAGAIN when it would have to sleep and must not.',
     replacedBy: 'invalidate',
@@ -595,8 +603,13 @@ const callbacks: readonly CallbackRecord[] = [
   },
 ];
 
-const member = (name: string, type: string, contract: string, since: `${number}.${number}`, until?: `${number}.${number}`) =>
-  ({ name, type, contract, since, ...(until ? { until } : {}) }) as const;
+const member = (
+  name: string,
+  type: string,
+  contract: string,
+  since: `${number}.${number}`,
+  until?: `${number}.${number}`,
+) => ({ name, type, contract, since, ...(until ? { until } : {}) }) as const;
 
 const structs: readonly StructRecord[] = [
   {
@@ -604,10 +617,21 @@ const structs: readonly StructRecord[] = [
     name: 'hmm_range',
     file: HEADER,
     since: '4.14',
-    contract: 'One request to HMM: which addresses, what access is wanted, and the array that receives one entry a page.',
+    contract:
+      'One request to HMM: which addresses, what access is wanted, and the array that receives one entry a page.',
     fields: [
-      member('notifier', 'struct mmu_interval_notifier *', 'the interval notifier whose interval contains the range', '5.5'),
-      member('notifier_seq', 'unsigned long', 'the sequence number read before the walk; a later retry check compares it', '5.5'),
+      member(
+        'notifier',
+        'struct mmu_interval_notifier *',
+        'the interval notifier whose interval contains the range',
+        '5.5',
+      ),
+      member(
+        'notifier_seq',
+        'unsigned long',
+        'the sequence number read before the walk; a later retry check compares it',
+        '5.5',
+      ),
       member('start', 'unsigned long', 'first virtual address, page aligned', '4.14'),
       member('end', 'unsigned long', 'the address after the last one', '4.14'),
       member(
@@ -617,15 +641,39 @@ const structs: readonly StructRecord[] = [
         '5.8',
       ),
       {
-        ...member('pfns', 'hmm_pfn_t *', 'one entry a page with fixed low flag bits and the pfn above bit 7', '4.14', '4.16'),
+        ...member(
+          'pfns',
+          'hmm_pfn_t *',
+          'one entry a page with fixed low flag bits and the pfn above bit 7',
+          '4.14',
+          '4.16',
+        ),
         replacedBy: 'hmm_pfns',
       },
       {
-        ...member('pfns', 'uint64_t *', 'one entry a page in the layout that flags, values and pfn_shift describe', '4.17', '5.7'),
+        ...member(
+          'pfns',
+          'uint64_t *',
+          'one entry a page in the layout that flags, values and pfn_shift describe',
+          '4.17',
+          '5.7',
+        ),
         replacedBy: 'hmm_pfns',
       },
-      member('flags', 'const uint64_t *', 'the bits the driver uses for valid, write and (to 5.6) device private', '4.17', '5.7'),
-      member('values', 'const uint64_t *', 'the values the driver uses for error, none and special entries', '4.17', '5.7'),
+      member(
+        'flags',
+        'const uint64_t *',
+        'the bits the driver uses for valid, write and (to 5.6) device private',
+        '4.17',
+        '5.7',
+      ),
+      member(
+        'values',
+        'const uint64_t *',
+        'the values the driver uses for error, none and special entries',
+        '4.17',
+        '5.7',
+      ),
       member('pfn_shift', 'uint8_t', 'where the pfn begins in an entry', '4.17', '5.7'),
       member('page_shift', 'uint8_t', 'log2 of the bytes one entry stands for', '5.2', '5.3'),
       member('default_flags', 'uint64_t', 'request flags that count for every entry of the range', '5.2', '5.7'),
@@ -731,7 +779,8 @@ const names: readonly NeverRecord[] = [
     kind: 'never',
     name: 'HMM_RANGE_SNAPSHOT',
     documents: { since: '5.4', until: '5.6' },
-    contract: 'The texts use this flag to ask for a snapshot. The header of those releases calls it HMM_FAULT_SNAPSHOT.',
+    contract:
+      'The texts use this flag to ask for a snapshot. The header of those releases calls it HMM_FAULT_SNAPSHOT.',
     instead: 'HMM_FAULT_SNAPSHOT',
   },
 ];

@@ -50,7 +50,8 @@ export const MEMREMAP_CALLBACKS: readonly CallbackRecord[] = [
     since: '5.3',
     until: '5.17',
     prototype: 'void (*page_free)(struct page *page)',
-    contract: 'The last user of a device page is gone: its count fell from 2 to 1. The driver may hand the page out again.',
+    contract:
+      'The last user of a device page is gone: its count fell from 2 to 1. The driver may hand the page out again.',
     replacedBy: 'folio_free',
   },
   {
@@ -82,7 +83,8 @@ export const MEMREMAP_CALLBACKS: readonly CallbackRecord[] = [
     file: HEADER,
     since: '6.19',
     prototype: 'void (*folio_split)(struct folio *head, struct folio *tail)',
-    contract: 'A device-private huge folio is being split: the driver carries what it keeps for the head over to the new folio.',
+    contract:
+      'A device-private huge folio is being split: the driver carries what it keeps for the head over to the new folio.',
   },
   {
     kind: 'callback',
@@ -163,7 +165,8 @@ const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'find_dev_pagemap',
-    contract: 'Looks up the pagemap of a physical address without taking a reference; the caller is in an RCU read section.',
+    contract:
+      'Looks up the pagemap of a physical address without taking a reference; the caller is in an RCU read section.',
     replacedBy: 'get_dev_pagemap',
     variants: [
       {
@@ -193,9 +196,7 @@ const functions: readonly FunctionRecord[] = [
     kind: 'function',
     name: 'is_device_private_page',
     contract: 'True for pages of ZONE_DEVICE whose pagemap is of type MEMORY_DEVICE_PRIVATE.',
-    variants: [
-      { since: '4.14', file: HEADER, prototype: 'bool is_device_private_page(const struct page *page)' },
-    ],
+    variants: [{ since: '4.14', file: HEADER, prototype: 'bool is_device_private_page(const struct page *page)' }],
   },
   {
     kind: 'function',
@@ -214,7 +215,8 @@ const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'vmem_altmap_offset',
-    contract: 'How many pages of a mapping its altmap withholds at the start: those reserved and those kept for struct pages.',
+    contract:
+      'How many pages of a mapping its altmap withholds at the start: those reserved and those kept for struct pages.',
     variants: [
       {
         since: '4.5',
@@ -222,7 +224,11 @@ const functions: readonly FunctionRecord[] = [
         file: 'kernel/memremap.c',
         prototype: 'unsigned long vmem_altmap_offset(struct vmem_altmap *altmap)',
       },
-      { since: '5.3', file: 'mm/memremap.c', prototype: 'unsigned long vmem_altmap_offset(struct vmem_altmap *altmap)' },
+      {
+        since: '5.3',
+        file: 'mm/memremap.c',
+        prototype: 'unsigned long vmem_altmap_offset(struct vmem_altmap *altmap)',
+      },
     ],
   },
   {

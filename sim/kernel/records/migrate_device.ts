@@ -114,8 +114,7 @@ const functions: readonly FunctionRecord[] = [
       {
         since: '6.1',
         file: FILE,
-        prototype:
-          'void migrate_device_pages(unsigned long *src_pfns, unsigned long *dst_pfns, unsigned long npages)',
+        prototype: 'void migrate_device_pages(unsigned long *src_pfns, unsigned long *dst_pfns, unsigned long npages)',
       },
     ],
   },
@@ -212,10 +211,16 @@ const structs: readonly StructRecord[] = [
     name: 'migrate_vma',
     file: HEADER,
     since: '5.4',
-    contract: 'The arguments of one migration: a range of one VMA, the arrays for source and destination, and what to collect.',
+    contract:
+      'The arguments of one migration: a range of one VMA, the arrays for source and destination, and what to collect.',
     fields: [
       field('vma', 'struct vm_area_struct *', 'the VMA that contains the range', '5.4'),
-      field('dst', 'unsigned long *', 'one entry a page that the driver fills with migrate_pfn() of its new, locked page', '5.4'),
+      field(
+        'dst',
+        'unsigned long *',
+        'one entry a page that the driver fills with migrate_pfn() of its new, locked page',
+        '5.4',
+      ),
       field('src', 'unsigned long *', 'one entry a page that the kernel fills: MIGRATE_PFN_* bits and the pfn', '5.4'),
       field('cpages', 'unsigned long', 'how many entries may migrate, those without a page included', '5.4'),
       field('npages', 'unsigned long', 'how many entries the range has', '5.4'),
@@ -232,7 +237,12 @@ const structs: readonly StructRecord[] = [
         '5.9',
       ),
       field('flags', 'unsigned long', 'which source pages to collect: MIGRATE_VMA_SELECT_*', '5.9'),
-      field('fault_page', 'struct page *', 'the device page whose CPU fault is being handled: one more reference on it is expected', '6.1'),
+      field(
+        'fault_page',
+        'struct page *',
+        'the device page whose CPU fault is being handled: one more reference on it is expected',
+        '6.1',
+      ),
     ],
   },
 ];

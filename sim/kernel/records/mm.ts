@@ -20,13 +20,15 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'mmap_read_unlock',
-    contract: 'Gives up one reader hold of the lock of an address space; a waiting writer goes on when the last reader leaves.',
+    contract:
+      'Gives up one reader hold of the lock of an address space; a waiting writer goes on when the last reader leaves.',
     variants: [{ since: '5.8', file: LOCK, prototype: 'void mmap_read_unlock(struct mm_struct *mm)' }],
   },
   {
     kind: 'function',
     name: 'mmap_write_lock',
-    contract: 'Takes the lock of an address space for writing, alone, as everything that adds, removes or changes VMAs does.',
+    contract:
+      'Takes the lock of an address space for writing, alone, as everything that adds, removes or changes VMAs does.',
     variants: [{ since: '5.8', file: LOCK, prototype: 'void mmap_write_lock(struct mm_struct *mm)' }],
   },
   {
@@ -101,7 +103,10 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
           'vm_fault_t handle_mm_fault(struct vm_area_struct *vma, unsigned long address, unsigned int flags, struct pt_regs *regs)',
         errors: [
           { returns: 'VM_FAULT_OOM', when: 'no page could be allocated' },
-          { returns: 'VM_FAULT_SIGBUS', when: 'the page cannot be had, as when a driver fails to bring a device page back' },
+          {
+            returns: 'VM_FAULT_SIGBUS',
+            when: 'the page cannot be had, as when a driver fails to bring a device page back',
+          },
           { returns: 'VM_FAULT_SIGSEGV', when: 'the VMA does not permit the access' },
           { returns: 'VM_FAULT_HWPOISON', when: 'the page was lost to a memory error' },
           { returns: 'VM_FAULT_RETRY', when: 'the handler had to give up the lock: look the VMA up and try again' },
@@ -176,7 +181,12 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
     name: 'is_zero_pfn',
     contract: 'True for the page frame of the zero page, which all read faults on untouched anonymous memory share.',
     variants: [
-      { since: '4.3', until: '5.7', file: 'include/asm-generic/pgtable.h', prototype: 'int is_zero_pfn(unsigned long pfn)' },
+      {
+        since: '4.3',
+        until: '5.7',
+        file: 'include/asm-generic/pgtable.h',
+        prototype: 'int is_zero_pfn(unsigned long pfn)',
+      },
       { since: '5.8', file: 'include/linux/pgtable.h', prototype: 'int is_zero_pfn(unsigned long pfn)' },
     ],
   },
@@ -185,7 +195,11 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
     name: 'msecs_to_jiffies',
     contract: 'Converts milliseconds to jiffies, the ticks that kernel timeouts count, rounding up.',
     variants: [
-      { since: '4.3', file: 'include/linux/jiffies.h', prototype: 'unsigned long msecs_to_jiffies(const unsigned int m)' },
+      {
+        since: '4.3',
+        file: 'include/linux/jiffies.h',
+        prototype: 'unsigned long msecs_to_jiffies(const unsigned int m)',
+      },
     ],
   },
 ];

@@ -35,7 +35,8 @@ const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'memory_present',
-    contract: 'Marks the sections of a range as present and remembers their node, before sparse_init makes the memory maps.',
+    contract:
+      'Marks the sections of a range as present and remembers their node, before sparse_init makes the memory maps.',
     replacedBy: 'sparse_init',
     variants: [
       {
@@ -51,9 +52,7 @@ const functions: readonly FunctionRecord[] = [
     name: 'memblocks_present',
     contract: 'Calls memory_present for every memory range that memblock knows.',
     replacedBy: 'sparse_init',
-    variants: [
-      { since: '5.0', until: '5.8', file: 'mm/sparse.c', prototype: 'void memblocks_present(void)' },
-    ],
+    variants: [{ since: '5.0', until: '5.8', file: 'mm/sparse.c', prototype: 'void memblocks_present(void)' }],
   },
   {
     kind: 'function',
@@ -72,7 +71,8 @@ const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'altmap_alloc_block_buf',
-    contract: 'Takes pages for struct pages from the storage that a device set aside. Since 5.9 vmemmap_alloc_block_buf does it when it is given an altmap.',
+    contract:
+      'Takes pages for struct pages from the storage that a device set aside. Since 5.9 vmemmap_alloc_block_buf does it when it is given an altmap.',
     replacedBy: 'vmemmap_alloc_block_buf',
     variants: [
       {
@@ -90,7 +90,12 @@ const functions: readonly FunctionRecord[] = [
     contract: 'True if a zone is ZONE_DEVICE.',
     replacedBy: 'zone_is_zone_device',
     variants: [
-      { since: '4.3', until: '5.2', file: 'include/linux/mmzone.h', prototype: 'bool is_dev_zone(const struct zone *zone)' },
+      {
+        since: '4.3',
+        until: '5.2',
+        file: 'include/linux/mmzone.h',
+        prototype: 'bool is_dev_zone(const struct zone *zone)',
+      },
     ],
   },
   {
@@ -124,7 +129,8 @@ const names: readonly NeverRecord[] = [
     kind: 'never',
     name: 'mem_sections',
     documents: { since: '5.2' },
-    contract: 'The texts call the array of sections by this plural. The array in the kernel is named mem_section, like its elements.',
+    contract:
+      'The texts call the array of sections by this plural. The array in the kernel is named mem_section, like its elements.',
     instead: 'mem_section',
   },
 ];

@@ -25,7 +25,8 @@ export const MMU_NOTIFIER_CALLBACKS: readonly CallbackRecord[] = [
     until: '4.18',
     prototype:
       'void (*invalidate_range_start)(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long start, unsigned long end)',
-    contract: 'Runs before the CPU page table changes in a range; until the matching end no new device mapping may be made.',
+    contract:
+      'Runs before the CPU page table changes in a range; until the matching end no new device mapping may be made.',
   },
   {
     kind: 'callback',
@@ -36,7 +37,8 @@ export const MMU_NOTIFIER_CALLBACKS: readonly CallbackRecord[] = [
     until: '4.20',
     prototype:
       'int (*invalidate_range_start)(struct mmu_notifier *mn, struct mm_struct *mm, unsigned long start, unsigned long end, bool blockable)',
-    contract: 'Runs before the CPU page table changes in a range; until the matching end no new device mapping may be made.',
+    contract:
+      'Runs before the CPU page table changes in a range; until the matching end no new device mapping may be made.',
   },
   {
     kind: 'callback',
@@ -163,7 +165,8 @@ const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'mmu_interval_set_seq',
-    contract: 'Called by invalidate() under the driver lock, with the number it was given: readers then see a collision.',
+    contract:
+      'Called by invalidate() under the driver lock, with the number it was given: readers then see a collision.',
     variants: [
       {
         since: '5.5',
@@ -202,7 +205,8 @@ const functions: readonly FunctionRecord[] = [
         since: '4.3',
         until: '4.20',
         file: HEADER,
-        prototype: 'void mmu_notifier_invalidate_range_end(struct mm_struct *mm, unsigned long start, unsigned long end)',
+        prototype:
+          'void mmu_notifier_invalidate_range_end(struct mm_struct *mm, unsigned long start, unsigned long end)',
       },
       {
         since: '5.0',

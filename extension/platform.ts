@@ -1,0 +1,11 @@
+/** What the three kinds of extension host do differently. Each `main.*.ts` fills it. */
+export interface Platform {
+  /** Lets the host do other work for a moment. */
+  breathe(): Promise<void>;
+  /** Milliseconds, rising. */
+  now(): number;
+  /** Where distributions put documents; undefined where there is no such file system. */
+  readonly packages: string | undefined;
+  /** Folders that hold documents fetched before. */
+  readonly caches: readonly string[];
+}

@@ -1,0 +1,98 @@
+/** What the reader's session offers to everything that shows or drives it. No vscode here: the command line uses it too. */
+import type { PagemapSnapshot, PageView, Position, Release, Tile, TreeNode, ZonesView } from '../../sim/index.ts';
+import type { Scene } from '../docs/scenes.ts';
+
+export interface Disposable {
+  dispose(): void;
+}
+
+/** What one executed line gave (CONTRACT of `--json`). */
+export interface LineResult {
+  line: string;
+  /** 0, or a negative errno. */
+  status: number;
+  output: string;
+  value?: string;
+  printk?: string[];
+  blockedOn?: { what: string; holders: readonly string[] };
+  /** Steps it added to the timeline. */
+  steps: number;
+  /** Where and why C text could not be run as written. */
+  findings?: { message: string; start: number; end: number }[];
+}
+
+export interface MachineChoice {
+  name: string;
+  description: string;
+}
+
+/** Where a running example stands, in offsets of the block's own text. */
+export interface ExampleState {
+  sceneId: string;
+  uri: string;
+  /** Offset of the block in the document when it was started. */
+  blockStart: number;
+  status: 'running' | 'paused' | 'waiting' | 'done' | 'failed' | 'stopped';
+  /** The statement that comes next (paused), failed or is executing, in document offsets. */
+  span?: { start: number; end: number };
+  /** Why it stopped there. */
+  why: string;
+}
+
+export interface ExampleRequest {
+  scene: Scene;
+  /** Which of the scene's ways to run, e.g. `as-written` or `owner-set`. */
+  variant: string;
+  /** Text of the block as it stands in the document, dedented. */
+  text: string;
+  /** Maps an offset of `text` to one of the document. */
+  toDocument: (offset: number) => number;
+  uri: string;
+  /** Hole and argument values that override the scene's. */
+  holes?: Record<string, string>;
+}
+
+/** The reader's machine and timeline. */
+export interface Session {
+  readonly position: Position;
+  readonly machineName: string;
+  readonly release: Release;
+  /** Fires after every change of state, position, machine or running example; coalesced to one a turn. */
+  onDidChange(listener: () => void): Disposable;
+  /** Page selected anywhere is the page selected everywhere. */
+  readonly selected: number | undefined;
+  select(pfn: number | undefined): void;
+  /** Fires when a range is to be shown in the panels. */
+  onDidReveal(listener: (range: { startPfn: number; endPfn: number }) => void): Disposable;
+  reveal(range: { startPfn: number; endPfn: number }): void;
+
+  zones(): ZonesView;
+  pagemap(): PagemapSnapshot;
+  tiles(level: number, indices: readonly number[]): Tile[];
+  page(pfn: number): PageView;
+  tree(): TreeNode[];
+  /** A term's value in the machine now: `zone:ZONE_DEVICE`, `sections`, `maxPfn` ... */
+  live(term: string): string | undefined;
+  /** Steps of the timeline, for the timeline view and `zonescope: go to step`. */
+  timeline(): { label: string; current: boolean; undone: boolean }[];
+
+  runLine(line: string): Promise<LineResult>;
+  runExample(request: ExampleRequest): Promise<ExampleState>;
+  /** The scene of a section (no C block): its shell lines, one after the other, pauses included. */
+  runScene(scene: Scene, uri: string): Promise<ExampleState>;
+  readonly example: ExampleState | undefined;
+  continueExample(): Promise<ExampleState | undefined>;
+  stopExample(): void;
+
+  stepBack(): void;
+  stepForward(): void;
+  travel(step: number): void;
+  /** The machine as booted, timeline emptied. */
+  reset(): void;
+  machines(): MachineChoice[];
+  /** A preset's name, or the text of a machine file. Problems come back as text; the machine stays as it was. */
+  chooseMachine(choice: { preset: string } | { json: string; name: string }): { problems: string[] };
+  releases(): readonly Release[];
+  chooseRelease(release: Release): void;
+  dispose(): void;
+}

@@ -1,0 +1,135 @@
+/** The machine as C text sees it: names, values, addresses, and calls into the kernel. */
+import type { CEnvironment } from '../c/environment.ts';
+import { CStop } from '../c/environment.ts';
+import { callC } from '../c/evaluate.ts';
+import {
+  addressPointer,
+  CallArgs,
+  type CObject,
+  type CStruct,
+  type CValue,
+  integer,
+  objectPointer,
+  pagePointer,
+  type Target,
+} from '../c/value.ts';
+import { constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
+import { page_pgmap } from '../mm/memremap.ts';
+import { flagsWord } from '../mm/page_flags.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { hex, type Kernel } from './kernel.ts';
+
+export type EnvironmentParts = Pick<CEnvironment, 'hole' | 'standIn' | 'report'> &
+  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn'>>;
+
+const STATEMENT_BUDGET = 1_000_000;
+
+/** What C text run on `kernel` may use; `parts` is what its scene or the shell adds. */
+export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnvironment {
+  const env: CEnvironment = {
+    ...parts,
+    release: kernel.release,
+    store: kernel.store,
+    budget: { statements: STATEMENT_BUDGET },
+    sizes: { 'struct page': kernel.arch.sizeofPage },
+    lookup: (name) => lookup(name, kernel.release),
+    lookupAny: (name) => recordsOf(name)[0],
+    constant: (name) => {
+      const value = constantValue(name, kernel.release, kernel.arch.name);
+      return value === undefined ? undefined : integer(value, value > 0x7fffffffn || value < -0x80000000n ? 'unsigned long' : 'int');
+    },
+    symbol: (name) => symbol(kernel, name),
+    call: (name, args) => call(kernel, name, args, env),
+    loadPage: (pfn, field) => loadPage(kernel, pfn, field),
+    storePage: () => false,
+    addressOf: (target) => addressOf(kernel, target),
+    atAddress: (address) => atAddress(kernel, address),
+    printk: (level, text) => (level <= 3 ? kernel.pr_err(text) : level <= 4 ? kernel.pr_warn(text) : kernel.pr_info(text)),
+  };
+  return env;
+}
+
+function symbol(kernel: Kernel, name: string): CValue | undefined {
+  switch (name) {
+    case 'iomem_resource':
+      return { kind: 'aggregate', object: kernel.state.iomem };
+    case 'max_pfn':
+      return integer(kernel.state.max_pfn, 'unsigned long');
+    case 'max_low_pfn':
+      return integer(kernel.state.max_low_pfn, 'unsigned long');
+    case 'jiffies':
+      return integer(kernel.state.jiffies, 'unsigned long');
+    case 'vmemmap':
+      return pagePointer(0);
+    default:
+      return undefined;
+  }
+}
+
+/** Calls a kernel function by its record in this release; one that the engine does not run stops with a word on it. */
+function* call(kernel: Kernel, name: string, args: readonly CValue[], env: CEnvironment): KernelGenerator<CValue> {
+  const record = lookup(name, kernel.release);
+  if (record?.kind !== 'function') {
+    const other = recordsOf(name).find((candidate) => candidate.kind === 'function');
+    throw new CStop(
+      'not-in-release',
+      other ? `${name}() does not exist in ${kernel.release}.` : `${name}() is no kernel function that the simulator knows.`,
+    );
+  }
+  const run = variantOf(record, kernel.release)?.run;
+  if (!run) throw new CStop('unsupported', `${name}() of ${kernel.release} is known but not simulated yet; nothing was done.`);
+  kernel.callBack = (pointer, values) => {
+    if (pointer.target.kind !== 'function') throw new CStop('not-a-function', `The kernel called ${hex(env.addressOf(pointer.target))}, which is no function.`);
+    return callC(pointer.target.function, values, env);
+  };
+  const result = run(kernel, new CallArgs(name, args));
+  return 'kind' in result ? result : yield* result;
+}
+
+function loadPage(kernel: Kernel, pfn: number, field: string): CValue | undefined {
+  switch (field) {
+    case 'flags':
+      return integer(flagsWord(kernel, pfn).word, 'unsigned long');
+    case '_refcount':
+      return integer(kernel.pages.refcount.get(pfn));
+    case '_mapcount':
+      return integer(kernel.pages.mapcount.get(pfn) | 0);
+    case 'pgmap': {
+      const map = page_pgmap(kernel, pfn);
+      return map ? objectPointer(map.pgmap) : addressPointer(0n, 'struct dev_pagemap');
+    }
+    default:
+      return undefined;
+  }
+}
+
+function addressOf(kernel: Kernel, target: Target): bigint {
+  switch (target.kind) {
+    case 'address':
+      return target.address;
+    case 'page':
+      return kernel.arch.VMEMMAP_START + BigInt(target.pfn) * BigInt(kernel.arch.sizeofPage);
+    case 'object':
+      return kernel.addressOf(target.object);
+    case 'slot':
+      return kernel.addressOf(target.object) + BigInt(offsetOf(target.object, target.key) * 8);
+    case 'function':
+      return kernel.addressOf(target.function);
+  }
+}
+
+function offsetOf(object: CObject, key: string | number): number {
+  if (typeof key === 'number') return key;
+  return Math.max(0, Object.keys(object as CStruct).filter((name) => !name.startsWith('$')).indexOf(key));
+}
+
+function atAddress(kernel: Kernel, address: bigint): Target | undefined {
+  const { arch } = kernel;
+  const size = BigInt(arch.sizeofPage);
+  const distance = address - arch.VMEMMAP_START;
+  const limit = (1n << BigInt(arch.MAX_PHYSMEM_BITS - arch.PAGE_SHIFT)) * size;
+  if (distance >= 0n && distance < limit && distance % size === 0n) return { kind: 'page', pfn: Number(distance / size) };
+  for (const [object, known] of kernel.state.addresses)
+    if (known === address && ('$struct' in object || '$array' in object)) return { kind: 'object', object: object as CObject };
+  return undefined;
+}

@@ -1,0 +1,125 @@
+/**
+ * The command language: an administrator's command lines, and C over the registry.
+ * One line is one program of one step.
+ */
+import { CStop } from '../c/environment.ts';
+import { evaluateExpression } from '../c/evaluate.ts';
+import { formatValue } from '../c/print.ts';
+import { type CValue, errorOf } from '../c/value.ts';
+import { fieldsIn } from '../c/types.ts';
+import { lookup } from '../kernel/names.ts';
+import { createEnvironment } from '../machine/environment.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import { lineProgram, type Machine } from '../machine/machine.ts';
+import type { Program, ProgramSpec } from '../task/program.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { COMMANDS, type Command } from './commands.ts';
+import { ShellError } from './error.ts';
+
+const MAX_LINE = 10_000;
+
+/** A line without its comment; empty if there is nothing to do. */
+export function stripComment(line: string): string {
+  let quote = '';
+  for (let i = 0; i < line.length; i++) {
+    const c = line[i];
+    if (c === '\\') i++;
+    else if (quote) {
+      if (c === quote) quote = '';
+    } else if (c === '"' || c === "'") quote = c;
+    else if (c === '#' && (i === 0 || /\s/.test(line[i - 1] ?? ''))) return line.slice(0, i).trim();
+  }
+  return line.trim();
+}
+
+/** Words of a command line; quotes group, a backslash takes the next character as it is. */
+export function words(line: string): string[] {
+  const found: string[] = [];
+  let word: string | undefined;
+  let quote = '';
+  for (let i = 0; i < line.length; i++) {
+    const c = line[i] ?? '';
+    if (c === '\\' && quote !== "'") word = (word ?? '') + (line[++i] ?? '');
+    else if (quote) {
+      if (c === quote) quote = '';
+      else word += c;
+    } else if (c === '"' || c === "'") {
+      quote = c;
+      word ??= '';
+    } else if (/\s/.test(c)) {
+      if (word !== undefined) found.push(word);
+      word = undefined;
+    } else word = (word ?? '') + c;
+  }
+  if (quote) throw new ShellError(`unfinished ${quote === '"' ? 'double' : 'single'} quote`);
+  if (word !== undefined) found.push(word);
+  return found;
+}
+
+function commandOf(line: string): { command: Command; args: string[] } | undefined {
+  const name = /^[A-Za-z_][\w-]*/.exec(line)?.[0];
+  const command = name === undefined ? undefined : COMMANDS.get(name);
+  // `help = 3` and `cat(1)` are C, as anything is that is no command.
+  if (!command || name === undefined || /^\s*(=(?!=)|\()/.test(line.slice(name.length))) return undefined;
+  return { command, args: words(line.slice(name.length)) };
+}
+
+/** The program of one line. What it prints is in `program.output`. */
+export function shellProgram(kernel: Kernel, line: string): ProgramSpec {
+  return lineProgram(line, (program) => runLine(kernel, line, program));
+}
+
+function* runLine(kernel: Kernel, line: string, program: Program): KernelGenerator<CValue | undefined> {
+  if (line.length > MAX_LINE) throw new ShellError(`the line has ${line.length} characters; ${MAX_LINE} is the limit`);
+  const known = commandOf(line);
+  if (known) {
+    const result = known.command.run({ kernel, print: (text) => void program.output.push(text) }, known.args);
+    if (result) yield* result;
+    return undefined;
+  }
+  const env = createEnvironment(kernel, {
+    shell: kernel.state.shell,
+    hole: () => undefined,
+    standIn: () => undefined,
+    report: (finding) => {
+      if (finding.severity !== 'information') program.output.push(`${finding.severity}: ${finding.message}`);
+    },
+  });
+  const value = yield* evaluateExpression(line, env);
+  if (value.kind !== 'void' && !/;\s*$/.test(line)) program.output.push(printValue(kernel, value));
+  return value;
+}
+
+export function printValue(kernel: Kernel, value: CValue): string {
+  const env = createEnvironment(kernel, { hole: () => undefined, standIn: () => undefined, report: () => {} });
+  return formatValue(value, {
+    addressOf: (target) => env.addressOf(target),
+    fields: (name) => {
+      const record = lookup(`struct ${name}`, kernel.release);
+      return record?.kind === 'struct' ? fieldsIn(record, kernel.release) : undefined;
+    },
+    depth: 2,
+  });
+}
+
+/** The result of a program as an exit status: 0, or the negative errno it returned or failed with. */
+export function statusOf(program: Program): number {
+  const { error, value } = program;
+  if (error instanceof ShellError) return error.status;
+  if (error) return -14;
+  if (!value) return 0;
+  const errno = errorOf(value);
+  if (errno !== undefined) return errno;
+  if (value.kind === 'integer' && value.value < 0n && value.value >= -4095n) return Number(value.value);
+  return 0;
+}
+
+export function errorText(error: Error): string {
+  return error instanceof CStop || error instanceof ShellError ? error.message : `${error.message}`;
+}
+
+/** Runs one line to its end, or until it waits. `undefined` for an empty line or a comment. */
+export function runShellLine(machine: Machine, text: string): Program | undefined {
+  const line = stripComment(text);
+  return line === '' ? undefined : machine.run(shellProgram(machine.kernel, line));
+}
