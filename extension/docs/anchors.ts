@@ -6,7 +6,7 @@ import type { KernelDocument } from './release.ts';
 import type { LiteralBlock, RstDocument, Section, Span } from './rstTypes.ts';
 
 export interface Anchor {
-  readonly document: KernelDocument;
+  readonly document: KernelDocument | 'tour';
   /** The title of a section, subsections not included. Empty: anywhere. */
   readonly section: string;
   /** Words or phrases that are all in the block or sentence meant. Case and line ends do not matter. */

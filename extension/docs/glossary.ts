@@ -118,7 +118,7 @@ export function parseGlossary(entries: readonly GlossaryEntry[]): GlossaryTerm[]
   });
 }
 
-/** What the texts, and people, call a variable of each struct. */
+/** What the texts, and people, call a variable of each struct; and a type name that stands for one. */
 const VARIABLES: Readonly<Record<string, string>> = {
   page: 'page',
   pagemap: 'dev_pagemap',
@@ -151,12 +151,11 @@ const BARE_FIELDS: Readonly<Record<string, string>> = {
 /** Callbacks several structs have or had: the one a name alone means. */
 const BARE_CALLBACKS: Readonly<Record<string, string>> = {
   page_free: 'callback:dev_pagemap_ops.page_free',
-  page_fault: 'callback:dev_pagemap.page_fault',
+  page_fault: 'callback:hmm_devmem.page_fault',
   kill: 'callback:dev_pagemap_ops.kill',
   cleanup: 'callback:dev_pagemap_ops.cleanup',
   update: 'never:hmm_mirror_ops.update',
 };
-const TYPEDEFS: Readonly<Record<string, string>> = { pg_data_t: 'pglist_data' };
 
 const isCodeLike = (text: string): boolean =>
   /_|\(|->|^-E[A-Z]|^(struct|union|enum) |^[A-Z][A-Z0-9]{2,}$/.test(text) || /^\w+\.\w+_\w+$/.test(text);
@@ -296,12 +295,12 @@ class Index implements TermIndex {
   }
 
   private word(name: string): string | undefined {
-    const id = this.first(['function', 'symbol', 'constant', 'macro', 'struct'], name);
+    const id = this.first(['function', 'symbol', 'constant', 'macro'], name);
     if (id) return id;
     const config = /^[A-Z][A-Z0-9_]+$/.test(name) ? this.known(`config:CONFIG_${name}`) : undefined;
     if (config) return config;
-    const struct = TYPEDEFS[name] ?? VARIABLES[name];
-    if (struct && this.terms.has(`struct:${struct}`)) return `struct:${struct}`;
+    const struct = this.structOf(name);
+    if (struct) return `struct:${struct}`;
     const usual = BARE_FIELDS[name];
     if (usual) return usual;
     const all = this.members.get(name) ?? [];
@@ -320,11 +319,23 @@ class Index implements TermIndex {
       term.kind === 'callback' && !holds(term)
         ? this.members.get(term.name)?.find((other) => other.kind === 'callback' && holds(other))
         : undefined;
-    return describeTerm(stand ?? term, release);
+    const shown = stand ?? term;
+    return describeTerm(shown, release, shown.kind === 'callback' ? this.earlier(shown) : '');
+  }
+
+  /** Where the callback was a member before it came to its struct. */
+  private earlier(term: Term): string {
+    const since = term.variants[0]?.since;
+    const before = this.members.get(term.name)?.findLast(({ kind, owner, variants }) => {
+      const until = variants.at(-1)?.until;
+      return kind === 'callback' && owner !== term.owner && since && until && compareReleases(until, since) < 0;
+    });
+    const from = before?.variants[0]?.since;
+    return before && from ? `From ${from} to ${before.variants.at(-1)?.until} a member of struct ${before.owner}.` : '';
   }
 }
 
-function describeTerm(term: Term, release: Release): TermDescription | undefined {
+function describeTerm(term: Term, release: Release, earlier: string): TermDescription | undefined {
   const first = term.variants[0];
   const last = term.variants.at(-1);
   if (!first || !last) return undefined;
@@ -332,7 +343,7 @@ function describeTerm(term: Term, release: Release): TermDescription | undefined
     term.variants.find((candidate) => spanHolds(candidate, release)) ??
     term.variants.findLast((candidate) => compareReleases(candidate.since, release) <= 0) ??
     first;
-  const note = noteOf(term, variant, release);
+  const note = [noteOf(term, variant, release), earlier].filter(Boolean).join(' ');
   const more = term.more?.(release) ?? '';
   return {
     title: term.title,
@@ -357,6 +368,8 @@ function spanText(since: Release, until: Release | undefined, bornFirst: boolean
   return isOldest ? `until ${until}` : `${since} to ${until}`;
 }
 
+const hasValue = ({ kind }: Term): boolean => kind === 'constant' || kind === 'macro';
+
 function noteOf(term: Term, variant: TermVariant, release: Release): string {
   if (term.never) return term.never.note;
   const first = term.variants[0] ?? variant;
@@ -366,7 +379,7 @@ function noteOf(term: Term, variant: TermVariant, release: Release): string {
   if (last.until && compareReleases(last.until, release) < 0) return `Ended with ${last.until}${instead}.`;
   if (!spanHolds(variant, release)) return `Not in ${release}, though in releases before and after it.`;
   const notes: string[] = [];
-  if (variant !== first) notes.push(`In this form since ${variant.since}.`);
+  if (variant !== first) notes.push(`${hasValue(term) ? 'This value' : 'In this form'} since ${variant.since}.`);
   if (last.until) notes.push(`Ends with ${last.until}${instead}.`);
   return notes.join(' ');
 }

@@ -1,5 +1,5 @@
 /** Says which of the two documents a text is, and from which releases of the kernel. */
-import { RELEASES, type Release } from '../../sim/kernel/release.ts';
+import { RELEASES, type Release } from '../../sim/index.ts';
 import {
   type KernelDocument,
   KNOWN_TEXTS,

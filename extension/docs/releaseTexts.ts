@@ -2,7 +2,7 @@
  * Facts about the two documents in the releases of the kernel: which texts there were, and which names each used.
  * A release whose text nobody compared is in a span only if the releases around it have the same text.
  */
-import type { Release } from '../../sim/kernel/release.ts';
+import type { Release } from '../../sim/index.ts';
 
 export type KernelDocument = 'memory-model' | 'hmm';
 

@@ -3,7 +3,8 @@
  * body anew is done here with a stack of the columns that the open bodies begin at: a line further left closes them, a
  * line further right opens one. Nothing recurses, and nothing is read twice.
  *
- * Where docutils reports an error and drops the lines, so do we.
+ * Where docutils reports an error and drops the lines, so do we, but for two things a reader would miss: a title that
+ * skips a level is a title, and a table without an end, or with a ragged one, is still read.
  */
 import { RstBuilder } from './rstBuilder.ts';
 import { directiveKind } from './rstDirectives.ts';

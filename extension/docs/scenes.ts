@@ -1,50 +1,110 @@
 /**
- * Scenes: what can be run at a place of a document. Data under media/scenes, loaded and
- * checked here; `session` runs them.
+ * Scenes: what can be run at a place of a document. Data under media/scenes, checked
+ * here against scene.schema.json; `session` runs them.
  */
-import type { Release } from '../../sim/index.ts';
-
-/** A place in a document by what stands there, so that edits and releases do not mislead it. */
-export interface Anchor {
-  document: 'memory-model' | 'hmm' | 'tour';
-  section: string;
-  /** Words that the block or sentence contains, all of them. Absent: the section itself. */
-  words?: string[];
-  ordinal?: number;
-}
+import { Validator } from '@cfworker/json-schema';
+import schema from '../../media/scene.schema.json' with { type: 'json' };
+import { compareReleases, RELEASES, type Release } from '../../sim/index.ts';
+import { type Anchor, resolveAnchor } from './anchors.ts';
+import type { RstDocument, Span } from './rstTypes.ts';
 
 /** One way to run a scene: one lens. */
 export interface SceneVariant {
-  id: string;
+  readonly id: string;
   /** Title of the lens. */
-  title: string;
-  /** C statements inserted before the statement that contains the words. */
-  insert?: { before: string; text: string }[];
-  /** Pause points: the blank line or statement after the one that contains the words. */
-  pauseAfter?: { words: string; why: string }[];
+  readonly title: string;
+  /** C statements to run before the statement that contains the words; the reader sees that they are not in the text. */
+  readonly insert?: readonly { readonly before: string; readonly text: string }[];
+  /** Pauses: before the first statement below the line that contains the words. */
+  readonly pauseAfter?: readonly { readonly words: string; readonly why: string }[];
 }
 
 export interface Scene {
-  id: string;
+  readonly id: string;
   /** `6.12`, `5.10..`, `5.3..6.14`. */
-  release: string;
-  /** Preset to use when the reader's machine cannot show it; absent: any machine. */
-  machine?: string;
-  anchor: Anchor;
-  title: string;
-  teaches: string;
-  /** Shell lines run before, and instead of a block. */
-  setup?: string[];
-  run?: (string | { pause: string })[];
-  /** What a hole stands for: by the comment inside it, or its position (`argument 2 of request_free_mem_region`). */
-  holes?: Record<string, string>;
-  /** C definitions for names that the text leaves undefined. */
-  standIns?: Record<string, string>;
-  variants?: SceneVariant[];
+  readonly release: string;
+  /** The preset to run on; absent: the reader's machine, whatever it is. */
+  readonly machine?: string;
+  readonly anchor: Anchor;
+  readonly title: string;
+  readonly teaches: string;
+  /** Shell lines and pauses, where there is no block to run. */
+  readonly run?: readonly (string | { readonly pause: string })[];
+  /** What a hole stands for: by the comment in it, or by its place (`argument 2 of request_free_mem_region`). */
+  readonly holes?: Readonly<Record<string, string>>;
+  /** C definitions for names that the text leaves undefined; where releases differ, by span of releases. */
+  readonly standIns?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly variants: readonly SceneVariant[];
 }
 
-/** The releases a scene speaks of. */
-export interface ReleaseSpan {
-  since: Release;
-  until?: Release;
+export interface Scenes {
+  readonly scenes: readonly Scene[];
+  readonly problems: readonly string[];
+}
+
+const validator = new Validator(schema as ConstructorParameters<typeof Validator>[0], '2020-12', false);
+
+/** Checks scenes as the build collected them. A wrong one is left out and named; the others stay. */
+export function loadScenes(json: unknown): Scenes {
+  if (!Array.isArray(json)) return { scenes: [], problems: ['scenes: not a list'] };
+  const scenes: Scene[] = [];
+  const problems: string[] = [];
+  for (const entry of json) {
+    const name = typeof entry === 'object' && entry !== null && 'id' in entry ? String(entry.id) : 'a scene without an id';
+    const { valid, errors } = validator.validate(entry);
+    const last = errors.at(-1);
+    if (!valid) problems.push(`${name}${last ? `: ${last.instanceLocation.replace(/^#/, '')} ${last.error}` : ': not a scene'}`);
+    else if (!releasesOf((entry as Scene).release)) problems.push(`${name}: ${(entry as Scene).release} is no span of known releases`);
+    else if (scenes.some((scene) => scene.id === name)) problems.push(`${name}: there are two scenes of this id`);
+    else scenes.push(entry as Scene);
+  }
+  return { scenes, problems };
+}
+
+/** `5.10..6.14`, `5.10..`, `6.12`. */
+export function releasesOf(span: string): readonly Release[] | undefined {
+  const match = /^(\d+\.\d+)(\.\.(\d+\.\d+)?)?$/.exec(span);
+  if (!match) return undefined;
+  const since = match[1] as Release;
+  const until = match[2] === undefined ? since : match[3] === undefined ? RELEASES[RELEASES.length - 1] : (match[3] as Release);
+  const all: readonly Release[] = RELEASES;
+  if (until === undefined || !all.includes(since) || !all.includes(until)) return undefined;
+  return all.filter((release) => compareReleases(since, release) <= 0 && compareReleases(release, until) <= 0);
+}
+
+/** The scene's definitions as `release` needs them. */
+export function standInsFor(scene: Scene, release: Release): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const [name, text] of Object.entries(scene.standIns ?? {})) {
+    if (typeof text === 'string') found[name] = text;
+    else for (const [span, variant] of Object.entries(text)) if (releasesOf(span)?.includes(release)) found[name] = variant;
+  }
+  return found;
+}
+
+/** A scene at its place in a text. */
+export interface PlacedScene {
+  readonly scene: Scene;
+  readonly span: Span;
+  /** Whether the place is a block of C. */
+  readonly isBlock: boolean;
+}
+
+/** The scenes of a document in a text of any of `releases`, in the order of the text. Those whose place is not found are left out. */
+export function placeScenes(
+  scenes: readonly Scene[],
+  kind: Anchor['document'],
+  releases: readonly Release[],
+  document: RstDocument,
+  source: string,
+): PlacedScene[] {
+  const placed: PlacedScene[] = [];
+  for (const scene of scenes) {
+    if (scene.anchor.document !== kind) continue;
+    const held = releasesOf(scene.release) ?? [];
+    if (releases.length > 0 && !releases.some((release) => held.includes(release))) continue;
+    const found = resolveAnchor(document, source, scene.anchor);
+    if (found) placed.push({ scene, span: found.span, isBlock: found.kind === 'block' });
+  }
+  return placed.sort((a, b) => a.span.start - b.span.start);
 }

@@ -48,6 +48,8 @@ export interface ExampleRequest {
   /** Maps an offset of `text` to one of the document. */
   toDocument: (offset: number) => number;
   uri: string;
+  /** The releases the text belongs to: another release in force gives way to the newest of them. */
+  releases?: readonly Release[];
   /** Hole and argument values that override the scene's. */
   holes?: Record<string, string>;
 }
@@ -79,7 +81,9 @@ export interface Session {
   runLine(line: string): Promise<LineResult>;
   runExample(request: ExampleRequest): Promise<ExampleState>;
   /** The scene of a section (no C block): its shell lines, one after the other, pauses included. */
-  runScene(scene: Scene, uri: string): Promise<ExampleState>;
+  runScene(scene: Scene, uri: string, releases?: readonly Release[]): Promise<ExampleState>;
+  /** The steps that the running example made, and what each printed: for the command line. */
+  exampleSteps(): { line: string; status: number; output: string }[];
   readonly example: ExampleState | undefined;
   continueExample(): Promise<ExampleState | undefined>;
   stopExample(): void;
@@ -94,5 +98,9 @@ export interface Session {
   chooseMachine(choice: { preset: string } | { json: string; name: string }): { problems: string[] };
   releases(): readonly Release[];
   chooseRelease(release: Release): void;
+  /** The machine that gave way to a text of another release, if one did. */
+  readonly setAside: { machine: string; release: Release } | undefined;
+  /** Back to that machine, its timeline as it was. */
+  goBack(): void;
   dispose(): void;
 }

@@ -2,7 +2,8 @@
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { CallNode, Expression } from './ast.ts';
 import type { CEnvironment, CStop } from './environment.ts';
-import { isArray, ownerOf, type Place } from './memory.ts';
+import type { Place } from './memory.ts';
+import { isArray, ownerOf } from './objects.ts';
 import { formatKernel } from './printf.ts';
 import { type CType, commonType, parseTypeName, pointerTo, sameType, spell } from './types.ts';
 import {

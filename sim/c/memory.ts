@@ -1,15 +1,12 @@
-/** Objects, and the places in them that can be read, written and pointed to. */
+/** Places in objects that can be read, written and pointed to. */
 import { errnoName } from '../include/errno.ts';
-import type { StructRecord } from '../kernel/registry.ts';
 import { spanHolds } from '../kernel/release.ts';
 import type { SourceSpan } from '../task/task.ts';
-import type { Finding, FindingCode, Severity } from './ast.ts';
-import { type CEnvironment, CStop, type Program } from './environment.ts';
-import { type CType, fieldsIn, integerType, parseTypeName, pointerTo, spell, structType, ULONG } from './types.ts';
+import { Layouts } from './layout.ts';
+import { asObject, isArray, isUnwritten, owners, readSlot, typeOfValue, written } from './objects.ts';
+import { type CType, parseTypeName, spell, structType, ULONG } from './types.ts';
 import {
   addressPointer,
-  BadAccess,
-  type CArray,
   type CObject,
   type CPointer,
   type CStruct,
@@ -19,7 +16,6 @@ import {
   type Slot,
   stringOf,
   stringPointer,
-  type Target,
   widthOf,
 } from './value.ts';
 
@@ -32,239 +28,7 @@ export type Place =
   | { kind: 'page'; pfn: number; type: CType }
   | { kind: 'pageField'; pfn: number; field: string; type: CType };
 
-export const isArray = (object: CObject): object is CArray => '$array' in object;
-const asObject = (slot: Slot | undefined): CObject | undefined =>
-  typeof slot === 'object' && !('kind' in slot) ? (slot as CObject) : undefined;
-
-export function readSlot(object: CObject, key: string | number): Slot | undefined {
-  if (isArray(object)) return object.elements[Number(key)];
-  return Object.hasOwn(object, key) ? (object as CStruct)[key] : undefined;
-}
-
-/** Automatic objects and the keys written in them; an object that is not here counts as fully written. */
-const written = new WeakMap<CObject, Set<string | number>>();
-/** The struct an embedded struct or array lives in: what `container_of` goes back by. */
-const owners = new WeakMap<CObject, { object: CObject; key: string | number }>();
-
-export const ownerOf = (object: CObject): { object: CObject; key: string | number } | undefined => owners.get(object);
-/** True if `key` of an automatic object was never written since it was declared. */
-export function isUnwritten(object: CObject, key: string | number): boolean {
-  const keys = written.get(object);
-  return keys !== undefined && !keys.has(key);
-}
-/** The object's address was given away: whoever has it may have written any of it. */
-export function escaped(object: CObject): void {
-  written.delete(object);
-  const parts = isArray(object) ? object.elements : Object.values(object);
-  for (const part of parts) {
-    const inner = asObject(part as Slot);
-    if (inner && owners.get(inner)?.object === object) escaped(inner);
-  }
-}
-
-/** The same for whatever a pointer leads to. */
-export function escapedTarget(target: Target): void {
-  if (target.kind === 'object') escaped(target.object);
-  if (target.kind !== 'slot') return;
-  const inner = asObject(readSlot(target.object, target.key));
-  if (inner) escaped(inner);
-  else if (isArray(target.object)) escaped(target.object);
-  else written.get(target.object)?.add(target.key);
-}
-
-/** A record for the variables of a frame; their types are kept in it, under `$types`, so that undo covers both. */
-export function newFrame(name: string): CStruct {
-  const frame: CStruct = { $struct: `frame ${name}`, $types: { $struct: 'types' } };
-  written.set(frame, new Set());
-  return frame;
-}
-/** The type of a variable of a frame record, as C spells it. */
-export function variableType(frame: CStruct, name: string): string | undefined {
-  const types = frame.$types;
-  const type = types && asObject(types) ? readSlot(types as CObject, name) : undefined;
-  return typeof type === 'string' ? type : undefined;
-}
-
-export class Memory {
-  readonly env: CEnvironment;
-  readonly program: Program;
-  /** Replaces every span while the text of a filled hole or a macro runs. */
-  protected override: SourceSpan | undefined;
-
-  constructor(env: CEnvironment, program: Program) {
-    this.env = env;
-    this.program = program;
-  }
-
-  protected at(span: SourceSpan): SourceSpan {
-    const { start, end } = this.override ?? span;
-    return { start, end };
-  }
-  protected bad(message: string, span: SourceSpan): BadAccess {
-    return new BadAccess(message, this.at(span));
-  }
-  protected stop(code: CStop['code'], message: string, span: SourceSpan): CStop {
-    return new CStop(code, message, this.at(span));
-  }
-  protected tell(code: FindingCode, message: string, span: SourceSpan, severity: Severity = 'warning'): void {
-    const finding: Finding = { code, message, span: this.at(span), severity };
-    const key = `${code}:${finding.span.start}:${finding.span.end}:${message}`;
-    if (this.program.told.has(key)) return;
-    this.program.told.add(key);
-    this.env.report(finding);
-  }
-
-  // ---- struct types ----
-
-  structRecord(tag: string): StructRecord | undefined {
-    for (const name of [`struct ${tag}`, tag]) {
-      const record = this.env.lookup(name);
-      if (record?.kind === 'struct') return record;
-    }
-    return undefined;
-  }
-  /** The members of a struct; `undefined` for one that nothing describes, which then has whatever its objects have. */
-  fields(tag: string): ReadonlyMap<string, CType> | undefined {
-    const own = this.program.structs.get(tag) ?? this.env.program?.structs.get(tag);
-    if (own) return own;
-    const record = this.structRecord(tag);
-    return record && fieldsIn(record, this.env.release);
-  }
-
-  /** The size in bytes, or `undefined` where it is not known. A struct's is laid out from the members we know. */
-  size(type: CType, span: SourceSpan, level = 0): number | undefined {
-    const given = this.env.sizes?.[spell(type)];
-    if (given !== undefined) return given;
-    switch (type.kind) {
-      case 'integer':
-        return widthOf(type.type).bits / 8;
-      case 'pointer':
-        return 8;
-      case 'void':
-      case 'function':
-        return 1;
-      case 'array': {
-        const of = this.size(type.of, span, level);
-        return of === undefined || type.length === undefined ? undefined : of * type.length;
-      }
-      case 'struct': {
-        if (type.name === 'struct page') return 64;
-        const layout = this.layout(type.tag, span, level);
-        if (layout && !this.isOwnStruct(type.tag))
-          this.tell(
-            'approximate-size',
-            `The size of ${type.name} is laid out from the members the simulation knows.`,
-            span,
-            'information',
-          );
-        return layout?.size;
-      }
-    }
-  }
-  private isOwnStruct(tag: string): boolean {
-    return this.program.structs.has(tag) || (this.env.program?.structs.has(tag) ?? false);
-  }
-  /** Offsets by natural alignment. */
-  layout(
-    tag: string,
-    span: SourceSpan,
-    level = 0,
-  ): { size: number; align: number; offsets: Map<string, number> } | undefined {
-    const fields = this.fields(tag);
-    if (!fields || level > 16) return undefined;
-    const union = this.program.unions.has(tag);
-    const offsets = new Map<string, number>();
-    let [end, align] = [0, 1];
-    for (const [name, type] of fields) {
-      const size = this.size(type, span, level + 1);
-      if (size === undefined) return undefined;
-      const own = this.alignment(type, span, level + 1);
-      const offset = union ? 0 : Math.ceil(end / own) * own;
-      offsets.set(name, offset);
-      end = Math.max(end, offset + size);
-      align = Math.max(align, own);
-    }
-    return { size: Math.ceil(end / align) * align, align, offsets };
-  }
-  private alignment(type: CType, span: SourceSpan, level: number): number {
-    if (type.kind === 'array') return this.alignment(type.of, span, level);
-    if (type.kind === 'struct') return this.layout(type.tag, span, level)?.align ?? 8;
-    return this.size(type, span) ?? 8;
-  }
-
-  // ---- objects ----
-
-  /** A zero of `type`. An `automatic` one remembers which of its keys were written. */
-  zero(type: CType, automatic: boolean, span: SourceSpan): Slot {
-    return this.make(type, automatic, span, { left: this.env.limits?.elements ?? 1 << 20 }, 0);
-  }
-  private make(type: CType, automatic: boolean, span: SourceSpan, room: { left: number }, level: number): Slot {
-    if (--room.left < 0)
-      throw this.stop('too-large', `A ${spell(type)} of this size is more than the simulation holds.`, span);
-    if (level > 16) throw this.stop('type', `${spell(type)} contains itself.`, span);
-    switch (type.kind) {
-      case 'pointer':
-        return addressPointer(0n, spell(type.to));
-      case 'array': {
-        const length = type.length ?? 0;
-        if (length > room.left || length < 0)
-          throw this.stop('too-large', `An array of ${length} elements is more than the simulation holds.`, span);
-        const elements: Slot[] = [];
-        const array: CArray = { $array: spell(type.of), elements };
-        for (let i = 0; i < length; i++) elements.push(this.part(array, i, type.of, automatic, span, room, level));
-        if (automatic) written.set(array, new Set());
-        return array;
-      }
-      case 'struct': {
-        const object: CStruct = { $struct: type.tag };
-        for (const [name, field] of this.fields(type.tag) ?? [])
-          object[name] = this.part(object, name, field, automatic, span, room, level);
-        if (automatic) written.set(object, new Set());
-        return object;
-      }
-      default:
-        return 0n;
-    }
-  }
-  private part(
-    owner: CObject,
-    key: string | number,
-    type: CType,
-    automatic: boolean,
-    span: SourceSpan,
-    room: { left: number },
-    level: number,
-  ): Slot {
-    const slot = this.make(type, automatic, span, room, level + 1);
-    const inner = asObject(slot);
-    if (inner) owners.set(inner, { object: owner, key });
-    return slot;
-  }
-
-  /** The declared type of what an object holds under `key`; `undefined` if it has no such member. */
-  slotType(object: CObject, key: string | number): CType | undefined {
-    if (isArray(object)) return parseTypeName(object.$array);
-    const struct = object as CStruct;
-    const variable = variableType(struct, String(key));
-    if (variable !== undefined) return parseTypeName(variable);
-    const fields = this.fields(struct.$struct);
-    const known = fields?.get(String(key));
-    if (known) return known;
-    return this.typeOfSlot(readSlot(object, key));
-  }
-  private typeOfSlot(slot: Slot | undefined): CType | undefined {
-    if (slot === undefined) return undefined;
-    if (typeof slot === 'bigint') return ULONG;
-    if (typeof slot === 'string') return pointerTo(integerType('char'));
-    const object = asObject(slot);
-    if (!object) return pointerTo(parseTypeName((slot as CPointer).to));
-    return this.objectType(object);
-  }
-  objectType(object: CObject): CType {
-    if (isArray(object)) return { kind: 'array', of: parseTypeName(object.$array), length: object.elements.length };
-    return structType((object as CStruct).$struct);
-  }
-
+export class Memory extends Layouts {
   // ---- places ----
 
   /** The place of `key` in an object, whatever kind of thing is there. */
@@ -550,39 +314,4 @@ function asSlot(pointer: CPointer): Slot {
   return pointer;
 }
 
-export function typeOfValue(value: CValue): CType {
-  switch (value.kind) {
-    case 'integer':
-      return integerType(value.type);
-    case 'pointer':
-      return pointerTo(parseTypeName(value.to));
-    case 'aggregate':
-      return isArray(value.object)
-        ? { kind: 'array', of: parseTypeName(value.object.$array), length: value.object.elements.length }
-        : structType((value.object as CStruct).$struct);
-    case 'void':
-      return { kind: 'void' };
-  }
-}
-
-/** Where two pointers are the same place without asking for addresses. */
-export function sameTarget(a: Target, b: Target): boolean {
-  if (a.kind === 'page' && b.kind === 'page') return a.pfn === b.pfn;
-  if (a.kind === 'address' && b.kind === 'address') return a.address === b.address;
-  if (a.kind === 'function' && b.kind === 'function')
-    return a.function.name === b.function.name && a.function.kind === b.function.kind;
-  const [x, y] = [whereIs(a), whereIs(b)];
-  return x !== undefined && y !== undefined && x.object === y.object && x.key === y.key;
-}
-/** A target by the object it is or lies in: an element that is an object is that object. */
-function whereIs(target: Target): { object: CObject; key: string | number | undefined } | undefined {
-  if (target.kind === 'object') return { object: target.object, key: undefined };
-  if (target.kind !== 'slot') return undefined;
-  const inner = asObject(readSlot(target.object, target.key));
-  return inner ? { object: inner, key: undefined } : { object: target.object, key: target.key };
-}
-
-/** The key counts as never written from here on: a declaration without a value was reached. */
-export function forgotten(object: CObject, key: string | number): void {
-  written.get(object)?.delete(key);
-}
+export { isUnwritten, newFrame, ownerOf, variableType } from './objects.ts';

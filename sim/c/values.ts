@@ -3,7 +3,8 @@ import { errnoName } from '../include/errno.ts';
 import type { SourceSpan } from '../task/task.ts';
 import { integerBinary, integerUnary } from './arithmetic.ts';
 import type { BinaryOperator, Expression, Initialiser, TypeNode } from './ast.ts';
-import { isArray, Memory, type Place, readSlot, sameTarget, typeOfValue } from './memory.ts';
+import { Memory, type Place } from './memory.ts';
+import { isArray, readSlot, sameTarget, typeOfValue } from './objects.ts';
 import {
   type CType,
   commonType,

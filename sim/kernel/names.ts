@@ -56,7 +56,8 @@ export function constantValue(name: string, release: Release, arch: string): big
   for (const record of recordsOf(name)) {
     if (record.kind !== 'constant' && record.kind !== 'macro' && record.kind !== 'errno') continue;
     const held = record.values.filter((value) => spanHolds(value, release));
-    const value = held.find((candidate) => candidate.arch === arch) ?? held.find((candidate) => candidate.arch === undefined);
+    const value =
+      held.find((candidate) => candidate.arch === arch) ?? held.find((candidate) => candidate.arch === undefined);
     if (value) return value.value;
   }
   return undefined;

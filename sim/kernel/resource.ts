@@ -73,7 +73,11 @@ export function request_resource(store: Store, root: Resource, entry: Resource):
 /** Inserts `entry` at the deepest resource that contains it, taking over children it contains (insert_resource). */
 export function insert_resource(store: Store, root: Resource, entry: Resource): Resource | undefined {
   for (const child of childrenOf(root))
-    if (child.start <= entry.start && child.end >= entry.end && !(child.start === entry.start && child.end === entry.end))
+    if (
+      child.start <= entry.start &&
+      child.end >= entry.end &&
+      !(child.start === entry.start && child.end === entry.end)
+    )
       return insert_resource(store, child, entry);
   const inside = [...childrenOf(root)].filter((child) => child.start <= entry.end && child.end >= entry.start);
   const partial = inside.find((child) => child.start < entry.start || child.end > entry.end);

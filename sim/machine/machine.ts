@@ -44,7 +44,7 @@ export class Machine {
   private readonly programs = new Map<number, Program>();
   private nextProgram = 1;
   /** The mark and points at which the step that is being made began. */
-  private open: { program: Program; from: Mark; points: number; log: number } | undefined;
+  private open: { program: Program; from: Mark; points: number; log: number; label: string } | undefined;
 
   constructor(config: MachineConfig, release: Release) {
     this.config = config;
@@ -114,7 +114,7 @@ export class Machine {
   ): Stop {
     const { kernel } = this;
     this.settle();
-    this.open ??= { program, from: kernel.mark(), points: program.points, log: kernel.state.log.length };
+    this.open ??= this.opened(program);
     kernel.trace = program.trace;
     for (;;) {
       if (program.points > POINT_BUDGET) {
@@ -139,8 +139,18 @@ export class Machine {
       }
       if (boundary && options.stopAfterStep !== false) return 'step';
       if (options.slice?.()) return 'slice';
-      if (!this.open) this.open = { program, from: kernel.mark(), points: program.points, log: kernel.state.log.length };
+      this.open ??= this.opened(program);
     }
+  }
+
+  private opened(program: Program): NonNullable<Machine['open']> {
+    return {
+      program,
+      from: this.kernel.mark(),
+      points: program.points,
+      log: this.kernel.state.log.length,
+      label: program.spec.describe?.(program) ?? program.spec.label,
+    };
   }
 
   /** Ends the open step, if anything happened in it. */
@@ -168,18 +178,12 @@ export class Machine {
     }
     const lead = this.lead.get(program.id) ?? 0;
     this.lead.delete(program.id);
-    this.timeline.push({ label: this.labelOf(program), program: program.id, points: points + lead, from: open.from, to, trace, printk: log });
+    this.timeline.push({ label: open.label, program: program.id, points: points + lead, from: open.from, to, trace, printk: log });
     this.applied = this.timeline.length;
     this.revision++;
   }
   /** Points passed before a program's first step. */
   private readonly lead = new Map<number, number>();
-  /** What the step being made does; set by whoever knows (a statement's text). */
-  describe: (program: Program) => string = (program) => program.spec.label;
-  private labelOf(program: Program): string {
-    return this.describe(program);
-  }
-
   /** Waiting programs whose wait is over go on, first come, first served. Returns those that moved. */
   runReady(options: { slice?: () => boolean } = {}): Program[] {
     const moved: Program[] = [];

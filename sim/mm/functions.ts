@@ -13,6 +13,7 @@ import {
   NULL,
   objectPointer,
   pagePointer,
+  stringOf,
   VOID,
 } from '../c/value.ts';
 import type { ErrorCase, FunctionRecord, FunctionVariant } from '../kernel/registry.ts';
@@ -75,15 +76,7 @@ function deviceArg(kernel: Kernel, args: CallArgs, index: number): DeviceState {
   return found;
 }
 
-function stringArg(args: CallArgs, index: number): string {
-  const { target } = args.pointer(index);
-  if (target.kind === 'object' && '$array' in target.object) return String((target.object.elements as unknown[])[0] ?? '');
-  if (target.kind === 'slot' && '$array' in target.object) {
-    const text = (target.object as { elements: readonly unknown[] }).elements[Number(target.key)];
-    if (typeof text === 'string') return text;
-  }
-  return '?';
-}
+const stringArg = (args: CallArgs, index: number): string => stringOf(args.pointer(index)) ?? '';
 
 const resourceArg = (args: CallArgs, index: number): Resource => args.struct(index, 'resource') as Resource;
 

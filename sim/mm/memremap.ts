@@ -12,6 +12,7 @@ import {
   isNull,
   structAt,
 } from '../c/value.ts';
+import { errnoName } from '../include/errno.ts';
 import { HOLE, MIGRATE_MOVABLE, PG_LOCKED, PG_RESERVED, stateWord, withKind } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE } from '../include/types.ts';
 import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_DISJOINT, region_intersects } from '../kernel/resource.ts';
@@ -163,7 +164,7 @@ export function* memremap_pages(kernel: Kernel, pgmap: CStruct, nid: number, nam
 
 const printPointer = (pointer: CPointer): string => {
   const error = errorOf(pointer);
-  if (error !== undefined) return `ERR_PTR(${error})`;
+  if (error !== undefined) return `ERR_PTR(-${errnoName(-error) ?? -error})`;
   return pointer.target.kind === 'address' ? hex(pointer.target.address) : pointer.to;
 };
 

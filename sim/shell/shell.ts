@@ -69,7 +69,7 @@ export function shellProgram(kernel: Kernel, line: string): ProgramSpec {
   return lineProgram(line, (program) => runLine(kernel, line, program));
 }
 
-function* runLine(kernel: Kernel, line: string, program: Program): KernelGenerator<CValue | undefined> {
+export function* runLine(kernel: Kernel, line: string, program: Program): KernelGenerator<CValue | undefined> {
   if (line.length > MAX_LINE) throw new ShellError(`the line has ${line.length} characters; ${MAX_LINE} is the limit`);
   const known = commandOf(line);
   if (known) {

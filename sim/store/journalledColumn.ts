@@ -1,6 +1,5 @@
 /** A column whose writes are journalled, and the journalled write of a range of it. */
 
-import { LEAF_PAGES, LEAF_WORDS } from './blocks.ts';
 import type { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
 import type { Edit, Journal } from './journal.ts';
@@ -9,7 +8,6 @@ import { RadixTree } from './radix.ts';
 
 const EDIT_BYTES = 128;
 const PIECE_WORD_BYTES = 8;
-const PAGE_MASK = LEAF_PAGES - 1;
 
 export class JournalledColumn implements PageColumn {
   readonly tree: RadixTree;
@@ -31,14 +29,14 @@ export class JournalledColumn implements PageColumn {
   set(pfn: number, value: number): void {
     const tree = this.tree;
     const leaf = tree.leafOf(pfn);
-    const old = leaf < 0 ? tree.uniformAt(pfn) : (tree.pool.pages[leaf * LEAF_WORDS + (pfn & PAGE_MASK)] as number);
+    const old = leaf < 0 ? tree.uniformAt(pfn) : tree.pool.page(leaf, pfn);
     this.change(pfn, leaf, old, value >>> 0);
   }
 
   add(pfn: number, delta: number): void {
     const tree = this.tree;
     const leaf = tree.leafOf(pfn);
-    const old = leaf < 0 ? tree.uniformAt(pfn) : (tree.pool.pages[leaf * LEAF_WORDS + (pfn & PAGE_MASK)] as number);
+    const old = leaf < 0 ? tree.uniformAt(pfn) : tree.pool.page(leaf, pfn);
     this.change(pfn, leaf, old, (old + delta) >>> 0);
   }
 
@@ -71,7 +69,7 @@ export class JournalledColumn implements PageColumn {
   private change(pfn: number, leaf: number, old: number, value: number): void {
     if (value === old) return;
     if (this.journal.recording) this.journal.page(this.index, pfn, old);
-    this.tree.write(leaf < 0 ? this.tree.openLeaf(pfn) : leaf, pfn & PAGE_MASK, old, value);
+    this.tree.pool.write(leaf < 0 ? this.tree.openLeaf(pfn) : leaf, pfn, old, value);
   }
 }
 

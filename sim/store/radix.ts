@@ -8,8 +8,8 @@
  * edges only. Writes to pages of a leaf keep the leaf's counts and mark those of the nodes
  * above as out of date, which is most of the difference between 70 ns and 20 ns a write;
  * they are summed again when somebody counts. Other writes keep the counts of every level.
- * Nodes of the lowest level (512 MiB) are found through a small direct-mapped
- * cache: in ordinary working sets a lookup is then two loads, whatever the tree's height.
+ * Nodes of the lowest level (512 MiB) are found through a small direct-mapped cache: in
+ * ordinary working sets a lookup is then two loads, whatever the tree's height.
  *
  * Nothing here knows the journal. `fill` can hand over what it displaced as a flat list
  * of pieces, and `restore` puts such a list back.
@@ -17,11 +17,8 @@
 
 import {
   BlockPool,
-  CHILD_BITS,
   FANOUT,
   KINDS,
-  LEAF_BITS,
-  LEAF_COUNTS,
   LEAF_PAGES,
   LEAF_PARENT,
   LEAF_WORDS,
@@ -37,11 +34,6 @@ import { freeTree, keepPart, keepRun, levelOf, type Pieces } from './pieces.ts';
 /** Page frames that can be named: 52-bit physical addresses, 4 KiB pages. */
 export const PFN_LIMIT = 2 ** 40;
 
-/** Pages under one node of level 1, the unit of the lookup cache. */
-const REGION_PAGES = LEAF_PAGES * FANOUT;
-const CACHE_LINES = 64;
-const NO_REGION = 0x7fffffff;
-
 function slotOf(pfn: number, level: number): number {
   return Math.floor(pfn / spanOf(level)) & (FANOUT - 1);
 }
@@ -49,8 +41,6 @@ function slotOf(pfn: number, level: number): number {
 export class RadixTree {
   readonly pool = new BlockPool();
   private readonly root: number;
-  /** Two words a line: a region, and where the slots of its node begin. */
-  private readonly cache = new Int32Array(CACHE_LINES * 2).fill(NO_REGION);
   /** The value `stretch` found. */
   private found = 0;
 
@@ -60,20 +50,13 @@ export class RadixTree {
 
   get(pfn: number): number {
     const leaf = this.leafOf(pfn);
-    return leaf < 0 ? this.uniformAt(pfn) : (this.pool.pages[leaf * LEAF_WORDS + (pfn & (LEAF_PAGES - 1))] as number);
+    return leaf < 0 ? this.uniformAt(pfn) : this.pool.page(leaf, pfn);
   }
 
   /** The leaf that holds `pfn`; -1 where a uniform entry does. */
   leafOf(pfn: number): number {
-    const region = Math.floor(pfn / REGION_PAGES);
-    const cache = this.cache;
-    const line = (region & (CACHE_LINES - 1)) << 1;
-    if (cache[line] !== region) return this.findLeaf(pfn);
-    const slots = this.pool.slots;
-    const base = cache[line + 1] as number;
-    const slot = (pfn >>> LEAF_BITS) & (FANOUT - 1);
-    const bits = slots[base + CHILD_BITS + (slot >>> 5)] as number;
-    return ((bits >>> (slot & 31)) & 1) === 0 ? -1 : (slots[base + slot] as number);
+    const leaf = this.pool.cachedLeaf(pfn);
+    return leaf > -2 ? leaf : this.findLeaf(pfn);
   }
 
   /** The value of a page that lies in no leaf. */
@@ -95,34 +78,16 @@ export class RadixTree {
     return this.pool.slots[node * NODE_WORDS + slot] as number;
   }
 
-  /** Changes one page of a leaf from `old` to `value`. Leaves the leaf in place even if it is now uniform. */
-  write(leaf: number, index: number, old: number, value: number): void {
-    const pages = this.pool.pages;
-    const base = leaf * LEAF_WORDS;
-    pages[base + index] = value;
-    const from = old & 15;
-    const to = value & 15;
-    if (from === to) return;
-    const less = base + LEAF_COUNTS + (from >>> 1);
-    const more = base + LEAF_COUNTS + (to >>> 1);
-    pages[less] = (pages[less] as number) - (1 << ((from & 1) << 4));
-    pages[more] = (pages[more] as number) + (1 << ((to & 1) << 4));
-    const node = pages[base + LEAF_PARENT] as number;
-    if (this.pool.slots[node * NODE_WORDS + NODE_STALE] === 0) this.markStale(node);
-  }
-
   /** Sets one page, collapses what became uniform, and returns the value before. */
   exchange(pfn: number, value: number): number {
     const found = this.leafOf(pfn);
     const leaf = found < 0 ? this.openLeaf(pfn) : found;
-    const pages = this.pool.pages;
-    const first = leaf * LEAF_WORDS;
-    const index = pfn & (LEAF_PAGES - 1);
-    const old = pages[first + index] as number;
-    this.write(leaf, index, old, value);
-    if (this.pool.leafCount(leaf, value & 15) === LEAF_PAGES) {
-      // Neighbours are often written in turn: while the ends differ there is no need to look between.
-      if (pages[first] === value && pages[first + LEAF_PAGES - 1] === value) this.settle(pfn);
+    const pool = this.pool;
+    const old = pool.page(leaf, pfn);
+    pool.write(leaf, pfn, old, value);
+    // Neighbours are often written in turn: while the ends of a leaf differ there is no need to look between.
+    if (pool.leafCount(leaf, value & 15) === LEAF_PAGES) {
+      if (pool.page(leaf, 0) === value && pool.page(leaf, LEAF_PAGES - 1) === value) this.settle(pfn);
     }
     return old;
   }
@@ -135,7 +100,7 @@ export class RadixTree {
     if (leaf < 0 || Math.floor((end - 1) / LEAF_PAGES) !== Math.floor(start / LEAF_PAGES)) {
       this.fillNode(this.root, TOP, 0, start, end, value, displaced);
     } else {
-      this.markStale(this.pool.pages[leaf * LEAF_WORDS + LEAF_PARENT] as number);
+      this.pool.markStale(this.pool.pages[leaf * LEAF_WORDS + LEAF_PARENT] as number);
       this.fillLeaf(leaf, start, end, value, displaced);
       if (this.pool.leafCount(leaf, value & 15) === LEAF_PAGES) this.settle(start);
     }
@@ -178,7 +143,7 @@ export class RadixTree {
   }
 
   bytes(): number {
-    return this.pool.bytes() + this.cache.byteLength;
+    return this.pool.bytes();
   }
 
   private findLeaf(pfn: number): number {
@@ -189,27 +154,9 @@ export class RadixTree {
       if (!this.pool.isChild(node, slot)) return -1;
       node = this.pool.slots[node * NODE_WORDS + slot] as number;
     }
-    const region = Math.floor(pfn / REGION_PAGES);
-    const line = (region & (CACHE_LINES - 1)) << 1;
-    this.cache[line] = region;
-    this.cache[line + 1] = node * NODE_WORDS;
+    this.pool.cacheRegion(pfn, node);
     const slot = slotOf(pfn, 1);
-    return this.pool.isChild(node, slot) ? (this.pool.slots[node * NODE_WORDS + slot] as number) : -1;
-  }
-
-  /** To be called whenever a node leaves the tree. */
-  private forgetRegions(): void {
-    this.cache.fill(NO_REGION);
-  }
-
-  /** Where a node's counts are out of date, so are those of all nodes above it. */
-  private markStale(node: number): void {
-    const slots = this.pool.slots;
-    let each = node;
-    while (each !== NO_NODE && slots[each * NODE_WORDS + NODE_STALE] === 0) {
-      slots[each * NODE_WORDS + NODE_STALE] = 1;
-      each = slots[each * NODE_WORDS + NODE_PARENT] as number;
-    }
+    return this.pool.isChild(node, slot) ? (this.pool.slots[node * NODE_WORDS + slot] as number) | 0 : -1;
   }
 
   /** Brings the counts of a node up to date. */
@@ -261,7 +208,7 @@ export class RadixTree {
     if (level === 1) pool.freeLeaf(child);
     else {
       pool.freeNode(child);
-      this.forgetRegions();
+      this.pool.forgetRegions();
     }
     pool.setValue(node, slot, value);
     return true;
@@ -299,7 +246,7 @@ export class RadixTree {
         if (!isChild) {
           if (displaced !== undefined) keepRun(displaced, from, to, word);
         } else {
-          if (level > 1) this.forgetRegions();
+          if (level > 1) this.pool.forgetRegions();
           if (displaced !== undefined) displaced.push(from, to, -1 - word);
           else freeTree(this.pool, word, level - 1);
         }
@@ -328,11 +275,8 @@ export class RadixTree {
 
   private restorePart(start: number, end: number, copy: number): void {
     const leaf = this.openLeaf(start);
-    const pages = this.pool.pages;
-    const first = start & (LEAF_PAGES - 1);
-    for (let i = first; i < first + (end - start); i++) {
-      const old = pages[leaf * LEAF_WORDS + i] as number;
-      this.write(leaf, i, old, pages[copy * LEAF_WORDS + i] as number);
+    for (let pfn = start; pfn < end; pfn++) {
+      this.pool.write(leaf, pfn, this.pool.page(leaf, pfn), this.pool.page(copy, pfn));
     }
     this.pool.freeLeaf(copy);
     this.settle(start);
@@ -344,9 +288,9 @@ export class RadixTree {
     const node = this.openNode(start, level);
     const slot = slotOf(start, level);
     // A whole block of pages changes at once: the counts above are cheaper to sum again than to correct.
-    this.markStale(node);
+    this.pool.markStale(node);
     if (this.pool.isChild(node, slot)) {
-      if (level > 1) this.forgetRegions();
+      if (level > 1) this.pool.forgetRegions();
       freeTree(this.pool, this.pool.slots[node * NODE_WORDS + slot] as number, level - 1);
     }
     this.pool.setChild(node, slot, block);

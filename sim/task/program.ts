@@ -17,6 +17,8 @@ export interface ProgramSpec {
   readonly stepSize: StepSize;
   /** Makes the generator; called again when the program is replayed. Must not touch the store itself. */
   readonly create: (program: Program) => KernelGenerator<CValue | undefined>;
+  /** What the step that begins where the program stands does, in one line. */
+  readonly describe?: (program: Program) => string;
 }
 
 export class Program {

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { ensureBrowser } from '../host/browser.mjs';
 import { openWorkbench, scratchCopy } from '../host/driver.mjs';
 import { prepareWorkspace } from '../setup/documents.mjs';
 import { explain, root } from '../setup/exec.mjs';
@@ -20,19 +21,24 @@ import { explain, root } from '../setup/exec.mjs';
  * of the reader's folder (the two documents of 6.12 and the tour) unless another folder is given
  * @property {() => string} freshFolder a copy of the reader's folder to write to, removed when the script ends
  * @property {boolean} hasDocuments whether the reader's folder holds the two real documents
+ * @property {string} root the project's folder
+ * @property {string} artifacts where a script leaves what is worth keeping of the run
+ * @property {string} chromium the browser's executable, for scripts that need no VS Code
  */
 
 const scriptTimeoutMs = 600_000;
 const here = fileURLToPath(new URL('.', import.meta.url));
-const resultFile = join(root, 'artifacts', 'results', 'e2e.json');
+const artifacts = join(root, 'artifacts');
+const resultFile = join(artifacts, 'results', 'e2e.json');
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const record = () => writeFileSync(resultFile, JSON.stringify(totals));
 
 /**
  * @param {string} script
- * @param {{dir: string, hasDocuments: boolean}} reader
+ * @param {{dir: string, hasDocuments: boolean}} reader the folder a reader starts with
+ * @param {string} chromium
  */
-async function runScript(script, reader) {
+async function runScript(script, reader, chromium) {
   const name = script.replace(/\.e2e\.mjs$/, '');
   /** @type {Workbench[]} */
   const windows = [];
@@ -57,6 +63,9 @@ async function runScript(script, reader) {
   /** @type {Context} */
   const context = {
     hasDocuments: reader.hasDocuments,
+    root,
+    artifacts,
+    chromium,
     freshFolder,
     async check(what, body) {
       const began = Date.now();
@@ -97,7 +106,7 @@ async function runScript(script, reader) {
   }
 }
 
-mkdirSync(join(root, 'artifacts', 'results'), { recursive: true });
+mkdirSync(join(artifacts, 'results'), { recursive: true });
 rmSync(resultFile, { force: true });
 const wanted = process.argv.slice(2);
 const scripts = readdirSync(here)
@@ -107,7 +116,8 @@ const scripts = readdirSync(here)
 try {
   const { dir, missing } = await prepareWorkspace();
   const hasDocuments = missing === undefined && existsSync(join(dir, 'linux-6.12'));
-  for (const script of scripts) await runScript(script, { dir, hasDocuments });
+  const chromium = await ensureBrowser();
+  for (const script of scripts) await runScript(script, { dir, hasDocuments }, chromium);
   record();
 } catch (error) {
   console.error(explain(error));

@@ -4,10 +4,12 @@ import {
   createWriteStream,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -95,36 +97,45 @@ async function npmInstall(cwd, args) {
 }
 
 /**
- * Installs VS Code as a server, once, into the cache. Aborted half-way it leaves nothing that looks finished.
+ * Installs VS Code as a server, once, into the cache. Aborted half-way it leaves nothing that looks finished, and
+ * what was downloaded by then is in npm's own cache. Every attempt has a folder of its own, since the npm of an
+ * attempt that was killed may still be writing to its folder.
  *
  * @returns {Promise<string>} its folder
  */
 export async function ensureCodeServer() {
-  const dir = join(cacheRoot(), 'host', `code-server-${version}`);
+  const host = join(cacheRoot(), 'host');
+  const dir = join(host, `code-server-${version}`);
   const vscodeOf = (/** @type {string} */ base) => join(base, 'node_modules', 'code-server', 'lib', 'vscode');
   if (existsSync(dir)) return vscodeOf(dir);
   await withLock(`${dir}.lock`, async () => {
     if (existsSync(dir)) return;
-    const partial = `${dir}.partial`;
-    const unpacked = join(partial, 'unpacked');
+    removeAttempts(host);
+    const attempt = mkdtempSync(join(host, 'attempt-'));
     await step(`Installing VS Code (code-server ${version}; once, about 200 MB on disk)`, async () => {
-      if (!existsSync(unpacked)) {
-        rmSync(partial, { recursive: true, force: true });
-        mkdirSync(partial, { recursive: true });
-        writeFileSync(join(partial, 'package.json'), '{"private":true}\n');
-        await npmInstall(partial, [`code-server@${version}`]);
-        trimManifest(vscodeOf(partial));
-        writeFileSync(unpacked, '');
-      }
-      const vscode = vscodeOf(partial);
-      rmSync(join(vscode, 'node_modules'), { recursive: true, force: true });
+      writeFileSync(join(attempt, 'package.json'), '{"private":true}\n');
+      await npmInstall(attempt, [`code-server@${version}`]);
+      const vscode = vscodeOf(attempt);
+      trimManifest(vscode);
       await npmInstall(vscode, ['--omit=dev']);
       trimFiles(vscode);
       await checkItRuns(vscode);
-      renameSync(partial, dir);
+      renameSync(attempt, dir);
     });
   });
   return vscodeOf(dir);
+}
+
+/** @param {string} host */
+function removeAttempts(host) {
+  for (const name of readdirSync(host)) {
+    if (!name.startsWith('attempt-')) continue;
+    try {
+      rmSync(join(host, name), { recursive: true, force: true });
+    } catch {
+      // still written to; the next installation removes it
+    }
+  }
 }
 
 /** @param {string} vscode */
@@ -143,14 +154,23 @@ async function checkItRuns(vscode) {
 const remotePath = (path) => (path.startsWith('/') ? path : `/${path.replaceAll('\\', '/')}`);
 
 /**
- * The list by which VS Code knows what is installed. An entry may lie anywhere, so the extension needs no copy.
+ * Has VS Code find an extension installed that stays where it is. By a link, so that "Uninstall" takes away the link
+ * and not the extension's sources; and by a fresh list, because VS Code trusts an old one.
  *
- * @param {string} folder
+ * @param {string} extensions the folder of installed extensions
+ * @param {string} folder of the extension
  */
-function installedList(folder) {
+function linkExtension(extensions, folder) {
   const { publisher, name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const location = { $mid: 1, path: remotePath(folder), scheme: 'file' };
-  return JSON.stringify([{ identifier: { id: `${publisher}.${name}` }, version, location, relativeLocation: name }]);
+  const id = `${publisher}.${name}`;
+  for (const entry of readdirSync(extensions))
+    if (entry.startsWith(`${id}-`) || entry === '.obsolete') rmSync(join(extensions, entry), { force: true });
+  const relativeLocation = `${id}-${version}`;
+  const link = join(extensions, relativeLocation);
+  symlinkSync(folder, link, 'junction');
+  const location = { $mid: 1, path: remotePath(link), scheme: 'file' };
+  const list = [{ identifier: { id }, version, location, relativeLocation }];
+  writeFileSync(join(extensions, 'extensions.json'), JSON.stringify(list));
 }
 
 /**
@@ -191,7 +211,7 @@ export async function startServer({ dataDir, token, port = '0', settings, keepSe
   writeFileSync(tokenFile, secret, { mode: 0o600 });
   if (!keepSettings || !existsSync(settingsFile))
     writeFileSync(settingsFile, `${JSON.stringify({ ...quietSettings, ...settings }, null, 2)}\n`);
-  if (extension) writeFileSync(join(dataDir, 'extensions', 'extensions.json'), installedList(extension));
+  if (extension) linkExtension(join(dataDir, 'extensions'), extension);
 
   const args = [
     ...[fileURLToPath(new URL('serverShim.mjs', import.meta.url)), join(vscode, 'out', 'server-main.js')],
@@ -200,7 +220,7 @@ export async function startServer({ dataDir, token, port = '0', settings, keepSe
     ...['--server-data-dir', dataDir, '--user-data-dir', userDir, '--extensions-dir', join(dataDir, 'extensions')],
     ...(automation ? ['--enable-smoke-test-driver'] : []),
   ];
-  // A group of its own, so that Ctrl-C reaches us alone and we end the server in order.
+  // A group of its own: Ctrl-C reaches us alone, and the server ends together with all it has started.
   const child = spawn(toolNode(), args, {
     detached: process.platform !== 'win32',
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -227,12 +247,12 @@ export async function startServer({ dataDir, token, port = '0', settings, keepSe
     });
   });
   const stop = async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    child.stdin.end();
-    child.kill('SIGTERM');
-    const force = setTimeout(() => child.kill('SIGKILL'), 5000);
-    await exited;
-    clearTimeout(force);
+    if (child.exitCode === null && child.signalCode === null) {
+      child.stdin.end();
+      const force = setTimeout(() => child.kill('SIGKILL'), 5000);
+      await exited;
+      clearTimeout(force);
+    }
     log.end();
   };
   let alarm;

@@ -27,6 +27,7 @@ const workbenchNoise = [
   /Cannot find module '\.\/build\/Release\/watchdog'/,
   /^A bad HTTP response code \(404\) was received when fetching the script/,
   /\[Service Worker\] registration/,
+  /\bCanceled: Canceled\b/,
   /Long running operations during shutdown are unsupported in the web/,
 ];
 const workbenchResources = /\/_static\/|\/static\/node_modules\/vsda\/|\/update\/check$/;

@@ -3,8 +3,14 @@
 import { pathToFileURL } from 'node:url';
 
 const [main = '', ...args] = process.argv.slice(2);
-process.stdin.resume();
-process.stdin.on('error', () => process.exit(0));
-process.stdin.on('close', () => process.exit(0));
 process.argv = [process.execPath, main, ...args];
+
+function end() {
+  // An extension host waits hours for a window to come back; as one group with the server it goes with it.
+  if (process.platform !== 'win32') process.kill(-process.pid, 'SIGKILL');
+  process.exit(0);
+}
+process.stdin.resume();
+process.stdin.on('error', end);
+process.stdin.on('close', end);
 await import(pathToFileURL(main).href);

@@ -82,8 +82,11 @@ export async function download(name, into) {
       ...['-o', `Dir::Cache=${join(dir, 'cache')}`, '-o', 'APT::Sandbox::User='],
     ];
     // One unreachable source among several is no reason to give up: the download decides.
-    await run('apt-get', [...patience, ...own, 'update'], { timeoutMs: 300_000 });
-    return await attempt(own);
+    const update = await run('apt-get', [...patience, ...own, 'update'], { timeoutMs: 300_000 });
+    const got = await attempt(own);
+    if ('deb' in got) return got;
+    const reason = /^[EW]: (Failed to fetch .*)$/m.exec(update.output)?.[1];
+    return { why: reason ? `apt-get update: ${reason}` : got.why };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

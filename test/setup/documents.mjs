@@ -67,20 +67,20 @@ async function find(release, scratch) {
 /**
  * @param {string} dir
  * @param {string} release
- * @returns {Promise<string | undefined>} why it could not be had
+ * @throws {Error} that says why it could not be had
  */
 async function fetchRelease(dir, release) {
   const scratch = mkdtempSync(join(dir, `.${release}-`));
   try {
     const found = await find(release, scratch);
-    if ('why' in found) return found.why;
+    if ('why' in found) throw new Error(found.why);
     const staged = join(scratch, 'staged');
     for (const folder of folders) copyTexts(join(found.documentation, folder), join(staged, 'Documentation', folder));
-    if (!existsSync(join(staged, 'Documentation', 'mm', 'hmm.rst'))) return `${found.from} holds no mm/hmm.rst`;
+    if (!existsSync(join(staged, 'Documentation', 'mm', 'hmm.rst')))
+      throw new Error(`${found.from} holds no mm/hmm.rst`);
     writeFileSync(join(staged, 'origin.txt'), `${found.from}\n`);
     rmSync(join(dir, release), { recursive: true, force: true });
     renameSync(staged, join(dir, release));
-    return undefined;
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -114,9 +114,12 @@ export async function prepareDocuments(wanted = releases) {
     await withLock(join(dir, '.lock'), async () => {
       for (const release of wanted) {
         if (has(release)) continue;
-        const why = await step(`Fetching the kernel documents of ${release}`, () => fetchRelease(dir, release));
-        if (why) missing.push({ release, why });
-        else if (release === '6.12') warnAboutDrift(join(dir, release, 'Documentation'));
+        try {
+          await step(`Fetching the kernel documents of ${release}`, () => fetchRelease(dir, release));
+          if (release === '6.12') warnAboutDrift(join(dir, release, 'Documentation'));
+        } catch (error) {
+          missing.push({ release, why: error instanceof Error ? error.message : String(error) });
+        }
       }
     });
   }

@@ -2,7 +2,7 @@
 import type { Finding, HoleNode } from '../../sim/c/ast.ts';
 import type { CCallable, CEnvironment } from '../../sim/c/environment.ts';
 import { evaluateExpression, type RunOptions, run } from '../../sim/c/evaluate.ts';
-import { newFrame } from '../../sim/c/memory.ts';
+import { newFrame } from '../../sim/c/objects.ts';
 import { parseC } from '../../sim/c/parse.ts';
 import { formatValue } from '../../sim/c/print.ts';
 import { CallArgs, type CObject, type CStruct, type CValue, integer, type Target, VOID } from '../../sim/c/value.ts';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { recognise, recogniseByNames } from '../../extension/docs/release.ts';
-import type { Release } from '../../sim/kernel/release.ts';
+import type { Release } from '../../sim/index.ts';
 
 const ROOT = process.env.ZONESCOPE_DOCS ?? '';
 const FILES: readonly (readonly [release: Release, document: 'memory-model' | 'hmm', first: Release, last: Release])[] =

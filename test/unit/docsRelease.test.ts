@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isKernelDocument, recognise, recogniseByNames, releaseInPath, sha256 } from '../../extension/docs/release.ts';
 import { KNOWN_TEXTS, type KnownText, TELLING_NAMES } from '../../extension/docs/releaseTexts.ts';
-import { RELEASES, type Release } from '../../sim/kernel/release.ts';
+import { RELEASES, type Release } from '../../sim/index.ts';
 
 const at = (release: Release | undefined) => (RELEASES as readonly Release[]).indexOf(release ?? '7.3');
 

@@ -66,8 +66,13 @@ export interface StripScene {
   changed: readonly { startPfn: number; endPfn: number }[];
 }
 
-export function paintStrip(ctx: CanvasRenderingContext2D, scene: StripScene): void {
-  const { strip, look, cache, x, width, ratio } = scene;
+/** The strip without its marks changes only when tiles come: scrolling draws it from here. */
+let drawn: { key: readonly unknown[]; column: HTMLCanvasElement } | undefined;
+
+function stripColumn(scene: StripScene): HTMLCanvasElement {
+  const { strip, look, cache } = scene;
+  const key = [strip, look, cache, cache.version, scene.highlight];
+  if (drawn?.key.every((part, i) => part === key[i])) return drawn.column;
   const height = Math.max(1, Math.floor(strip.height));
   const image = new ImageData(1, height);
   const pixels = new Uint32Array(image.data.buffer);
@@ -91,8 +96,15 @@ export function paintStrip(ctx: CanvasRenderingContext2D, scene: StripScene): vo
   column.width = 1;
   column.height = height;
   column.getContext('2d')?.putImageData(image, 0, 0);
+  drawn = { key, column };
+  return column;
+}
+
+export function paintStrip(ctx: CanvasRenderingContext2D, scene: StripScene): void {
+  const { strip, look, x, width, ratio } = scene;
   ctx.imageSmoothingEnabled = false;
-  ctx.drawImage(column, 0, 0, 1, height, x, 0, width, height);
+  const column = stripColumn(scene);
+  ctx.drawImage(column, 0, 0, 1, column.height, x, 0, width, column.height);
 
   ctx.fillStyle = look.foreground;
   for (const run of scene.changed.slice(0, 200)) {

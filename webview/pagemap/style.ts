@@ -6,7 +6,7 @@ main.pagemap { display: grid; grid-template-columns: minmax(0, 1fr) 340px; grid-
 .map-bar { display: flex; align-items: center; gap: 4px 12px; padding-bottom: 6px; }
 .map-bar .group { display: inline-flex; align-items: center; gap: 1px; }
 .map-bar .scale { font-variant-numeric: tabular-nums; color: var(--zs-muted); white-space: nowrap; min-width: 0; overflow: hidden; text-overflow: ellipsis; }
-.map-bar .changes { margin-left: 3px; }
+.map-bar .changes { margin-left: 3px; white-space: nowrap; }
 .go-to { margin-left: auto; flex: 0 1 176px; min-width: 96px; width: auto; }
 .wrong {
   margin: 0 0 6px; padding: 4px 8px; font-size: 12px; border: 1px solid var(--vscode-inputValidation-errorBorder, var(--zs-line));
@@ -75,7 +75,7 @@ button.legend-item:hover { background: var(--zs-hover); outline: 1px dashed var(
 .fields th.num { text-align: right; }
 
 @media (max-width: 819px) {
-  main.pagemap { grid-template-columns: minmax(0, 1fr); grid-template-rows: minmax(0, 58fr) minmax(0, 42fr); }
+  main.pagemap { grid-template-columns: minmax(0, 1fr); grid-template-rows: minmax(0, 63fr) minmax(0, 37fr); }
   .inspector { border-left: 0; border-top: 1px solid var(--zs-line); padding: 10px 14px 16px; }
 }
 @media (max-width: 819px) and (min-width: 480px) { .place { columns: 2; column-gap: 20px; } .fact { break-inside: avoid; } }

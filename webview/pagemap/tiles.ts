@@ -28,6 +28,8 @@ export class TileCache {
   private clock = 0;
   private count = 0;
   revision = -1;
+  /** Rises whenever what is cached changes. */
+  version = 0;
 
   /** A new revision: what is cached is stale but still better than nothing. */
   advance(revision: number): void {
@@ -41,6 +43,7 @@ export class TileCache {
     for (const level of this.levels) level.clear();
     this.asked.clear();
     this.count = 0;
+    this.version++;
   }
 
   /** Takes an answer; one of an older revision than what is cached is left. Answers whether anything changed. */
@@ -57,6 +60,7 @@ export class TileCache {
       taken = true;
     }
     if (this.count > MOST) this.evict();
+    if (taken) this.version++;
     return taken;
   }
 

@@ -17,12 +17,17 @@ export function pageCount(n: number): string {
 export function size(pages: number, pageSize: number): string {
   let value = pages * pageSize;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (value >= 1024 && unit < UNITS.length - 1 && !isExactHere(value)) {
     value /= 1024;
     unit++;
   }
   const shown = value >= 100 ? Math.round(value * 10) / 10 : Math.round(value * 100) / 100;
   return `${shown} ${UNITS[unit]}`;
+}
+
+/** `1150 GiB` says more than `1.12 TiB`. */
+function isExactHere(value: number): boolean {
+  return value < 10240 && Number.isInteger(value) && value % 256 !== 0;
 }
 
 /** A size without a trailing fraction, for axis labels: `4 GiB`, `0`. */

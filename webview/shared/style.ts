@@ -7,6 +7,7 @@ const BASE = `
   --zs-bg: var(--vscode-editor-background, #fff);
   --zs-line: var(--vscode-widget-border, var(--vscode-panel-border, #80808059));
   --zs-hair: color-mix(in srgb, var(--zs-fg) 12%, transparent);
+  --zs-tick: color-mix(in srgb, var(--zs-fg) 12%, transparent);
   --zs-raised: var(--vscode-editorWidget-background, transparent);
   --zs-hover: var(--vscode-list-hoverBackground, #80808020);
   --zs-focus: var(--vscode-focusBorder, #0078d4);
@@ -40,6 +41,7 @@ h2 { margin: 0; font-size: 13px; font-weight: 600; letter-spacing: 0.01em; }
 button.plain {
   font: inherit; color: inherit; background: none; border: 0; padding: 0; margin: 0; text-align: inherit; cursor: pointer;
 }
+button.plain.mono { font-family: var(--zs-mono); font-size: 0.92em; }
 button:focus-visible, summary:focus-visible, [tabindex]:focus-visible {
   outline: 1px solid var(--zs-focus); outline-offset: 1px;
 }

@@ -166,8 +166,7 @@ export class ZonesApp extends Panel<ZonesView, HostToZones, ZonesToHost> {
       <section class="node" aria-label="Node ${node.id}">
         <div class="node-head">
           <button type="button" class="plain row-button" data-rove="node:${node.id}" title="Show in the page map"
-            aria-label="Node ${node.id}, page frames ${pfnRange(node.startPfn, end)}, spanned ${count(node.spanned)}, present ${count(node.present)} pages"
-            @click=${() => ctx.reveal(node.startPfn, end)}><strong>Node ${node.id}</strong>${changed ? changedMark() : nothing}</button>
+            @click=${() => ctx.reveal(node.startPfn, end)}><strong>Node ${node.id}</strong>${changed ? changedMark() : nothing}<span class="sr-only">, page frames ${pfnRange(node.startPfn, end)}, spanned ${count(node.spanned)}, present ${count(node.present)} pages</span></button>
           <span class="mono muted">${hex(node.startPfn)}–${hex(Math.max(node.startPfn, end - 1))}</span>
           <span class="muted">spanned ${size(node.spanned, pageSize)} · present ${size(node.present, pageSize)}</span>
         </div>

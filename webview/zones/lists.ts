@@ -33,9 +33,8 @@ function pagemapItem(device: string, pagemap: PagemapView, ctx: ZonesContext): T
           range,
           i,
         ) => html`<li><button type="button" class="plain row-button mono" data-rove="pagemap:${pagemap.id}:${i}"
-          aria-label="Pagemap ${pagemap.id} of ${device}, ${pagemap.type}, page frames ${pfnRange(range.startPfn, range.endPfn)}, ${pageCount(range.endPfn - range.startPfn)}, ${pagemap.refs} references, ${state}${pagemap.changed ? '. Changed by the last step' : ''}"
           title="Show in the page map" @click=${() => ctx.reveal(range.startPfn, range.endPfn)}
-        >${pfnRange(range.startPfn, range.endPfn)} <span class="muted">${size(range.endPfn - range.startPfn, pageSize)}</span></button></li>`,
+        >${pfnRange(range.startPfn, range.endPfn)} <span class="muted">${size(range.endPfn - range.startPfn, pageSize)}</span><span class="sr-only">, pagemap ${pagemap.id} of ${device}, ${pagemap.type}, ${pagemap.refs} references, ${state}</span></button></li>`,
       )}</ul>
       <dl class="facts inline">
         <div><dt>references</dt><dd class="figure">${count(pagemap.refs)}</dd></div>
@@ -59,11 +58,10 @@ export function resourceTree(ctx: ZonesContext): TemplateResult {
     const end = resource.end.replace(/^0x/, '').padStart(digits, '0');
     return html`<li class="depth-${Math.min(6, resource.depth)} ${resource.changed ? 'is-changed' : ''}">
       <button type="button" class="plain row-button" data-rove="resource:${i}" title=${resource.desc || 'Show in the page map'}
-        aria-label="${resource.name}, ${resource.start} to ${resource.end}${resource.depth > 0 ? `, level ${resource.depth + 1}` : ''}${resource.busy ? ', busy' : ''}${resource.changed ? ', changed by the last step' : ''}"
         @click=${() => ctx.reveal(pages.startPfn, pages.endPfn)}
       ><span class="muted">${start}-${end} :</span> ${resource.name}${resource.changed ? changedMark() : nothing}${
         resource.desc === '' ? nothing : html` <span class="muted">· ${resource.desc}</span>`
-      }</button></li>`;
+      }<span class="sr-only">${resource.depth > 0 ? `, level ${resource.depth + 1}` : ''}${resource.busy ? ', busy' : ''}</span></button></li>`;
   })}</ul>`;
 }
 

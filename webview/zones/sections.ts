@@ -1,7 +1,7 @@
 /** The sections: runs of equal state as rows, and the sub-section bits of one behind each. */
 import { html, nothing, svg, type TemplateResult } from 'lit';
 import type { SectionRunView } from '../../sim/view/types.ts';
-import { count, hexText, pfnRange, physical, size } from '../shared/format.ts';
+import { count, hex, hexText, pfnRange, physical, size } from '../shared/format.ts';
 import { changedMark } from '../shared/toolbar.ts';
 import type { ZonesContext } from './context.ts';
 import { isDeviceRun, stateLetters } from './lane.ts';
@@ -52,9 +52,7 @@ function sectionRows(run: SectionRunView, nodes: boolean, ctx: ZonesContext): Te
   const set = subsectionsSet(run.subsectionMap);
   const isOpen = ctx.isOpen(run.first);
   const meaning = letters.filter((bit) => bit.on).map((bit) => bit.meaning);
-  const label =
-    `${run.count === 1 ? 'Section' : 'Sections'} ${name} of node ${run.nid}: ${meaning.join(', ') || 'no state'}; ` +
-    `${set} of 64 sub-sections; ${run.zones.join(', ') || 'no zone'}.${run.changed ? ' Changed by the last step.' : ''}`;
+  const details = `, ${meaning.join(', ') || 'no state'}; ${set} of 64 sub-sections; ${run.zones.join(', ') || 'no zone'}; node ${run.nid}`;
   const key = `section:${run.first}`;
   return html`
     <tbody class=${run.changed ? 'is-changed' : ''}>
@@ -64,10 +62,10 @@ function sectionRows(run: SectionRunView, nodes: boolean, ctx: ZonesContext): Te
             <button type="button" class="icon-button twist" data-rove="${key}:open" aria-expanded=${isOpen ? 'true' : 'false'}
               aria-label="Sub-sections of section ${name}" @click=${() => ctx.toggle(run.first)}
             ><i class="codicon codicon-chevron-${isOpen ? 'down' : 'right'}" aria-hidden="true"></i></button>
-            <button type="button" class="plain row-button" data-rove=${key} data-open=${run.first} aria-label=${label}
+            <button type="button" class="plain row-button" data-rove=${key} data-open=${run.first}
               title="Show in the page map" @click=${() => ctx.reveal(start, end)}>
-              ${name}${run.changed ? changedMark() : nothing}
-              ${run.count > 1 ? html`<span class="muted small">× ${count(run.count)}</span>` : nothing}
+              <span class="sr-only">Section </span>${name}${run.changed ? changedMark() : nothing}
+              ${run.count > 1 ? html`<span class="muted small">× ${count(run.count)}</span>` : nothing}<span class="sr-only">${details}</span>
             </button>
           </span>
         </th>
@@ -105,10 +103,10 @@ function subsections(run: SectionRunView, set: number, start: number, end: numbe
       </svg>
       <dl class="facts">
         <dt>Page frames</dt><dd class="mono">${pfnRange(start, end)}</dd>
-        <dt>Physical</dt><dd class="mono">${physical(start, view.pageSize)}–${physical(end, view.pageSize)}</dd>
+        <dt>Physical</dt><dd class="mono">${physical(start, view.pageSize)}–${hex(end * view.pageSize - 1)}</dd>
         <dt>section_mem_map</dt><dd class="mono">${hexText(run.raw)} <span class="muted">= memmap | ${flags || '0'}</span></dd>
         <dt>subsection_map</dt><dd class="mono">${words.join(',')}</dd>
-        <dt></dt><dd class="muted">Bit i, from the upper left, is the i-th ${size(view.subsectionPages, view.pageSize)}.${run.count > 1 ? ` The same in all ${count(run.count)} sections; the word is that of section ${run.first}.` : ''}</dd>
+        <dt></dt><dd class="muted">From the upper left, each square is a sub-section of ${size(view.subsectionPages, view.pageSize)}, bit 0 first.${run.count > 1 ? ` The same in all ${count(run.count)} sections; the word is that of section ${run.first}.` : ''}</dd>
       </dl>
     </div>
   `;

@@ -21,7 +21,7 @@ p .zone-name { font-weight: 400; color: var(--zs-fg); }
 
 svg.lane { display: block; max-width: 100%; overflow: visible; }
 .lane text { fill: var(--zs-fg); font-size: 12px; }
-.lane .tick { stroke: var(--zs-hair); shape-rendering: crispEdges; }
+.lane .tick { stroke: var(--zs-tick); shape-rendering: crispEdges; }
 .lane .tick-label, .lane .cut-label { font-size: 10.5px; fill: var(--zs-muted); font-variant-numeric: tabular-nums; }
 .lane .row-label.secondary { fill: var(--zs-muted); font-size: 11px; }
 .lane .mark { fill: var(--zs-changed); font-size: 9px; }
@@ -110,5 +110,5 @@ ul { list-style: none; margin: 0; padding: 0; }
   margin: 2px 0 0; padding: 6px 10px; font-size: 12px; overflow-x: auto; max-height: 180px;
   background: var(--vscode-textCodeBlock-background, var(--zs-raised)); border: 1px solid var(--zs-hair); border-radius: 3px;
 }
-@media (max-width: 640px) { .block { padding: 0 16px; } .block-head { margin-left: -14px; } .gauges { gap: 2px 12px; } }
+@media (max-width: 640px) { .of-span { display: none; } .block { padding: 0 16px; } .block-head { margin-left: -14px; } .gauges { gap: 2px 12px; } }
 `;

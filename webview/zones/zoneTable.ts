@@ -1,7 +1,7 @@
 /** The numbers of a node's zones, with nested bars and the watermarks: always readable, however small the zone. */
 import { html, nothing, type SVGTemplateResult, svg, type TemplateResult } from 'lit';
 import type { NodeView, ZoneView } from '../../sim/view/types.ts';
-import { count, hex, percent, pfnRange, size } from '../shared/format.ts';
+import { count, hex, percent, size } from '../shared/format.ts';
 import { changedMark } from '../shared/toolbar.ts';
 import type { ZonesContext } from './context.ts';
 import { isDeviceZone, populated } from './lane.ts';
@@ -44,18 +44,17 @@ function zoneRows(node: NodeView, zone: ZoneView, ctx: ZonesContext): TemplateRe
   const { pageSize } = ctx.view;
   const end = zone.startPfn + zone.spanned;
   const has = (field: string) => zone.changed.includes(field);
-  const label =
-    `Zone ${zone.name} of node ${node.id}, page frames ${pfnRange(zone.startPfn, end)}. ` +
-    `Spanned ${count(zone.spanned)}, present ${count(zone.present)}, managed ${count(zone.managed)}, free ${count(zone.free)} pages.` +
-    `${zone.changed.length > 0 ? ` Changed: ${zone.changed.join(', ')}.` : ''}`;
+  const details =
+    `, zone of node ${node.id}. Spanned ${count(zone.spanned)}, present ${count(zone.present)}, ` +
+    `managed ${count(zone.managed)}, free ${count(zone.free)} pages.`;
   return html`
     <tbody class=${zone.changed.length > 0 ? 'is-changed' : ''}>
       <tr>
         <th scope="row">
-          <button type="button" class="plain row-button" data-rove="zone:${node.id}:${zone.index}" aria-label=${label}
+          <button type="button" class="plain row-button" data-rove="zone:${node.id}:${zone.index}"
             title="Show in the page map" @click=${() => ctx.reveal(zone.startPfn, end)}>
             <span class="zone-name">${zone.name}</span>${zone.changed.length > 0 ? changedMark(`changed: ${zone.changed.join(', ')}`) : nothing}
-            <span class="mono muted sub">${hex(zone.startPfn)}–${hex(end - 1)}</span>
+            <span class="mono muted sub">${hex(zone.startPfn)}–${hex(end - 1)}</span><span class="sr-only">${details}</span>
           </button>
         </th>
         ${MEASURES.map(
@@ -95,7 +94,7 @@ function nested(zone: ZoneView): TemplateResult {
         <rect class="bar spanned ${isDeviceZone(zone) ? 'device' : ''}" x="0" y="0.5" width="100%" height="19" rx="2"></rect>
         ${bar('present', 2)}${bar('managed', 5)}${bar('free', 8)}
       </svg>
-      <span class="gauge-text small muted">${isDeviceZone(zone) ? 'only spanned' : `present ${percent(share(zone.present))} · managed ${percent(share(zone.managed))} · free ${percent(share(zone.free))} of span`}</span>
+      <span class="gauge-text small muted">${isDeviceZone(zone) ? 'only spanned' : html`present ${percent(share(zone.present))} · managed ${percent(share(zone.managed))} · free ${percent(share(zone.free))}<span class="of-span"> of span</span>`}</span>
     </div>
   `;
 }

@@ -3,6 +3,7 @@ import type { KernelRecord } from '../registry.ts';
 import { CONFIG_RECORDS } from './configs.ts';
 import { CONSTANT_RECORDS } from './constants.ts';
 import { HMM_RECORDS } from './hmm.ts';
+import { HMM_MIRROR_RECORDS } from './hmm_mirror.ts';
 import { MEMREMAP_RECORDS } from './memremap.ts';
 import { MIGRATE_RECORDS } from './migrate_device.ts';
 import { MM_RECORDS } from './mm.ts';
@@ -17,6 +18,7 @@ export const RECORDS: readonly KernelRecord[] = [
   ...MEMREMAP_RECORDS,
   ...MMU_NOTIFIER_RECORDS,
   ...HMM_RECORDS,
+  ...HMM_MIRROR_RECORDS,
   ...MIGRATE_RECORDS,
   ...STRUCT_RECORDS,
   ...CONSTANT_RECORDS,

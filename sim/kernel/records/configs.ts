@@ -69,7 +69,13 @@ export const CONFIG_RECORDS: readonly ConfigRecord[] = [
     '5.2',
     'MEMORY_DEVICE_COHERENT',
   ),
-  option('CONFIG_HMM', 'mm/Kconfig', 'Selected by whatever used HMM; without effect of its own.', '4.14', '5.2'),
+  option(
+    'CONFIG_HMM',
+    'mm/Kconfig',
+    'Builds mm/hmm.c; selected by HMM_MIRROR, DEVICE_PRIVATE and DEVICE_PUBLIC.',
+    '4.14',
+    '5.2',
+  ),
   option(
     'CONFIG_HMM_MIRROR',
     'mm/Kconfig',
@@ -110,7 +116,7 @@ export const CONFIG_RECORDS: readonly ConfigRecord[] = [
   option(
     'CONFIG_NODES_SHIFT',
     'arch/x86/Kconfig',
-    'log2 of the number of nodes the kernel can handle; as many bits of page->flags.',
+    'The log2 of the number of nodes the kernel can handle; as many bits of page->flags.',
   ),
   option(
     'CONFIG_PAGE_EXTENSION',

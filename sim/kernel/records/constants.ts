@@ -106,12 +106,13 @@ const hmm: readonly ConstantRecord[] = [
   constant('HMM_PFN_DMA_MAPPED', HMM, 'The driver has mapped the page for DMA; kept over a new walk.', [
     bit(60, '6.17'),
   ]),
-  constant('HMM_PFN_P2PDMA', HMM, 'The page is peer-to-peer memory that was mapped through the host bridge.', [
-    bit(59, '6.17'),
-  ]),
-  constant('HMM_PFN_P2PDMA_BUS', HMM, 'The page is peer-to-peer memory that is reached by its bus address.', [
-    bit(58, '6.17'),
-  ]),
+  constant('HMM_PFN_P2PDMA', HMM, 'The page of a mapped entry is peer-to-peer memory.', [bit(59, '6.17')]),
+  constant(
+    'HMM_PFN_P2PDMA_BUS',
+    HMM,
+    'The page of a mapped entry is peer-to-peer memory that is reached by its bus address.',
+    [bit(58, '6.17')],
+  ),
   constant('HMM_PFN_ORDER_SHIFT', HMM, 'Where the five bits with the order of the CPU mapping begin.', [
     at(56n, '5.9', '6.16'),
     at(53n, '6.17'),
@@ -250,7 +251,7 @@ const machine: readonly ConstantRecord[] = [
   macro(
     'PAGE_SHIFT',
     'arch/x86/include/asm/page_types.h',
-    'log2 of the page size; shifting an address right by it gives the page frame number.',
+    'The log2 of the page size; shifting an address right by it gives the page frame number.',
     [
       on('x86_64', 12n, '4.3'),
       on('x86_32', 12n, '4.3'),
@@ -265,7 +266,7 @@ const machine: readonly ConstantRecord[] = [
   macro(
     'PMD_SHIFT',
     'arch/x86/include/asm/pgtable_64_types.h',
-    'log2 of the range that one entry of the second page table level covers.',
+    'The log2 of the range that one entry of the second page table level covers.',
     [on('x86_64', 21n, '4.3'), on('arm64', 21n, '4.3', undefined, '21, 25 or 29 by page size')],
   ),
   macro(
@@ -277,7 +278,7 @@ const machine: readonly ConstantRecord[] = [
       on('arm64', 1n << 21n, '4.3', undefined, '2, 32 or 512 MiB by page size'),
     ],
   ),
-  macro('SECTION_SIZE_BITS', SPARSEMEM, 'log2 of the bytes in a section. Each architecture chooses it.', [
+  macro('SECTION_SIZE_BITS', SPARSEMEM, 'The log2 of the bytes in a section. Each architecture chooses it.', [
     on('x86_64', 27n, '4.3'),
     on('x86_32', 29n, '4.3', undefined, '29 with PAE, 26 without'),
     on('arm64', 30n, '4.3', '5.11'),
@@ -302,7 +303,7 @@ const machine: readonly ConstantRecord[] = [
   macro('PAGES_PER_SECTION', MMZONE, 'Pages in a section.', [
     on('x86_64', 32768n, '4.3', undefined, '1UL << (SECTION_SIZE_BITS - PAGE_SHIFT)'),
   ]),
-  macro('SUBSECTION_SHIFT', MMZONE, 'log2 of the bytes in a sub-section: 2 MiB on every architecture.', [
+  macro('SUBSECTION_SHIFT', MMZONE, 'The log2 of the bytes in a sub-section: 2 MiB on every architecture.', [
     at(21n, '5.3'),
   ]),
   macro('PAGES_PER_SUBSECTION', MMZONE, 'Pages in a sub-section.', [on('x86_64', 512n, '5.3')]),

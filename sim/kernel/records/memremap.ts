@@ -209,7 +209,13 @@ const functions: readonly FunctionRecord[] = [
     name: 'is_zone_device_page',
     contract: 'True if the zone of a page is ZONE_DEVICE; always false where the option is off.',
     variants: [
-      { since: '4.5', file: 'include/linux/mmzone.h', prototype: 'bool is_zone_device_page(const struct page *page)' },
+      {
+        since: '4.5',
+        until: '5.17',
+        file: 'include/linux/mm.h',
+        prototype: 'bool is_zone_device_page(const struct page *page)',
+      },
+      { since: '5.18', file: 'include/linux/mmzone.h', prototype: 'bool is_zone_device_page(const struct page *page)' },
     ],
   },
   {

@@ -162,7 +162,7 @@ const functions: readonly FunctionRecord[] = [
         errors: [
           { returns: 'ERR_PTR(-EOPNOTSUPP)', when: 'the page is not anonymous, or hugetlb' },
           { returns: 'ERR_PTR(-EINTR)', when: 'killed while waiting for the page lock' },
-          { returns: 'ERR_PTR(-EFAULT)', when: 'no page could be faulted in' },
+          { returns: 'ERR_PTR(-errno)', when: 'the page could not be faulted in' },
         ],
       },
     ],

@@ -166,12 +166,6 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
   },
   {
     kind: 'function',
-    name: 'unlock_page',
-    contract: 'Clears the lock bit of a page and wakes those who wait for it.',
-    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void unlock_page(struct page *page)' }],
-  },
-  {
-    kind: 'function',
     name: 'pte_none',
     contract: 'True if a page table entry is empty: nothing was ever mapped there, or it was unmapped again.',
     variants: [{ since: '4.3', file: 'arch/x86/include/asm/pgtable.h', prototype: 'int pte_none(pte_t pte)' }],

@@ -1,7 +1,7 @@
 /** Structs of the memory manager, with the fields that the texts and small programs use, and since when each exists. */
 import type { CallbackRecord, FieldRecord, StructRecord } from '../registry.ts';
 import type { Release } from '../release.ts';
-import { HMM_CALLBACKS } from './hmm.ts';
+import { HMM_CALLBACKS } from './hmm_mirror.ts';
 import { MEMREMAP_CALLBACKS } from './memremap.ts';
 import { MIGRATE_CALLBACKS } from './migrate_device.ts';
 import { MMU_NOTIFIER_CALLBACKS } from './mmu_notifier.ts';
@@ -141,8 +141,13 @@ export const STRUCT_RECORDS: readonly StructRecord[] = [
         '5.7',
       ),
       field('nr_range', 'int', 'how many ranges there are; 0 is refused', '5.10'),
-      field('range', 'struct range', 'the physical range, end included, if there is one', '5.10'),
-      field('ranges', 'struct range[]', 'all ranges; overlays range', '5.10'),
+      field('range', 'struct range', 'the physical range, both ends included, of a mapping with one range', '5.10'),
+      field(
+        'ranges',
+        'struct range[]',
+        'all ranges of a mapping with several; the first has the place of range',
+        '5.10',
+      ),
       ...callbackFields('dev_pagemap', MEMREMAP_CALLBACKS),
     ],
   },

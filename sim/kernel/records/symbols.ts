@@ -75,7 +75,7 @@ export const SYMBOL_RECORDS: readonly SymbolRecord[] = [
   {
     kind: 'symbol',
     name: 'node_data',
-    file: 'arch/x86/mm/numa.c',
+    file: 'mm/numa.c',
     type: 'struct pglist_data *[]',
     since: '4.3',
     contract: 'The descriptors of the NUMA nodes, by node number; NODE_DATA(nid) reads it.',

@@ -18,6 +18,10 @@ const name: SampleName = SAMPLES.find((s) => s === query.get('machine')) ?? 'qem
 let step = Number(query.get('step') ?? '1');
 let revision = 1;
 let current: Sample = sample(name, step, revision);
+if (step > current.zones.position.steps) {
+  step = current.zones.position.steps;
+  current = sample(name, step, revision);
+}
 const posted: PagemapToHost[] = [];
 const violations: string[] = [];
 

@@ -1,0 +1,102 @@
+/** The command line of `zonescope`: what was asked for, or what is wrong with it. */
+import { RELEASES, type Release } from '../../sim/index.ts';
+
+export type Request =
+  | { command: 'help' }
+  | { command: 'version' }
+  | { command: 'sh'; machine?: string; release?: Release; json: boolean; lines: string[]; file?: string }
+  | { command: 'run'; file: string; line: number; machine?: string; release?: Release; json: boolean; set: Record<string, string>; variant?: string }
+  | { command: 'docs'; json: boolean; files: string[] }
+  | { command: 'machines' | 'releases'; json: boolean }
+  | { command: 'terms'; name?: string; release?: Release; json: boolean };
+
+export const USAGE = `zonescope: explore the kernel's memory-model documents beside a simulation
+
+  zonescope sh [--machine NAME|FILE] [--release R] [--json] [-c LINE]... [FILE]
+        run command lines and C expressions; without -c or FILE, from standard input
+  zonescope run FILE:LINE [--variant ID] [--set NAME=EXPR]... [--machine NAME|FILE] [--release R] [--json]
+        run the example at a line of a document, as its lens does
+  zonescope docs [--json] [FILE...]
+        where the documents are, or which releases the files belong to
+  zonescope machines | releases | terms [NAME] [--release R]
+  zonescope help | version`;
+
+/** A mistake on the command line. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+export function parseArguments(argv: readonly string[]): Request {
+  const [command, ...rest] = argv;
+  const words: string[] = [];
+  const options = new Map<string, string[]>();
+  const flags = new Set<string>();
+  const takesValue = new Set(['--machine', '--release', '-c', '--set', '--variant']);
+  for (let i = 0; i < rest.length; i++) {
+    const word = rest[i] ?? '';
+    const [name = '', inline] = word.startsWith('--') ? splitOnce(word) : [word];
+    if (takesValue.has(name)) {
+      const value = inline ?? rest[++i];
+      if (value === undefined) throw new UsageError(`${name} needs a value`);
+      options.set(name, [...(options.get(name) ?? []), value]);
+    } else if (name === '--json') flags.add(name);
+    else if (word.startsWith('-') && word !== '-') throw new UsageError(`${word}: no such option; zonescope help lists them`);
+    else words.push(word);
+  }
+  const json = flags.has('--json');
+  const one = (name: string): string | undefined => options.get(name)?.at(-1);
+  const release = releaseOf(one('--release'));
+  const machine = one('--machine');
+  const shared = { ...(machine ? { machine } : {}), ...(release ? { release } : {}), json };
+  switch (command) {
+    case undefined:
+    case 'help':
+    case '--help':
+    case '-h':
+      return { command: 'help' };
+    case 'version':
+    case '--version':
+      return { command: 'version' };
+    case 'sh':
+      if (words.length > 1) throw new UsageError('sh takes one FILE');
+      return { command, ...shared, lines: options.get('-c') ?? [], ...(words[0] ? { file: words[0] } : {}) };
+    case 'run': {
+      const match = /^(.+):(\d+)$/.exec(words[0] ?? '');
+      if (!match?.[1] || words.length > 1) throw new UsageError('run takes FILE:LINE, for example hmm.rst:276');
+      const variant = one('--variant');
+      return { command, ...shared, file: match[1], line: Number(match[2]), set: assignments(options.get('--set') ?? []), ...(variant ? { variant } : {}) };
+    }
+    case 'docs':
+      return { command, json, files: words };
+    case 'machines':
+    case 'releases':
+      return { command, json };
+    case 'terms':
+      return { command, json, ...(words[0] ? { name: words.join(' ') } : {}), ...(release ? { release } : {}) };
+    default:
+      throw new UsageError(`${command}: no such command; zonescope help lists them`);
+  }
+}
+
+function splitOnce(word: string): [string, string | undefined] {
+  const at = word.indexOf('=');
+  return at < 0 ? [word, undefined] : [word.slice(0, at), word.slice(at + 1)];
+}
+
+function releaseOf(text: string | undefined): Release | undefined {
+  if (text === undefined) return undefined;
+  const wanted = text.replace(/^v/, '');
+  if (!(RELEASES as readonly string[]).includes(wanted))
+    throw new UsageError(`${text}: no release the engine knows; ${RELEASES[0]} to ${RELEASES[RELEASES.length - 1]} are, for example 6.12`);
+  return wanted as Release;
+}
+
+function assignments(list: readonly string[]): Record<string, string> {
+  const set: Record<string, string> = {};
+  for (const entry of list) {
+    const [name, value] = splitOnce(entry);
+    if (!name || value === undefined) throw new UsageError(`--set ${entry}: write NAME=EXPR`);
+    set[name] = value;
+  }
+  return set;
+}

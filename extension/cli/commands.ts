@@ -1,0 +1,205 @@
+/** What `zonescope` does, with its surroundings given: files, output, input. Free of node. */
+import { ALL_RECORDS, type Release, RELEASES, presets, recordsOf } from '../../sim/index.ts';
+import { dedent } from '../docs/dedent.ts';
+import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/glossary.ts';
+import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
+import { isKernelDocument, recognise } from '../docs/release.ts';
+import { parseDocument } from '../docs/rst.ts';
+import { loadScenes, placeScenes } from '../docs/scenes.ts';
+import { createSession } from '../session/session.ts';
+import type { ExampleState, LineResult, Session } from '../session/types.ts';
+import { type Request, UsageError } from './args.ts';
+
+export interface Surroundings {
+  print(text: string): void;
+  complain(text: string): void;
+  /** Lines of standard input, with a prompt if someone types them. */
+  lines(prompt: () => string): AsyncIterable<string>;
+  readText(path: string): Promise<string>;
+  readBytes(path: string): Promise<Uint8Array>;
+  readonly files: DocumentFiles;
+  readonly folder: string;
+  readonly cache: string;
+  glossary(): Promise<readonly GlossaryEntry[]>;
+  scenes(): Promise<unknown>;
+  now(): number;
+  breathe(): Promise<void>;
+}
+
+/** Runs a request; the exit status. */
+export async function execute(request: Exclude<Request, { command: 'help' | 'version' }>, around: Surroundings): Promise<number> {
+  switch (request.command) {
+    case 'sh':
+      return await shell(request, around);
+    case 'run':
+      return await runExample(request, around);
+    case 'docs':
+      return await documents(request, around);
+    case 'machines':
+      if (request.json) around.print(JSON.stringify(presets().map(({ name, description }) => ({ name, description }))));
+      else for (const { name, description } of presets()) around.print(`${name.padEnd(18)} ${description}`);
+      return 0;
+    case 'releases':
+      around.print(request.json ? JSON.stringify(RELEASES) : RELEASES.join('\n'));
+      return 0;
+    case 'terms':
+      return await terms(request, around);
+  }
+}
+
+async function sessionFor(request: { machine?: string; release?: Release }, around: Surroundings): Promise<Session> {
+  const session = createSession({
+    storage: { get: () => undefined, set: () => undefined },
+    clock: { now: () => around.now(), breathe: () => around.breathe() },
+    ...(request.release ? { release: request.release } : {}),
+  });
+  const { machine } = request;
+  if (machine === undefined) return session;
+  const isPreset = session.machines().some((preset) => preset.name === machine);
+  if (!isPreset && !/[./\\]/.test(machine))
+    throw new UsageError(`${machine}: no such machine; there are ${session.machines().map((preset) => preset.name).join(', ')}, or name a machine file`);
+  const choice = isPreset ? { preset: machine } : { json: await around.readText(machine), name: machine };
+  const { problems } = session.chooseMachine(choice);
+  if (problems.length > 0) throw new UsageError(`${machine} is no machine file the simulator can boot:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  return session;
+}
+
+async function shell(request: Extract<Request, { command: 'sh' }>, around: Surroundings): Promise<number> {
+  const session = await sessionFor(request, around);
+  let status = 0;
+  const one = async (line: string): Promise<void> => {
+    const result = await session.runLine(line);
+    if (result.output === '' && result.status === 0 && result.steps === 0 && !result.printk && !result.blockedOn && line.replace(/#.*/, '').trim() === '') return;
+    if (result.status !== 0) status = 1;
+    if (request.json) around.print(JSON.stringify(result));
+    else printResult(result, around);
+  };
+  const text = request.file === undefined ? undefined : await around.readText(request.file);
+  for (const line of request.lines) for (const part of line.split('\n')) await one(part);
+  for (const line of text?.split(/\r?\n/) ?? []) await one(line);
+  if (request.lines.length === 0 && text === undefined) {
+    for await (const line of around.lines(() => `${session.machineName} ${session.release}> `)) {
+      if (/^\s*(exit|quit)\s*$/.test(line)) break;
+      await one(line);
+    }
+  }
+  session.dispose();
+  return status;
+}
+
+function printResult(result: LineResult, around: Surroundings): void {
+  for (const line of result.printk ?? []) around.print(`[ kernel ] ${line}`);
+  if (result.output) (result.status === 0 ? around.print : around.complain)(result.output);
+  if (result.blockedOn) around.print(`waits for ${result.blockedOn.what}; held by ${result.blockedOn.holders.join(', ') || 'nobody'}`);
+}
+
+async function runExample(request: Extract<Request, { command: 'run' }>, around: Surroundings): Promise<number> {
+  const source = await around.readText(request.file);
+  const recognition = await recognise(request.file, source);
+  const isTour = /(?:^|[\\/])tour\.rst$/.test(request.file);
+  const kind = isTour ? 'tour' : recognition.document;
+  if (!kind) throw new UsageError(`${request.file} is neither memory-model nor hmm, by its name or by its text`);
+  const document = parseDocument(request.file, source);
+  const { scenes, problems } = loadScenes(await around.scenes());
+  for (const problem of problems) around.complain(problem);
+  const placed = placeScenes(scenes, kind, recognition.releases, document, source);
+  const start = source.split('\n').slice(0, request.line - 1).join('\n').length + (request.line > 1 ? 1 : 0);
+  const end = source.indexOf('\n', start) < 0 ? source.length : source.indexOf('\n', start);
+  const here = placed.find((scene) => scene.span.start <= end && scene.span.end >= start);
+  if (!here) {
+    const lines = placed.map((scene) => `${source.slice(0, scene.span.start).split('\n').length}: ${scene.scene.title}`);
+    throw new UsageError(`nothing to run at ${request.file}:${request.line}${lines.length > 0 ? `; there is\n  ${lines.join('\n  ')}` : ''}`);
+  }
+  const variant = request.variant ?? here.scene.variants[0]?.id ?? '';
+  if (!here.scene.variants.some((each) => each.id === variant))
+    throw new UsageError(`--variant ${variant}: this scene has ${here.scene.variants.map((each) => each.id).join(', ')}`);
+  const session = await sessionFor(request, around);
+  const releases = request.release ? undefined : recognition.releases;
+  const block = here.isBlock ? document.blocks.find((each) => each.start === here.span.start) : undefined;
+  let state: ExampleState | undefined;
+  if (block) {
+    const { text, toSource } = dedent(source, block);
+    state = await session.runExample({ scene: here.scene, variant, text, toDocument: toSource, uri: request.file, holes: request.set, ...(releases ? { releases } : {}) });
+  } else {
+    state = await session.runScene(here.scene, request.file, releases);
+  }
+  let printed = 0;
+  const report = (): void => {
+    for (const step of session.exampleSteps().slice(printed)) {
+      if (request.json) around.print(JSON.stringify({ ...step, steps: 1 }));
+      else {
+        around.print(`> ${step.line}`);
+        if (step.output) around.print(step.output.replace(/^/gm, '    '));
+      }
+      printed++;
+    }
+  };
+  report();
+  while (state?.status === 'paused') {
+    if (!request.json) around.print(`-- paused: ${state.why}`);
+    state = await session.continueExample();
+    report();
+  }
+  const failed = state?.status !== 'done';
+  if (failed && !request.json) around.complain(`stopped: ${state?.why ?? ''}`);
+  session.dispose();
+  return failed ? 1 : 0;
+}
+
+async function documents(request: Extract<Request, { command: 'docs' }>, around: Surroundings): Promise<number> {
+  const rows: { file: string; releases: readonly Release[]; by: string }[] = [];
+  let status = 0;
+  if (request.files.length > 0) {
+    for (const file of request.files) {
+      const bytes = await around.readBytes(file);
+      const { releases, by, document } = await recognise(file, bytes);
+      if (by === 'none' || !document) {
+        around.complain(`${file}: ${isKernelDocument(file) ? 'its text is not that of any release' : 'is not one of the two documents'}`);
+        status = 1;
+      }
+      rows.push({ file, releases, by });
+    }
+  } else {
+    const located = await locateDocuments(around.files, { workspaceFolders: [around.folder], cache: around.cache });
+    for (const { path, recognition } of located.found) rows.push({ file: path, releases: recognition.releases, by: recognition.by });
+    if (located.found.length === 0) {
+      for (const { path, why } of located.looked) around.complain(`${path}: ${why}`);
+      around.complain('No documents found. On Debian: apt-get download linux-doc-6.12 and dpkg-deb -x; or name the files.');
+      status = 1;
+    }
+  }
+  if (request.json) around.print(JSON.stringify(rows));
+  else for (const row of rows) around.print(`${row.file}: ${spanText(row.releases) || 'no release'} (by ${row.by})`);
+  return status;
+}
+
+const spanText = (releases: readonly Release[]): string =>
+  releases.length > 1 ? `${releases[0]} to ${releases.at(-1)}` : (releases[0] ?? '');
+
+async function terms(request: Extract<Request, { command: 'terms' }>, around: Surroundings): Promise<number> {
+  const index = buildTermIndex(ALL_RECORDS, parseGlossary(await around.glossary()));
+  const release = request.release ?? '6.12';
+  const { name } = request;
+  if (name === undefined) {
+    const ids = [...index.ids].sort();
+    if (request.json) around.print(JSON.stringify(ids));
+    else for (const id of ids) around.print(id);
+    return 0;
+  }
+  const id = index.ids.includes(name) ? name : (index.lookup(name, 'code') ?? index.phrases.find((each) => each.phrase.toLowerCase() === name.toLowerCase())?.id);
+  const term = id === undefined ? undefined : index.describe(id, release);
+  if (!term) {
+    around.complain(`${name}: no such term${recordsOf(name).length > 0 ? '' : '; zonescope terms lists them'}`);
+    return 1;
+  }
+  if (request.json) around.print(JSON.stringify({ id, ...term }));
+  else {
+    around.print(`${term.title} (${term.kind}${term.releases ? `, ${term.releases}` : ''})`);
+    if (term.signature) around.print(term.signature);
+    if (term.file) around.print(term.file);
+    around.print(term.text);
+    for (const error of term.errors ?? []) around.print(`  ${error.returns}: ${error.when}`);
+    if (term.note) around.print(term.note);
+  }
+  return 0;
+}

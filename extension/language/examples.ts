@@ -1,0 +1,157 @@
+/** Runs the scenes of a document, and knows where in its text a running one stands. */
+import * as vscode from 'vscode';
+import type { Release } from '../../sim/index.ts';
+import type { Span } from '../docs/rst.ts';
+import type { ReaderSession } from '../readerSession.ts';
+import { ReaderError } from '../report.ts';
+import type { ExampleState } from '../session/types.ts';
+import { Drift } from './drift.ts';
+import { type Hole, holesOf } from './holes.ts';
+import type { KernelText, KernelTexts } from './kernelTexts.ts';
+import type { Library } from './library.ts';
+import { exampleRequest, type PlacedScene, placeScenes, variantsOf } from './scenePlaces.ts';
+
+const OVERRIDES = 'exampleArguments';
+
+export class Examples implements vscode.Disposable {
+  private readonly subscriptions: vscode.Disposable[] = [];
+  private readonly drift = new Drift();
+  private readonly changed = new vscode.EventEmitter<void>();
+  /** A hole was given another value. */
+  readonly onDidChangeArguments = this.changed.event;
+  private readonly texts: KernelTexts;
+  private readonly library: Library;
+  private readonly reader: ReaderSession;
+  private readonly state: vscode.Memento;
+  /** Called before anything runs, to show it. */
+  private readonly prepare: () => Promise<void>;
+
+  constructor(
+    texts: KernelTexts,
+    library: Library,
+    reader: ReaderSession,
+    state: vscode.Memento,
+    prepare: () => Promise<void>,
+  ) {
+    this.texts = texts;
+    this.library = library;
+    this.reader = reader;
+    this.state = state;
+    this.prepare = prepare;
+    this.subscriptions.push(
+      vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
+        const example = reader.existing?.example;
+        if (example !== undefined && example.uri === document.uri.toString()) this.drift.note(contentChanges);
+      }),
+    );
+  }
+
+  /** The release a text speaks of: the machine's, if the text belongs to it, else the newest the text belongs to. */
+  async releaseOf(text: KernelText): Promise<Release> {
+    const { releases, release } = await text.releases;
+    const inForce = this.reader.existing?.release;
+    if (inForce !== undefined && releases.includes(inForce)) return inForce;
+    return release ?? inForce ?? this.reader.get().release;
+  }
+
+  async placed(text: KernelText): Promise<PlacedScene[]> {
+    const release = await this.releaseOf(text);
+    return placeScenes(await this.library.scenes(), text, release);
+  }
+
+  /** The example of a text that runs, waits or ended last, as it stands now. */
+  stateIn(uri: string): ExampleState | undefined {
+    const example = this.reader.existing?.example;
+    return example?.uri === uri ? example : undefined;
+  }
+
+  /** The statement it stands at, in the text as it is now. */
+  spanOf({ span }: ExampleState): Span | undefined {
+    if (span === undefined || this.drift.isEmpty) return span;
+    return { start: this.drift.map(span.start), end: this.drift.map(span.end) };
+  }
+
+  overrides(uri: string, scene: string): Readonly<Record<string, string>> {
+    return this.state.get<Record<string, Record<string, string>>>(OVERRIDES, {})[`${uri}#${scene}`] ?? {};
+  }
+
+  /** The reader's own value for a hole; undefined for the scene's again. */
+  async override(uri: string, scene: string, key: string, value: string | undefined): Promise<void> {
+    const all = { ...this.state.get<Record<string, Record<string, string>>>(OVERRIDES, {}) };
+    const own = { ...this.overrides(uri, scene) };
+    if (value === undefined) delete own[key];
+    else own[key] = value;
+    if (Object.keys(own).length === 0) delete all[`${uri}#${scene}`];
+    else all[`${uri}#${scene}`] = own;
+    await this.state.update(OVERRIDES, all);
+    this.changed.fire();
+  }
+
+  /** The holes of a scene, with offsets in the document. */
+  holes(text: KernelText, placed: PlacedScene): Hole[] {
+    const values = placed.scene.holes;
+    if (values === undefined) return [];
+    const request = exampleRequest(text, placed, '', {});
+    const overrides = this.overrides(text.uri.toString(), placed.scene.id);
+    return holesOf(request?.text ?? '', values, overrides).map((hole) =>
+      hole.span === undefined || request === undefined
+        ? hole
+        : { ...hole, span: { start: request.toDocument(hole.span.start), end: request.toDocument(hole.span.end) } },
+    );
+  }
+
+  /** The scene with this id in an open document. */
+  async find(uri: string, scene: string): Promise<{ text: KernelText; placed: PlacedScene }> {
+    const text = await this.textOf(uri);
+    const placed = (await this.placed(text)).find((one) => one.scene.id === scene);
+    if (placed === undefined) {
+      throw new ReaderError(
+        `${nameOf(text.uri)} no longer has the place that the example "${scene}" belongs to. ` +
+          'Undo the edit, or choose an example of the text as it is.',
+      );
+    }
+    return { text, placed };
+  }
+
+  private async textOf(uri: string): Promise<KernelText> {
+    const open = this.texts.byUri(uri);
+    if (open !== undefined) return open.text;
+    const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(uri, true));
+    const text = this.texts.of(document);
+    if (text === undefined) throw new ReaderError(`${nameOf(document.uri)} is not a kernel document.`);
+    return text;
+  }
+
+  /** Runs a scene in one of its ways. Undefined if the reader stopped it before it began. */
+  async run(uri: string, sceneId: string, variant?: string): Promise<ExampleState> {
+    const { text, placed } = await this.find(uri, sceneId);
+    await this.prepare();
+    const before = this.reader.get().release;
+    const { releases, release } = await text.releases;
+    if (release !== undefined && !releases.includes(before)) this.reader.switchRelease(release);
+    this.drift.clear();
+    const session = this.reader.get();
+    const way = variant ?? variantsOf(placed.scene)[0]?.id ?? '';
+    const request = exampleRequest(text, placed, way, this.overrides(uri, sceneId));
+    const state = await (request === undefined ? session.runScene(placed.scene, uri) : session.runExample(request));
+    const after = this.reader.get().release;
+    if (after !== before) this.tellRelease(text, before, after);
+    return state;
+  }
+
+  private tellRelease(text: KernelText, before: Release, after: Release): void {
+    this.reader.rememberRelease(before);
+    const back = `Go Back to ${before}`;
+    const told = `${nameOf(text.uri)} is not of ${before}: the machine now runs ${after}.`;
+    void vscode.window.showInformationMessage(told, back).then((choice) => {
+      if (choice === back) this.reader.switchRelease(before);
+    });
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+    this.changed.dispose();
+  }
+}
+
+export const nameOf = (uri: vscode.Uri): string => uri.path.split('/').at(-1) ?? uri.path;

@@ -1,0 +1,96 @@
+/** The lenses over examples. They hold the scene and its variant, no line: an edit cannot mislead them. */
+import * as vscode from 'vscode';
+import { COMMANDS, type CommandArguments, type CommandId } from '../commands.ts';
+import type { ReaderSession } from '../readerSession.ts';
+import type { Reporter } from '../report.ts';
+import type { Examples } from './examples.ts';
+import type { KernelText, KernelTexts } from './kernelTexts.ts';
+import { type PlacedScene, variantsOf } from './scenePlaces.ts';
+
+/** A command with its arguments, checked against the table. */
+export function commandOf<C extends CommandId>(
+  command: C,
+  title: string,
+  args: CommandArguments[C],
+  tooltip?: string,
+): vscode.Command {
+  return { command, title, arguments: args, ...(tooltip === undefined ? {} : { tooltip }) };
+}
+
+const ENDED = new Set(['done', 'failed', 'stopped']);
+
+export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<void>();
+  readonly onDidChangeCodeLenses = this.changed.event;
+  private readonly subscriptions: vscode.Disposable[] = [];
+  private readonly texts: KernelTexts;
+  private readonly examples: Examples;
+  private readonly report: Reporter;
+  private shown = '';
+
+  constructor(texts: KernelTexts, examples: Examples, reader: ReaderSession, report: Reporter) {
+    this.texts = texts;
+    this.examples = examples;
+    this.report = report;
+    this.subscriptions.push(
+      reader.onDidChange(() => {
+        // Lenses jump while they are replaced, so only what they show counts.
+        const { release, example } = reader.existing ?? {};
+        const shown = `${release} ${example?.uri} ${example?.sceneId} ${example?.status}`;
+        if (shown === this.shown) return;
+        this.shown = shown;
+        this.changed.fire();
+      }),
+      examples.onDidChangeArguments(() => this.changed.fire()),
+      texts.onDidChange(() => this.changed.fire()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('zonescope.codeLens')) this.changed.fire();
+      }),
+    );
+  }
+
+  async provideCodeLenses(document: vscode.TextDocument): Promise<vscode.CodeLens[]> {
+    if (!vscode.workspace.getConfiguration('zonescope', document).get('codeLens', true)) return [];
+    const text = this.texts.of(document);
+    if (text === undefined) return [];
+    const placed = await this.report.quietly('find the examples of a document', () => this.examples.placed(text));
+    return (placed ?? []).flatMap((one) => this.lensesOf(document, text, one));
+  }
+
+  private lensesOf(document: vscode.TextDocument, text: KernelText, placed: PlacedScene): vscode.CodeLens[] {
+    const { scene, span } = placed;
+    const uri = text.uri.toString();
+    const at = document.positionAt(span.start);
+    const range = new vscode.Range(at, at);
+    const commands: vscode.Command[] = [];
+    const state = this.examples.stateIn(uri);
+    const isOwn = state?.sceneId === scene.id && !ENDED.has(state.status);
+    if (isOwn) {
+      const { status, why } = state;
+      if (status === 'paused') {
+        const { icon = 'debug-continue', title } = COMMANDS['zonescope.continueExample'];
+        commands.push(commandOf('zonescope.continueExample', `$(${icon}) ${title}`, [], why));
+      } else {
+        const title = status === 'waiting' ? `$(watch) Waiting: ${why}` : '$(loading~spin) Running';
+        commands.push({ command: '', title, tooltip: why });
+      }
+      const { icon = 'debug-stop', title } = COMMANDS['zonescope.stopExample'];
+      commands.push(commandOf('zonescope.stopExample', `$(${icon}) ${title}`, []));
+    } else {
+      for (const { id, title } of variantsOf(scene)) {
+        commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
+      }
+    }
+    if (scene.holes !== undefined && Object.keys(scene.holes).length > 0) {
+      const holes = this.examples.holes(text, placed);
+      const values = holes.map(({ key, value }) => `${key} = ${value}`).join('\n');
+      commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
+    }
+    return commands.map((command) => new vscode.CodeLens(range, command));
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+    this.changed.dispose();
+  }
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+/** The way in from a terminal: `zonescope`. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArguments, USAGE, UsageError } from './cli/args.ts';
+import { execute, type Surroundings } from './cli/commands.ts';
+
+const DATA = new URL('.', import.meta.url);
+const VERSION = process.env.ZONESCOPE_VERSION ?? '0.1.0';
+
+async function data(name: string): Promise<unknown> {
+  return JSON.parse(await readFile(new URL(name, DATA), 'utf8'));
+}
+
+/** Lines of standard input. Typed ones get a prompt; Ctrl-D ends. */
+async function* lines(prompt: () => string): AsyncGenerator<string> {
+  const typed = process.stdin.isTTY === true;
+  const reader = createInterface({ input: process.stdin, ...(typed ? { output: process.stdout } : {}) });
+  const ask = (): void => {
+    if (!typed) return;
+    reader.setPrompt(prompt());
+    reader.prompt();
+  };
+  ask();
+  for await (const line of reader) {
+    yield line;
+    ask();
+  }
+}
+
+const around: Surroundings = {
+  print: (text) => void process.stdout.write(`${text}\n`),
+  complain: (text) => void process.stderr.write(`${text}\n`),
+  lines,
+  readText: (path) => readFile(path, 'utf8'),
+  readBytes: async (path) => new Uint8Array(await readFile(path)),
+  files: {
+    exists: (path) => stat(path).then(() => true, () => false),
+    list: (path) => readdir(path),
+    read: async (path) => new Uint8Array(await readFile(path)),
+  },
+  folder: process.cwd(),
+  cache: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'zonescope', 'documents'),
+  glossary: async () => (await data('glossary.json')) as Awaited<ReturnType<Surroundings['glossary']>>,
+  scenes: () => data('scenes.json'),
+  now: () => performance.now(),
+  breathe: () => new Promise((resolve) => setImmediate(resolve)),
+};
+
+async function main(): Promise<number> {
+  const request = parseArguments(process.argv.slice(2));
+  if (request.command === 'help') {
+    around.print(USAGE);
+    return 0;
+  }
+  if (request.command === 'version') {
+    around.print(VERSION);
+    return 0;
+  }
+  return await execute(request, around);
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // `zonescope sh ... | head` ends the reader before us.
+  if (error.code === 'EPIPE') process.exit(0);
+});
+
+main().then(
+  (status) => {
+    process.exitCode = status;
+  },
+  (error: unknown) => {
+    const message = error instanceof Error ? error.message : String(error);
+    around.complain(`zonescope: ${message}`);
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  },
+);

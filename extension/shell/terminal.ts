@@ -1,0 +1,160 @@
+/** The shell: a terminal whose lines the session runs. */
+import * as vscode from 'vscode';
+import type { ReaderSession } from '../readerSession.ts';
+import type { Reporter } from '../report.ts';
+import type { LineResult } from '../session/types.ts';
+import { LineEditor } from './lineEditor.ts';
+
+const PROMPT = '# ';
+const DIM = '\x1b[2m';
+const RED = '\x1b[31m';
+const OFF = '\x1b[0m';
+const HISTORY = 'shellHistory';
+const KEPT_LINES = 100;
+const NAME = 'Zonescope';
+
+/** As a terminal shows it: line ends, and no control sequences but our own. */
+function printable(text: string): string {
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: taking them out is the point
+      .replace(/[\x00-\x08\x0b-\x1f\x7f]/g, '')
+      .replace(/\n/g, '\r\n')
+  );
+}
+
+/** What a line gave, ready to print. */
+export function resultText({ output, printk, value, status, blockedOn }: LineResult): string {
+  const lines: string[] = [];
+  if (output !== '') lines.push(printable(output.replace(/\n$/, '')));
+  for (const line of printk ?? []) lines.push(`${DIM}${printable(line)}${OFF}`);
+  if (value !== undefined && value !== '' && !output.includes(value)) lines.push(printable(`= ${value}`));
+  if (blockedOn !== undefined) {
+    const holders = blockedOn.holders.length > 0 ? `, held by ${blockedOn.holders.join(', ')}` : '';
+    lines.push(printable(`waits for ${blockedOn.what}${holders}`));
+  }
+  if (status !== 0 && !output.includes(String(-status))) lines.push(`${RED}status ${status}${OFF}`);
+  return lines.map((line) => `${line}\r\n`).join('');
+}
+
+class ShellTerminal implements vscode.Pseudoterminal {
+  private readonly writer = new vscode.EventEmitter<string>();
+  private readonly closer = new vscode.EventEmitter<void>();
+  readonly onDidWrite = this.writer.event;
+  readonly onDidClose = this.closer.event;
+  private readonly editor = new LineEditor((text) => this.writer.fire(text), PROMPT);
+  private readonly reader: ReaderSession;
+  private readonly report: Reporter;
+  private readonly state: vscode.Memento;
+  /** Lines that wait for the one that runs; a paste gives several at once. */
+  private readonly waiting: string[] = [];
+  private isRunning = false;
+  /** Counts up at Ctrl-C: what an older line still prints comes above the prompt. */
+  private turn = 0;
+
+  constructor(reader: ReaderSession, report: Reporter, state: vscode.Memento) {
+    this.reader = reader;
+    this.report = report;
+    this.state = state;
+  }
+
+  open(dimensions: vscode.TerminalDimensions | undefined): void {
+    if (dimensions !== undefined) this.editor.resize(dimensions.columns);
+    for (const line of this.state.get<string[]>(HISTORY, [])) this.editor.remember(line);
+    const { machineName, release } = this.reader.get();
+    const greeting = `Zonescope: machine ${machineName}, Linux ${release}. "help" lists the commands.\n`;
+    this.writer.fire(`${DIM}${printable(greeting)}${OFF}`);
+    this.editor.start();
+  }
+
+  setDimensions({ columns }: vscode.TerminalDimensions): void {
+    this.editor.resize(columns);
+  }
+
+  handleInput(data: string): void {
+    if (this.isRunning) {
+      if (data.includes('\x03')) this.interrupt();
+      else this.waiting.push(...data.split(/(?<=\r)/));
+      return;
+    }
+    for (const event of this.editor.feed(data)) {
+      if (event.type === 'line') void this.run(event.line);
+      else if (event.type === 'interrupt') this.editor.start();
+      else this.closer.fire();
+    }
+  }
+
+  private interrupt(): void {
+    this.turn++;
+    this.waiting.length = 0;
+    this.isRunning = false;
+    this.writer.fire('^C\r\n');
+    this.editor.start();
+  }
+
+  private async run(line: string): Promise<void> {
+    if (line.trim() === '') {
+      this.editor.start();
+      return;
+    }
+    this.isRunning = true;
+    const turn = this.turn;
+    let text: string;
+    try {
+      void this.state.update(HISTORY, this.editor.history.slice(-KEPT_LINES));
+      text = resultText(await this.reader.get().runLine(line));
+    } catch (error) {
+      this.report.log.error(`shell: ${line}: ${error instanceof Error ? error.stack : error}`);
+      text = `${RED}${printable(`The line could not be run: ${error instanceof Error ? error.message : error}`)}${OFF}\r\n`;
+    }
+    if (turn !== this.turn) {
+      this.editor.withdraw();
+      this.writer.fire(text);
+      this.editor.start();
+      return;
+    }
+    this.writer.fire(text);
+    this.isRunning = false;
+    this.editor.start();
+    const next = this.waiting.splice(0).join('');
+    if (next !== '') this.handleInput(next);
+  }
+
+  close(): void {
+    this.turn++;
+    this.writer.dispose();
+    this.closer.dispose();
+  }
+}
+
+export class Shell implements vscode.Disposable {
+  private readonly subscriptions: vscode.Disposable[] = [];
+  private readonly options: () => vscode.ExtensionTerminalOptions;
+  private terminal: vscode.Terminal | undefined;
+
+  constructor(reader: ReaderSession, report: Reporter, state: vscode.Memento) {
+    this.options = () => ({
+      name: NAME,
+      pty: new ShellTerminal(reader, report, state),
+      iconPath: new vscode.ThemeIcon('circuit-board'),
+    });
+    this.subscriptions.push(
+      vscode.window.onDidCloseTerminal((terminal) => {
+        if (terminal === this.terminal) this.terminal = undefined;
+      }),
+      vscode.window.registerTerminalProfileProvider('zonescope.shell', {
+        provideTerminalProfile: () => new vscode.TerminalProfile(this.options()),
+      }),
+    );
+  }
+
+  open(): void {
+    this.terminal ??= vscode.window.createTerminal(this.options());
+    this.terminal.show();
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+    this.terminal?.dispose();
+  }
+}

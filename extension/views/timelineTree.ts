@@ -1,0 +1,57 @@
+/** The Timeline: what was run, step by step. A click goes there. */
+import * as vscode from 'vscode';
+import { commandOf } from '../language/lens.ts';
+import type { ReaderSession } from '../readerSession.ts';
+import type { Session } from '../session/types.ts';
+
+export interface TimelineEntry {
+  readonly step: number;
+  readonly label: string;
+  readonly current: boolean;
+  readonly undone: boolean;
+}
+
+/** The steps, newest last, after the boot they began with. */
+export function timelineEntries(session: Session): TimelineEntry[] {
+  const steps = session.timeline();
+  const { step, machine } = session.position;
+  const boot = { step: 0, label: `Boot of ${machine}`, current: step === 0, undone: false };
+  return [boot, ...steps.map(({ label, undone }, i) => ({ step: i + 1, label, current: i + 1 === step, undone }))];
+}
+
+export class TimelineTree implements vscode.TreeDataProvider<TimelineEntry>, vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<undefined>();
+  readonly onDidChangeTreeData = this.changed.event;
+  private readonly subscription: vscode.Disposable;
+  private readonly reader: ReaderSession;
+
+  constructor(reader: ReaderSession) {
+    this.reader = reader;
+    this.subscription = reader.onDidChange(() => this.changed.fire(undefined));
+  }
+
+  /** The newest first, as logs are read. Nothing before a first step: then the view's welcome text speaks. */
+  getChildren(entry?: TimelineEntry): TimelineEntry[] {
+    const session = this.reader.existing;
+    if (entry !== undefined || session === undefined || session.position.steps === 0) return [];
+    return timelineEntries(session).reverse();
+  }
+
+  getTreeItem({ step, label, current, undone }: TimelineEntry): vscode.TreeItem {
+    const item = new vscode.TreeItem(label);
+    item.id = `step:${step}`;
+    const standing = current ? 'now' : undone ? 'undone' : '';
+    item.description = [step === 0 ? '' : `${step}`, standing].filter(Boolean).join(' · ');
+    item.iconPath = new vscode.ThemeIcon(current ? 'arrow-right' : undone ? 'circle-outline' : 'circle-filled');
+    item.tooltip = current ? `${label}\nThe machine stands after this step.` : `${label}\nClick to go there.`;
+    const word = step === 0 ? '' : `step ${step}`;
+    item.accessibilityInformation = { label: [label, word, standing].filter(Boolean).join(', ') };
+    item.command = commandOf('zonescope.goToStep', 'Go to Step', [step]);
+    return item;
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+    this.changed.dispose();
+  }
+}

@@ -1,0 +1,198 @@
+/** Struct types: their members, sizes and layouts, and new objects of them. */
+import type { StructRecord } from '../kernel/registry.ts';
+import type { SourceSpan } from '../task/task.ts';
+import type { Finding, FindingCode, Severity } from './ast.ts';
+import { type CEnvironment, CStop, type Program } from './environment.ts';
+import { asObject, isArray, owners, readSlot, variableType, written } from './objects.ts';
+import { type CType, fieldsIn, integerType, parseTypeName, pointerTo, spell, structType, ULONG } from './types.ts';
+import {
+  addressPointer,
+  BadAccess,
+  type CArray,
+  type CObject,
+  type CPointer,
+  type CStruct,
+  type Slot,
+  widthOf,
+} from './value.ts';
+
+export class Layouts {
+  readonly env: CEnvironment;
+  readonly program: Program;
+  /** Replaces every span while the text of a filled hole or a macro runs. */
+  protected override: SourceSpan | undefined;
+
+  constructor(env: CEnvironment, program: Program) {
+    this.env = env;
+    this.program = program;
+  }
+
+  protected at(span: SourceSpan): SourceSpan {
+    const { start, end } = this.override ?? span;
+    return { start, end };
+  }
+  protected bad(message: string, span: SourceSpan): BadAccess {
+    return new BadAccess(message, this.at(span));
+  }
+  protected stop(code: CStop['code'], message: string, span: SourceSpan): CStop {
+    return new CStop(code, message, this.at(span));
+  }
+  protected tell(code: FindingCode, message: string, span: SourceSpan, severity: Severity = 'warning'): void {
+    const finding: Finding = { code, message, span: this.at(span), severity };
+    const key = `${code}:${finding.span.start}:${finding.span.end}:${message}`;
+    if (this.program.told.has(key)) return;
+    this.program.told.add(key);
+    this.env.report(finding);
+  }
+
+  // ---- struct types ----
+
+  structRecord(tag: string): StructRecord | undefined {
+    for (const name of [`struct ${tag}`, tag]) {
+      const record = this.env.lookup(name);
+      if (record?.kind === 'struct') return record;
+    }
+    return undefined;
+  }
+  /** The members of a struct; `undefined` for one that nothing describes, which then has whatever its objects have. */
+  fields(tag: string): ReadonlyMap<string, CType> | undefined {
+    const own = this.program.structs.get(tag) ?? this.env.program?.structs.get(tag);
+    if (own) return own;
+    const record = this.structRecord(tag);
+    return record && fieldsIn(record, this.env.release);
+  }
+
+  /** The size in bytes, or `undefined` where it is not known. A struct's is laid out from the members we know. */
+  size(type: CType, span: SourceSpan, level = 0): number | undefined {
+    const given = this.env.sizes?.[spell(type)];
+    if (given !== undefined) return given;
+    switch (type.kind) {
+      case 'integer':
+        return widthOf(type.type).bits / 8;
+      case 'pointer':
+        return 8;
+      case 'void':
+      case 'function':
+        return 1;
+      case 'array': {
+        const of = this.size(type.of, span, level);
+        return of === undefined || type.length === undefined ? undefined : of * type.length;
+      }
+      case 'struct': {
+        if (type.name === 'struct page') return 64;
+        const layout = this.layout(type.tag, span, level);
+        if (layout && !this.isOwnStruct(type.tag))
+          this.tell(
+            'approximate-size',
+            `The size of ${type.name} is laid out from the members the simulation knows.`,
+            span,
+            'information',
+          );
+        return layout?.size;
+      }
+    }
+  }
+  private isOwnStruct(tag: string): boolean {
+    return this.program.structs.has(tag) || (this.env.program?.structs.has(tag) ?? false);
+  }
+  /** Offsets by natural alignment. */
+  layout(
+    tag: string,
+    span: SourceSpan,
+    level = 0,
+  ): { size: number; align: number; offsets: Map<string, number> } | undefined {
+    const fields = this.fields(tag);
+    if (!fields || level > 16) return undefined;
+    const union = this.program.unions.has(tag);
+    const offsets = new Map<string, number>();
+    let [end, align] = [0, 1];
+    for (const [name, type] of fields) {
+      const size = this.size(type, span, level + 1);
+      if (size === undefined) return undefined;
+      const own = this.alignment(type, span, level + 1);
+      const offset = union ? 0 : Math.ceil(end / own) * own;
+      offsets.set(name, offset);
+      end = Math.max(end, offset + size);
+      align = Math.max(align, own);
+    }
+    return { size: Math.ceil(end / align) * align, align, offsets };
+  }
+  private alignment(type: CType, span: SourceSpan, level: number): number {
+    if (type.kind === 'array') return this.alignment(type.of, span, level);
+    if (type.kind === 'struct') return this.layout(type.tag, span, level)?.align ?? 8;
+    return this.size(type, span) ?? 8;
+  }
+
+  // ---- objects ----
+
+  /** A zero of `type`. An `automatic` one remembers which of its keys were written. */
+  zero(type: CType, automatic: boolean, span: SourceSpan): Slot {
+    return this.make(type, automatic, span, { left: this.env.limits?.elements ?? 1 << 20 }, 0);
+  }
+  private make(type: CType, automatic: boolean, span: SourceSpan, room: { left: number }, level: number): Slot {
+    if (--room.left < 0)
+      throw this.stop('too-large', `A ${spell(type)} of this size is more than the simulation holds.`, span);
+    if (level > 16) throw this.stop('type', `${spell(type)} contains itself.`, span);
+    switch (type.kind) {
+      case 'pointer':
+        return addressPointer(0n, spell(type.to));
+      case 'array': {
+        const length = type.length ?? 0;
+        if (length > room.left || length < 0)
+          throw this.stop('too-large', `An array of ${length} elements is more than the simulation holds.`, span);
+        const elements: Slot[] = [];
+        const array: CArray = { $array: spell(type.of), elements };
+        for (let i = 0; i < length; i++) elements.push(this.part(array, i, type.of, automatic, span, room, level));
+        if (automatic) written.set(array, new Set());
+        return array;
+      }
+      case 'struct': {
+        const object: CStruct = { $struct: type.tag };
+        for (const [name, field] of this.fields(type.tag) ?? [])
+          object[name] = this.part(object, name, field, automatic, span, room, level);
+        if (automatic) written.set(object, new Set());
+        return object;
+      }
+      default:
+        return 0n;
+    }
+  }
+  private part(
+    owner: CObject,
+    key: string | number,
+    type: CType,
+    automatic: boolean,
+    span: SourceSpan,
+    room: { left: number },
+    level: number,
+  ): Slot {
+    const slot = this.make(type, automatic, span, room, level + 1);
+    const inner = asObject(slot);
+    if (inner) owners.set(inner, { object: owner, key });
+    return slot;
+  }
+
+  /** The declared type of what an object holds under `key`; `undefined` if it has no such member. */
+  slotType(object: CObject, key: string | number): CType | undefined {
+    if (isArray(object)) return parseTypeName(object.$array);
+    const struct = object as CStruct;
+    const variable = variableType(struct, String(key));
+    if (variable !== undefined) return parseTypeName(variable);
+    const fields = this.fields(struct.$struct);
+    const known = fields?.get(String(key));
+    if (known) return known;
+    return this.typeOfSlot(readSlot(object, key));
+  }
+  protected typeOfSlot(slot: Slot | undefined): CType | undefined {
+    if (slot === undefined) return undefined;
+    if (typeof slot === 'bigint') return ULONG;
+    if (typeof slot === 'string') return pointerTo(integerType('char'));
+    const object = asObject(slot);
+    if (!object) return pointerTo(parseTypeName((slot as CPointer).to));
+    return this.objectType(object);
+  }
+  objectType(object: CObject): CType {
+    if (isArray(object)) return { kind: 'array', of: parseTypeName(object.$array), length: object.elements.length };
+    return structType((object as CStruct).$struct);
+  }
+}

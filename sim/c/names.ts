@@ -1,0 +1,206 @@
+/** What names and holes stand for. */
+
+import { ERRNO } from '../include/errno.ts';
+import type { KernelRecord } from '../kernel/registry.ts';
+import { spanHolds } from '../kernel/release.ts';
+import type { KernelGenerator, SourceSpan } from '../task/task.ts';
+import type { Expression, FunctionNode, HoleNode } from './ast.ts';
+import { VALUES } from './builtins.ts';
+import type { CStop } from './environment.ts';
+import { functionRecord, type Program } from './environment.ts';
+import type { Place } from './memory.ts';
+import { isArray, typeOfValue } from './objects.ts';
+import { parseC } from './parse.ts';
+import { type CType, INT } from './types.ts';
+import type { CFunction } from './value.ts';
+import { type CObject, type CPointer, type CValue, integer, stringPointer } from './value.ts';
+import { decayed, Values } from './values.ts';
+
+/** A C function as a value: its tree, and the program its names belong to. */
+export interface CDefinition {
+  readonly node: FunctionNode;
+  readonly program: Program;
+}
+
+export abstract class Names extends Values {
+  #expanding = 0;
+
+  abstract value(node: Expression): KernelGenerator<CValue>;
+  /** A variable for a name that is declared nowhere. */
+  protected abstract adopt(name: string, type: CType, object: CObject | undefined): Place;
+  protected abstract readonly isShell: boolean;
+  protected abstract readonly functionName: string;
+
+  // ---- names ----
+
+  protected *nameValue(name: string, span: SourceSpan): KernelGenerator<CValue> {
+    const variable = this.variableNamed(name);
+    if (variable) return this.load(variable.place, name, span);
+    const { program } = this.env;
+    const enumerator = this.program.enumerators.get(name) ?? program?.enumerators.get(name);
+    if (enumerator !== undefined) return integer(enumerator, 'int');
+    const define = this.program.defines.get(name) ?? program?.defines.get(name);
+    if (define) return yield* this.expand(define, name, span);
+    const callable = this.functionNamed(name);
+    if (callable) return callable;
+    const known = this.env.constant(name) ?? this.env.symbol(name) ?? VALUES.get(name);
+    if (known)
+      return known.kind === 'aggregate' && isArray(known.object)
+        ? this.load({ kind: 'object', object: known.object, type: INT }, name, span)
+        : known;
+    const errno = ERRNO.get(name);
+    if (errno !== undefined) return integer(errno, 'int');
+    if (name === '__func__') return stringPointer(this.functionName);
+    const place = this.namePlace(name, span);
+    if (place) return this.load(place, name, span);
+    throw this.unknown(name, span);
+  }
+
+  protected *expand(define: Expression, name: string, span: SourceSpan): KernelGenerator<CValue> {
+    if (++this.#expanding > 50) throw this.stop('unsupported', `The macro ${name} is defined by itself.`, span);
+    const result = yield* this.elsewhere(name, span, (inner) => inner.value(define));
+    this.#expanding--;
+    return result;
+  }
+  /** Runs a tree that another text holds, with every span of it reported as `span` of this one. */
+  protected *elsewhere<T>(text: string, span: SourceSpan, run: (self: this) => KernelGenerator<T>): KernelGenerator<T> {
+    const [outer, words] = [this.override, this.text];
+    this.override ??= span;
+    this.text = text;
+    try {
+      return yield* run(this);
+    } finally {
+      this.override = outer;
+      this.text = words;
+    }
+  }
+
+  /** A function by name, as a pointer. */
+  protected functionNamed(name: string): CPointer | undefined {
+    for (const program of [this.program, this.env.program]) {
+      const node = program?.functions.get(name);
+      if (program && node)
+        return functionPointer({ kind: 'c', name, definition: { node, program } satisfies CDefinition });
+    }
+    const record = functionRecord(this.env.lookup(name));
+    return record ? functionPointer({ kind: 'kernel', name }) : undefined;
+  }
+
+  /** The object or variable behind a name, a stand-in adopted as one included. */
+  protected namePlace(name: string, span: SourceSpan): Place | undefined {
+    const variable = this.variableNamed(name);
+    if (variable) return variable.place;
+    const symbol = this.env.symbol(name);
+    if (symbol?.kind === 'aggregate') return { kind: 'object', object: symbol.object, type: typeOfValue(symbol) };
+    if (symbol || this.env.constant(name)) return undefined;
+    const standIn = this.env.standIn(name);
+    if (!standIn || typeof standIn === 'function') return undefined;
+    this.tell('undeclared', `${name} is not declared: the scene's ${name} stands for it.`, span, 'error');
+    const type = typeOfValue(standIn);
+    const place = this.adopt(name, type, standIn.kind === 'aggregate' ? standIn.object : undefined);
+    if (place.kind === 'slot' && standIn.kind !== 'aggregate') this.store(place, standIn, span);
+    return place;
+  }
+
+  protected unknown(name: string, span: SourceSpan): CStop {
+    const record = this.env.lookupAny(name);
+    const { release } = this.env;
+    if (record && record.kind !== 'never') {
+      const when = spansOf(record).find((each) => !spanHolds(each, release));
+      const period = when
+        ? when.until
+          ? `it exists only from ${when.since} to ${when.until}`
+          : `it exists only since ${when.since}`
+        : 'it does not exist there';
+      const now = 'replacedBy' in record && record.replacedBy ? `; ${record.replacedBy} took its place` : '';
+      const message = `${name} is not in ${release}: ${period}${now}.`;
+      this.tell('not-in-release', message, span, 'error');
+      return this.stop('not-in-release', message, span);
+    }
+    const instead = record?.kind === 'never' && record.instead ? ` Is ${record.instead} meant?` : '';
+    const message = `${name} is declared nowhere.${instead}`;
+    this.tell('undeclared', message, span, 'error');
+    return this.stop('undeclared', message, span);
+  }
+
+  /** The variable an assignment writes; a name that is declared nowhere becomes one of the value's type. */
+  protected target(name: string, value: CValue, span: SourceSpan): Place {
+    const place = this.namePlace(name, span);
+    if (place) return place;
+    if (value.kind === 'void') throw this.stop('type', `There is no value to assign to ${name}.`, span);
+    if (this.env.lookup(name) && !this.isShell) throw this.stop('type', `${name} cannot be assigned to.`, span);
+    if (!this.isShell)
+      this.tell('undeclared', `${name} is not declared: it is taken as a variable of the function.`, span, 'error');
+    return this.adopt(name, decayed(typeOfValue(value)), undefined);
+  }
+
+  // ---- holes ----
+
+  protected *fill(node: HoleNode): KernelGenerator<CValue> {
+    const filling = this.env.hole(node);
+    if (filling === undefined) throw this.openHole(node);
+    if (typeof filling !== 'string') return filling;
+    const unit = parseC(filling, 'expression');
+    const [only] = unit.items;
+    const problem = unit.findings.find((finding) => finding.severity === 'error');
+    if (problem || only?.kind !== 'expression' || unit.items.length !== 1)
+      throw this.stop(
+        'hole',
+        `What fills ${describeHole(node)} is not an expression: ${problem?.message ?? filling}`,
+        node.span,
+      );
+    return yield* this.elsewhere(filling, node.span, (inner) => inner.value(only.expression));
+  }
+  protected openHole(node: HoleNode): CStop {
+    const message = `The text leaves ${describeHole(node)} open: it must be filled before this can run.`;
+    this.tell('hole', message, node.span, 'error');
+    return this.stop('hole', message, node.span);
+  }
+}
+
+const functionPointer = (callee: CFunction): CPointer => ({
+  kind: 'pointer',
+  to: 'function',
+  target: { kind: 'function', function: callee },
+});
+
+/** A hole by where it stands: `argument 2 of request()`, `the value of x.start`. */
+export function describeHole(node: HoleNode): string {
+  const { position } = node;
+  const words = node.words ? ` ("${node.words}")` : '';
+  switch (position.kind) {
+    case 'argument':
+      return `argument ${position.index + 1} of ${position.call}()${words}`;
+    case 'parameters':
+      return `the parameters of ${position.function}()${words}`;
+    case 'right-hand-side':
+      return `the value of ${position.of}${words}`;
+    case 'index':
+      return `the index into ${position.of}${words}`;
+    case 'condition':
+      return `the condition of this ${position.of}${words}`;
+    case 'return':
+      return `the returned value${words}`;
+    case 'operand':
+      return `a value${words}`;
+    case 'statement':
+      return 'what stands for these statements';
+    case 'comment':
+      return `what the comment stands for${words}`;
+  }
+}
+
+function spansOf(record: KernelRecord): readonly { since: `${number}.${number}`; until?: `${number}.${number}` }[] {
+  switch (record.kind) {
+    case 'function':
+      return record.variants;
+    case 'constant':
+    case 'macro':
+    case 'errno':
+      return record.values;
+    case 'never':
+      return [];
+    default:
+      return [record];
+  }
+}
