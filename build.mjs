@@ -253,7 +253,8 @@ export async function build({ production = false, pack = false, tests = false, w
     }
     return;
   }
-  await Promise.all([...all.map((options) => esbuild.build(options)), gatherData()]);
+  const outcomes = await Promise.allSettled([...all.map((options) => esbuild.build(options)), gatherData()]);
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   await finishCommandLine();
   if (!production) return;
   const rows = [];

@@ -135,8 +135,9 @@ export abstract class Expressions extends Calls {
         node.span,
       );
     }
-    const stored = this.convert(result, place.type, node.right.span);
-    this.store(place, stored, node.span);
+    const type = place.type.kind === 'void' ? decayed(typeOfValue(result)) : place.type;
+    const stored = this.convert(result, type, node.right.span);
+    this.store({ ...place, type }, stored, node.span);
     return stored;
   }
 

@@ -185,7 +185,7 @@ export class Layouts {
   }
   protected typeOfSlot(slot: Slot | undefined): CType | undefined {
     if (slot === undefined) return undefined;
-    if (typeof slot === 'bigint') return ULONG;
+    if (typeof slot === 'bigint') return slot < 0n ? integerType('long') : ULONG;
     if (typeof slot === 'string') return pointerTo(integerType('char'));
     const object = asObject(slot);
     if (!object) return pointerTo(parseTypeName((slot as CPointer).to));

@@ -4,7 +4,7 @@ import { spanHolds } from '../kernel/release.ts';
 import type { SourceSpan } from '../task/task.ts';
 import { Layouts } from './layout.ts';
 import { asObject, isArray, isUnwritten, owners, readSlot, typeOfValue, written } from './objects.ts';
-import { type CType, parseTypeName, spell, structType, ULONG } from './types.ts';
+import { type CType, parseTypeName, spell, structType, ULONG, VOID_TYPE } from './types.ts';
 import {
   addressPointer,
   type CObject,
@@ -21,7 +21,7 @@ import {
 
 /** Something that can stand on the left of an assignment. */
 export type Place =
-  /** A variable, member or element that holds an integer or a pointer. */
+  /** A variable, member or element that holds an integer or a pointer; `void` where its first value decides. */
   | { kind: 'slot'; object: CObject; key: string | number; type: CType }
   /** A whole struct or array. */
   | { kind: 'object'; object: CObject; type: CType }
@@ -167,6 +167,7 @@ export class Memory extends Layouts {
       const pointer = typeof slot === 'string' ? stringPointer(slot) : (slot as CPointer);
       return integer(this.address(pointer), type.type);
     }
+    if (type.kind === 'void' && typeof slot === 'bigint') return integer(slot, 'unsigned long');
     if (type.kind !== 'pointer') throw this.stop('type', `A ${spell(type)} cannot be read here.`, span);
     const to = spell(type.to);
     if (slot === undefined || typeof slot === 'bigint') return this.fromAddress(slot ?? 0n, to);
@@ -212,6 +213,7 @@ export class Memory extends Layouts {
   /** A narrow write into a wider integer changes its low bytes only. */
   private merged(place: Extract<Place, { kind: 'slot' }>, value: bigint): bigint {
     if (place.type.kind !== 'integer') return value;
+    if (!isArray(place.object) && !this.isDescribed(place.object as CStruct)) return value;
     const own = this.slotType(place.object, place.key);
     const old = readSlot(place.object, place.key);
     if (own?.kind !== 'integer' || typeof old !== 'bigint') return value;
@@ -219,6 +221,9 @@ export class Memory extends Layouts {
     if (bits >= widthOf(own.type).bits) return integer(value, own.type).value;
     const low = BigInt.asUintN(bits, value);
     return integer(((old >> BigInt(bits)) << BigInt(bits)) | low, own.type).value;
+  }
+  private isDescribed(struct: CStruct): boolean {
+    return '$types' in struct || this.fields(struct.$struct) !== undefined;
   }
   write(object: CObject, key: string | number, slot: Slot, span: SourceSpan): void {
     written.get(object)?.add(key);
@@ -270,7 +275,7 @@ export class Memory extends Layouts {
       // Nothing describes this struct, so its members are what the program makes them.
       this.env.store.set(struct, field, 0n);
       this.tell('undeclared', `struct ${tag} is declared nowhere: its member ${field} is taken as it is used.`, span);
-      return { kind: 'slot', object, key: field, type: ULONG };
+      return { kind: 'slot', object, key: field, type: VOID_TYPE };
     }
     this.noSuchField(tag, field, span);
     const instead = this.env.fieldStandIn?.(tag, field);

@@ -8,8 +8,7 @@ import { parseTypeName, spell } from '../../sim/c/types.ts';
 import { BadAccess, integer, stringOf, stringPointer } from '../../sim/c/value.ts';
 import { FakeMachine, finish, runText } from '../unit/cFakeMachine.ts';
 
-const long = process.env['ZONESCOPE_LONG'] !== undefined;
-const runs = { numRuns: long ? 5_000 : 400 };
+const runs = { numRuns: Number(process.env.ZONESCOPE_RUNS ?? 300) };
 
 /** The reference: integers as 64-bit patterns with a width and a sign, written without the evaluator's tables. */
 interface Reference {
@@ -32,7 +31,7 @@ const TYPES = [
   ['u64', 64, false, 5],
   ['s64', 64, true, 5],
 ] as const;
-const fit = (value: bigint, bits: number, signed: boolean): bigint => {
+const wrapped = (value: bigint, bits: number, signed: boolean): bigint => {
   const low = value & ((1n << BigInt(bits)) - 1n);
   return signed && low >> BigInt(bits - 1) ? low - (1n << BigInt(bits)) : low;
 };
@@ -44,13 +43,13 @@ function balance(left: Reference, right: Reference): [bigint, bigint, Pick<Refer
   // Unsigned wins unless the signed type is wide enough for all its values.
   const signed = wide.signed && (narrow.signed || wide.bits > narrow.bits);
   const type = { bits: wide.bits, signed, rank: wide.rank };
-  return [fit(a.value, type.bits, signed), fit(b.value, type.bits, signed), type];
+  return [wrapped(a.value, type.bits, signed), wrapped(b.value, type.bits, signed), type];
 }
 const INT_TYPE = { bits: 32, signed: true, rank: 3 };
 const leaf = fc
   .tuple(fc.constantFrom(...TYPES), fc.oneof(fc.bigInt(-3n, 3n), fc.bigInt(-(1n << 63n), (1n << 64n) - 1n)))
   .map(([[name, bits, signed, rank], raw]): Reference => {
-    const value = fit(raw, bits, signed);
+    const value = wrapped(raw, bits, signed);
     const pattern = BigInt.asUintN(64, value);
     return { text: `(${name})0x${pattern.toString(16)}`, value, bits, signed, rank };
   });
@@ -80,7 +79,7 @@ function combine(operator: (typeof OPERATORS)[number], left: Reference, right: R
   const text = `(${left.text} ${operator} ${right.text})`;
   const [a, b, type] = balance(left, right);
   const truth = (value: boolean): Reference => ({ text, value: value ? 1n : 0n, ...INT_TYPE });
-  const number = (value: bigint): Reference => ({ text, value: fit(value, type.bits, type.signed), ...type });
+  const number = (value: bigint): Reference => ({ text, value: wrapped(value, type.bits, type.signed), ...type });
   switch (operator) {
     case '+':
       return number(a + b);
@@ -120,7 +119,7 @@ function combine(operator: (typeof OPERATORS)[number], left: Reference, right: R
       return {
         ...shifted,
         text: `(${left.text} ${operator} ${count})`,
-        value: fit(value, shifted.bits, shifted.signed),
+        value: wrapped(value, shifted.bits, shifted.signed),
       };
     }
     case '/':
@@ -129,7 +128,7 @@ function combine(operator: (typeof OPERATORS)[number], left: Reference, right: R
       const divisor: Reference = { text: '(u8)3', value: 3n, bits: 8, signed: false, rank: 1 };
       const [x, y, t] = balance(left, divisor);
       const value = operator === '/' ? x / y : x - (x / y) * y;
-      return { ...t, text: `(${left.text} ${operator} ${divisor.text})`, value: fit(value, t.bits, t.signed) };
+      return { ...t, text: `(${left.text} ${operator} ${divisor.text})`, value: wrapped(value, t.bits, t.signed) };
     }
   }
 }
@@ -146,13 +145,13 @@ const expressions = fc.letrec<{ node: Reference }>((tie) => ({
       return {
         ...p,
         text: `(${operator} ${r.text})`,
-        value: fit(operator === '-' ? -p.value : ~p.value, p.bits, p.signed),
+        value: wrapped(operator === '-' ? -p.value : ~p.value, p.bits, p.signed),
       };
     }),
     fc.tuple(fc.constantFrom(...TYPES), tie('node')).map(
       ([[name, bits, signed, rank], r]): Reference => ({
         text: `((${name})${r.text})`,
-        value: fit(r.value, bits, signed),
+        value: wrapped(r.value, bits, signed),
         bits,
         signed,
         rank,

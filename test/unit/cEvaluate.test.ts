@@ -36,7 +36,7 @@ function device(): FakeMachine {
     ])
     .kernelFunction('int queue_take(struct queue *q)', (args) => {
       const queue = args.struct(0, 'queue');
-      const left = Number(queue['depth']);
+      const left = Number(queue.depth);
       machine.store.set(queue, 'depth', BigInt(left - 1));
       return integer(left > 0 ? -16 : 0);
     })
@@ -64,9 +64,9 @@ describe('the order of execution', () => {
     const machine = new FakeMachine();
     const generator = evaluateExpression('x = 7', machine);
     expect(generator.next().value).toMatchObject({ kind: 'statement', span: { start: 0, end: 5 } });
-    expect(machine.shell['x']).toBeUndefined();
+    expect(machine.shell.x).toBeUndefined();
     finish(generator);
-    expect(machine.shell['x']).toBe(7n);
+    expect(machine.shell.x).toBe(7n);
   });
   it('a frame shows its name, its arguments and its variables', () => {
     const points: Point[] = [];
@@ -270,11 +270,11 @@ describe('functions', () => {
   it('the engine calls a C function back as a frame of the same task', () => {
     const machine = device();
     machine.kernelFunction('int finish_all(struct queue *q)', function* (args): Generator<Point, CValue, undefined> {
-      const ops = args.struct(0, 'queue')['ops'];
+      const ops = args.struct(0, 'queue').ops;
       if (typeof ops !== 'object' || !('target' in ops) || (ops as { kind: string }).kind !== 'pointer')
         return integer(-1);
       const table = (ops as ReturnType<typeof objectPointer>).target;
-      const done = table.kind === 'object' ? (table.object as CStruct)['done'] : undefined;
+      const done = table.kind === 'object' ? (table.object as CStruct).done : undefined;
       const target = (done as ReturnType<typeof objectPointer>).target;
       if (target.kind !== 'function') return integer(-2);
       yield* callC(target.function, [pagePointer(3), integer(20)], machine);
@@ -459,7 +459,7 @@ describe('findings of a run', () => {
       "enter is not declared: the scene's enter stands for it.",
       "rx is not declared: the scene's rx stands for it.",
     ]);
-    expect(object['depth']).toBe(0n);
+    expect(object.depth).toBe(0n);
   });
   it('an undeclared name that is assigned to becomes a variable; one that is read stops', () => {
     const machine = new FakeMachine();
@@ -470,6 +470,12 @@ describe('findings of a run', () => {
       message: 'lost is declared nowhere.',
     });
     expect(caught(() => runText('lost(1);'))).toMatchObject({ code: 'undeclared' });
+  });
+  it('a struct that nothing describes has the members the program gives it', () => {
+    const machine = new FakeMachine();
+    const text = 'struct gadget d; d.id = -1; d.self = &d; return d.self->id < 0 && d.self->self == &d;';
+    expect(runNumber(text, machine)).toBe(1n);
+    expect(new Set(machine.codes())).toEqual(new Set(['undeclared']));
   });
   it('a text that never was a kernel name says what may be meant', () => {
     const machine = new FakeMachine();

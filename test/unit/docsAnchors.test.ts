@@ -30,6 +30,13 @@ describe('an anchor', () => {
     expect(textOf(anchor('Book', ['stays']))).toBe('It stays lit, e.g. at night.');
   });
 
+  it('finds the next such sentence by its ordinal, in a later paragraph too', () => {
+    expect(textOf(anchor('', ['lit']))).toBe('The lamp is lit.');
+    expect(textOf(anchor('', ['lit'], 2))).toBe('It stays lit, e.g. at night.');
+    expect(textOf(anchor('', ['lit'], 3))).toContain('It is lit by');
+    expect(anchor('', ['lit'], 4)).toBeUndefined();
+  });
+
   it('takes the paragraph if the words are spread over its sentences', () => {
     expect(anchor('The Lamp', ['dark', 'changed'])?.kind).toBe('paragraph');
   });
@@ -41,6 +48,7 @@ describe('an anchor', () => {
 
   it('wants whole words, and all of them', () => {
     expect(anchor('', ['light_la'])).toBeUndefined();
+    expect(anchor('', ['ight_lamp'])).toBeUndefined();
     expect(anchor('', ['lamp', 'candle'])).toBeUndefined();
   });
 

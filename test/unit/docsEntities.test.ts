@@ -26,6 +26,7 @@ const index: TermIndex = {
     { id: 'light bulb', phrase: 'light bulbs' },
     { id: 'bulb-holder', phrase: 'bulb-holder' },
     { id: '2MB', phrase: '2MB' },
+    { id: 'maximum', phrase: 'lamp_max' },
     { id: 'lamp size', phrase: 'LAMP_SIZE worth' },
   ],
 };

@@ -18,7 +18,17 @@ const SOURCE = [
     'and stop.',
     '',
   ],
-  ...[RULE, '', '2) Second part', '', 'An indented', '    remark is no code.', ''],
+  ...[
+    RULE,
+    '',
+    '2) Second part',
+    '',
+    '3) A numbered remark is no title.',
+    '',
+    'An indented',
+    '    remark is no code.',
+    '',
+  ],
 ].join('\n');
 
 describe('a text without markup', () => {

@@ -38,6 +38,7 @@ describe('sections', () => {
     expect(source.slice(one?.titleSpan.start, one?.end)).toContain('inner text');
     expect(source.slice(inner?.body.start, inner?.body.end).trim()).toBe('inner text');
     expect(inner?.end).toBe(two?.titleSpan.start);
+    expect(one?.end).toBe(two?.titleSpan.start);
     expect(two?.end).toBe(source.length);
   });
 
@@ -161,6 +162,16 @@ describe('inline marks', () => {
     expect(marks('An ``open one, then `closed`.').defaultRoles).toEqual(['closed']);
   });
 
+  it('end only behind a word, and have one role at most', () => {
+    expect(marks('A `tick ` in it` is one.').defaultRoles).toEqual(['tick ` in it']);
+    expect(marks('But :a:`x`:b: is none.')).toEqual({ literals: [], defaultRoles: [], roles: [] });
+  });
+
+  it('may wrap from the first line of a note to its second', () => {
+    expect(marks('.. note:: one `that\n   wraps`').defaultRoles).toEqual(['that wraps']);
+    expect(marks('.. seealso:: ``this`` and\n\n   ``that``').literals).toEqual(['this', 'that']);
+  });
+
   it('are not links, footnotes or what is in bold', () => {
     expect(marks('See `the page`_, `that one <x>`__, **bold `x` text** and *this `y` too*.')).toEqual({
       literals: [],
@@ -189,6 +200,33 @@ describe('inline marks', () => {
       ...['.. code::', '', '   ``y``', ''],
     );
     expect(marks(source).literals).toEqual([]);
+  });
+});
+
+describe('ordinary text', () => {
+  const runs = (source: string) =>
+    parseRst(source).paragraphs.map(({ kind, start, end }) => `${kind} ${source.slice(start, end)}`);
+
+  it('is cut into the cells of a table, below its head too', () => {
+    const source = lines(
+      '=====  ====',
+      'Head   Two',
+      '=====  ====',
+      'a      b',
+      '',
+      'c      d',
+      '=====  ====',
+      '',
+      'End.',
+    );
+    expect(runs(source)).toEqual(['cell Head', 'cell Two', 'cell a', 'cell b', 'cell c', 'cell d', 'paragraph End.']);
+  });
+
+  it('is cut into the items of a list, if the numbers follow each other', () => {
+    expect(runs('a. one\nb. two')).toEqual(['paragraph one', 'paragraph two']);
+    expect(runs('iv) one\nv) two')).toEqual(['paragraph one', 'paragraph two']);
+    expect(runs('A. Person\nwrote it')).toEqual(['paragraph A. Person\nwrote it']);
+    expect(runs('mild. It\n\nis')).toEqual(['paragraph mild. It', 'paragraph is']);
   });
 });
 

@@ -128,9 +128,9 @@ describe('the layout of the page map', () => {
           const viewport = new Viewport();
           viewport.set(list, { width: w, height: 600, minCell: 8, headerHeight: 26, cutHeight: 44 });
           viewport.restore(6, pfnIn(list, where));
-          const at = viewport.at(3, 300);
+          const at = viewport.at(0, 300);
           if (at === undefined) return;
-          viewport.zoomTo(to, 3, 300);
+          viewport.zoomTo(to, 0, 300);
           const now = placeOf(viewport.layout, at.startPfn);
           expect(now).toBeDefined();
           if (now === undefined) return;

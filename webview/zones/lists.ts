@@ -1,7 +1,7 @@
 /** Devices with their pagemaps, the resource tree, and what the last step wrote to the kernel log. */
 import { html, nothing, type TemplateResult } from 'lit';
 import type { PagemapView, ResourceView } from '../../sim/view/types.ts';
-import { count, pageCount, pfnRange, size } from '../shared/format.ts';
+import { count, pfnRange, size } from '../shared/format.ts';
 import { changedMark } from '../shared/toolbar.ts';
 import type { ZonesContext } from './context.ts';
 
