@@ -56,7 +56,6 @@ export const CONTEXT_KEYS = [
   'zonescope.examplePaused',
   'zonescope.exampleActive',
   'zonescope.releaseSwitched',
-  'zonescope.documentsSearched',
 ] as const;
 export type ContextKey = (typeof CONTEXT_KEYS)[number];
 

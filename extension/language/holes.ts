@@ -101,4 +101,8 @@ function findAssigned(text: string, key: string): Hole['span'] {
   return { start: end - 3, end };
 }
 
-const plain = (text: string): string => text.replace(/[\s*]+/g, ' ').trim().toLowerCase();
+const plain = (text: string): string =>
+  text
+    .replace(/[\s*]+/g, ' ')
+    .trim()
+    .toLowerCase();

@@ -2,7 +2,13 @@
 import * as vscode from 'vscode';
 import { ALL_RECORDS } from '../../sim/index.ts';
 import { findMentions, type Mention } from '../docs/entities.ts';
-import { buildTermIndex, type GlossaryEntry, type GlossaryTerm, parseGlossary, type TermIndex } from '../docs/glossary.ts';
+import {
+  buildTermIndex,
+  type GlossaryEntry,
+  type GlossaryTerm,
+  parseGlossary,
+  type TermIndex,
+} from '../docs/glossary.ts';
 import { loadScenes, type Scene } from '../docs/scenes.ts';
 import { ReaderError, type Reporter } from '../report.ts';
 import type { KernelText, TextKind } from './kernelTexts.ts';

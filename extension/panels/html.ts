@@ -8,8 +8,7 @@ export interface PageParts {
   nonce: string;
 }
 
-const escaped = (text: string): string =>
-  text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
+const escaped = (text: string): string => text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
 
 export function pageHtml({ title, cspSource, script, style, nonce }: PageParts): string {
   const policy = [

@@ -6,8 +6,8 @@ import * as vscode from 'vscode';
 import { isParseError, type ParseError } from '../../webview/protocol/check.ts';
 import {
   type AnyPanelToHost,
-  type CommandId as PanelCommand,
   type HostToAnyPanel,
+  type CommandId as PanelCommand,
   PROTOCOL_VERSION,
 } from '../../webview/protocol/common.ts';
 import { type CommandId, PANELS } from '../commands.ts';

@@ -57,7 +57,8 @@ export class Panels implements vscode.Disposable {
   /** Both beside the text, one above the other, unless the reader has them somewhere already. */
   async openBoth(): Promise<void> {
     if (this.zones.isOpen || this.pagemap.isOpen) {
-      if (!this.isAnyVisible) for (const panel of [this.zones, this.pagemap]) if (panel.isOpen) panel.show(BESIDE, true);
+      if (!this.isAnyVisible)
+        for (const panel of [this.zones, this.pagemap]) if (panel.isOpen) panel.show(BESIDE, true);
       return;
     }
     await this.openZones(true);

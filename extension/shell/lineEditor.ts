@@ -19,9 +19,9 @@ export class LineEditor {
   readonly history: string[] = [];
   private readonly write: (text: string) => void;
   private readonly prompt: string;
-  private line = '';
+  line = '';
   /** In UTF-16 units, never inside a pair. */
-  private cursor = 0;
+  cursor = 0;
   private columns = 80;
   /** Where in the history the reader looks; its length for the line that is being written. */
   private place = 0;
@@ -91,84 +91,38 @@ export class LineEditor {
   }
 
   private press(key: string): void {
-    switch (key) {
-      case `${ESC}[A`:
-      case `${ESC}OA`:
-      case '\x10':
-        return this.recall(-1);
-      case `${ESC}[B`:
-      case `${ESC}OB`:
-      case '\x0e':
-        return this.recall(1);
-      case `${ESC}[C`:
-      case `${ESC}OC`:
-      case '\x06':
-        return this.move(this.after());
-      case `${ESC}[D`:
-      case `${ESC}OD`:
-      case '\x02':
-        return this.move(this.before());
-      case `${ESC}[1;5C`:
-      case `${ESC}f`:
-        return this.move(this.wordAfter());
-      case `${ESC}[1;5D`:
-      case `${ESC}b`:
-        return this.move(this.wordBefore());
-      case `${ESC}[H`:
-      case `${ESC}OH`:
-      case `${ESC}[1~`:
-      case '\x01':
-        return this.move(0);
-      case `${ESC}[F`:
-      case `${ESC}OF`:
-      case `${ESC}[4~`:
-      case '\x05':
-        return this.move(this.line.length);
-      case '\x7f':
-      case '\b':
-        return this.remove(this.before(), this.cursor);
-      case `${ESC}[3~`:
-        return this.remove(this.cursor, this.after());
-      case '\x15':
-        return this.remove(0, this.cursor);
-      case '\x0b':
-        return this.remove(this.cursor, this.line.length);
-      case '\x17':
-      case `${ESC}\x7f`:
-        return this.remove(this.wordBefore(), this.cursor);
-      case `${ESC}d`:
-        return this.remove(this.cursor, this.wordAfter());
-      case '\x0c':
-        this.write(`${ESC}[2J${ESC}[H`);
-        this.row = 0;
-        return this.draw();
-      case '\t':
-        return this.insert('  ');
-      default:
-        if (key >= ' ' && !key.startsWith(ESC)) this.insert(key);
-    }
+    const action = ACTIONS[key];
+    if (action !== undefined) action(this);
+    else if (key >= ' ' && !key.startsWith(ESC)) this.insert(key);
   }
 
-  private insert(text: string): void {
+  /** Empties the screen but for the line. */
+  clearScreen(): void {
+    this.write(`${ESC}[2J${ESC}[H`);
+    this.row = 0;
+    this.draw();
+  }
+
+  insert(text: string): void {
     if (this.line.length + text.length > MAX_LINE) return;
     this.line = this.line.slice(0, this.cursor) + text + this.line.slice(this.cursor);
     this.cursor += text.length;
     this.draw();
   }
 
-  private remove(from: number, to: number): void {
+  remove(from: number, to: number): void {
     if (from === to) return;
     this.line = this.line.slice(0, from) + this.line.slice(to);
     this.cursor = from;
     this.draw();
   }
 
-  private move(to: number): void {
+  move(to: number): void {
     this.cursor = to;
     this.draw();
   }
 
-  private recall(by: number): void {
+  recall(by: number): void {
     const place = this.place + by;
     if (place < 0 || place > this.history.length) return;
     if (this.place === this.history.length) this.kept = this.line;
@@ -178,21 +132,21 @@ export class LineEditor {
     this.draw();
   }
 
-  private before(): number {
+  before(): number {
     const low = this.line.charCodeAt(this.cursor - 1);
     return Math.max(0, this.cursor - (low >= 0xdc00 && low < 0xe000 ? 2 : 1));
   }
 
-  private after(): number {
+  after(): number {
     const high = this.line.charCodeAt(this.cursor);
     return Math.min(this.line.length, this.cursor + (high >= 0xd800 && high < 0xdc00 ? 2 : 1));
   }
 
-  private wordBefore(): number {
+  wordBefore(): number {
     return Math.max(0, this.line.slice(0, this.cursor).search(/\w+\W*$|\W+$/));
   }
 
-  private wordAfter(): number {
+  wordAfter(): number {
     const rest = /^\W*\w*/.exec(this.line.slice(this.cursor));
     return this.cursor + (rest?.[0].length ?? 0);
   }
@@ -217,3 +171,26 @@ export class LineEditor {
     this.row = row;
   }
 }
+
+const ACTIONS: Readonly<Record<string, (editor: LineEditor) => void>> = Object.fromEntries(
+  (
+    [
+      [[`${ESC}[A`, `${ESC}OA`, '\x10'], (editor) => editor.recall(-1)],
+      [[`${ESC}[B`, `${ESC}OB`, '\x0e'], (editor) => editor.recall(1)],
+      [[`${ESC}[C`, `${ESC}OC`, '\x06'], (editor) => editor.move(editor.after())],
+      [[`${ESC}[D`, `${ESC}OD`, '\x02'], (editor) => editor.move(editor.before())],
+      [[`${ESC}[1;5C`, `${ESC}f`], (editor) => editor.move(editor.wordAfter())],
+      [[`${ESC}[1;5D`, `${ESC}b`], (editor) => editor.move(editor.wordBefore())],
+      [[`${ESC}[H`, `${ESC}OH`, `${ESC}[1~`, '\x01'], (editor) => editor.move(0)],
+      [[`${ESC}[F`, `${ESC}OF`, `${ESC}[4~`, '\x05'], (editor) => editor.move(editor.line.length)],
+      [['\x7f', '\b'], (editor) => editor.remove(editor.before(), editor.cursor)],
+      [[`${ESC}[3~`], (editor) => editor.remove(editor.cursor, editor.after())],
+      [['\x15'], (editor) => editor.remove(0, editor.cursor)],
+      [['\x0b'], (editor) => editor.remove(editor.cursor, editor.line.length)],
+      [['\x17', `${ESC}\x7f`], (editor) => editor.remove(editor.wordBefore(), editor.cursor)],
+      [[`${ESC}d`], (editor) => editor.remove(editor.cursor, editor.wordAfter())],
+      [['\x0c'], (editor) => editor.clearScreen()],
+      [['\t'], (editor) => editor.insert('  ')],
+    ] satisfies [string[], (editor: LineEditor) => void][]
+  ).flatMap(([keys, action]) => keys.map((key) => [key, action])),
+);

@@ -72,12 +72,16 @@ class ShellTerminal implements vscode.Pseudoterminal {
   }
 
   handleInput(data: string): void {
-    if (this.isRunning) {
-      if (data.includes('\x03')) this.interrupt();
-      else this.waiting.push(...data.split(/(?<=\r)/));
-      return;
+    for (const piece of data.split(/(?<=\r\n|\r(?!\n)|\n)/)) {
+      if (this.isRunning && piece.includes('\x03')) this.interrupt();
+      else if (this.isRunning) this.waiting.push(piece);
+      else this.feed(piece);
     }
-    for (const event of this.editor.feed(data)) {
+  }
+
+  /** Keys that end at most one line. */
+  private feed(keys: string): void {
+    for (const event of this.editor.feed(keys)) {
       if (event.type === 'line') void this.run(event.line);
       else if (event.type === 'interrupt') this.editor.start();
       else this.closer.fire();

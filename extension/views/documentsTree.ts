@@ -150,4 +150,3 @@ function recognisedText({ recognition }: FoundDocument): string {
   if (recognition.by === 'sha256') return 'recognised exactly, by its checksum';
   return recognition.by === 'names' ? 'dated by the names it uses' : 'release not recognised';
 }
-

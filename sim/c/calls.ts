@@ -3,8 +3,7 @@ import { spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { CallNode, Expression } from './ast.ts';
 import { type Evaluating, FALLBACK, SIMPLE, SPECIAL, VALUES } from './builtins.ts';
-import type { CCallable } from './environment.ts';
-import { type CStop, functionRecord, type Program } from './environment.ts';
+import { type CCallable, CStop, functionRecord, type Program } from './environment.ts';
 import type { Place } from './memory.ts';
 import { type CDefinition, Names } from './names.ts';
 import { escapedTarget, isArray } from './objects.ts';
@@ -155,7 +154,7 @@ export abstract class Calls extends Names implements Evaluating {
     try {
       return yield* run();
     } catch (error) {
-      if (error instanceof BadAccess) error.span ??= this.at(span);
+      if (error instanceof BadAccess || error instanceof CStop) error.span ??= this.at(span);
       throw error;
     }
   }

@@ -44,7 +44,12 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     storePage: () => false,
     addressOf: (target) => addressOf(kernel, target),
     atAddress: (address) => atAddress(kernel, address),
-    printk: (level, text) => (level <= 3 ? kernel.pr_err(text) : level <= 4 ? kernel.pr_warn(text) : kernel.pr_info(text)),
+    printk: (level, text) => {
+      const line = text.replace(/\n$/, '');
+      if (level <= 3) kernel.pr_err(line);
+      else if (level <= 4) kernel.pr_warn(line);
+      else kernel.pr_info(line);
+    },
   };
   return env;
 }

@@ -184,14 +184,14 @@ export class Machine {
   }
   /** Points passed before a program's first step. */
   private readonly lead = new Map<number, number>();
-  /** Waiting programs whose wait is over go on, first come, first served. Returns those that moved. */
+  /** Waiting programs whose wait is over end the step they were in, first come, first served. Returns those that moved. */
   runReady(options: { slice?: () => boolean } = {}): Program[] {
     const moved: Program[] = [];
     for (;;) {
       const ready = [...this.programs.values()].find((program) => program.status === 'waiting' && program.waitsFor?.ready());
       if (!ready) return moved;
       moved.push(ready);
-      while (this.advance(ready, options) === 'step');
+      this.advance(ready, options);
       if (options.slice?.()) return moved;
     }
   }
@@ -257,7 +257,11 @@ export class Machine {
     const from = this.timeline[start]?.from;
     if (replay.length > 0 && from !== undefined) this.kernel.store.travel(from);
     const gone = new Set(this.timeline.slice(start).map((step) => step.program));
-    for (const id of gone) this.programs.get(id)?.stop();
+    for (const id of gone) {
+      const old = this.programs.get(id);
+      old?.stop();
+      if (old) this.programs.set(id, new Program(id, old.spec));
+    }
     this.timeline.length = start;
     this.applied = start;
     for (const step of replay) this.replayStep(step);
@@ -266,12 +270,8 @@ export class Machine {
 
   private replayStep(step: Step): void {
     const { kernel } = this;
-    let program = this.programs.get(step.program);
+    const program = this.programs.get(step.program);
     if (!program) return;
-    if (program.status === 'stopped') {
-      program = new Program(program.id, program.spec);
-      this.programs.set(program.id, program);
-    }
     const from = kernel.mark();
     const log = kernel.state.log.length;
     kernel.trace = program.trace;

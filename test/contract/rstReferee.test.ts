@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
 import { dedent } from '../../extension/docs/dedent.ts';
 import { parseRst } from '../../extension/docs/rst.ts';
 import { askDocutils, type Found, foldersOf, readSource } from './rstReferee.ts';
@@ -29,13 +29,19 @@ function theirs(found: Found): ReturnType<typeof ours> {
   };
 }
 
+/** The default reporter does not say why a test was skipped. */
+function skip(context: TestContext, why: string): void {
+  console.log(`skipped: ${why}`);
+  context.skip(why);
+}
+
 describe('docutils and we find the same, in the same order', () => {
   for (const release of ['6.12', '6.1']) {
     it(`in the memory management documents of ${release}`, { timeout: 120_000 }, (context) => {
       const where = foldersOf(release);
-      if ('missing' in where) return context.skip(where.missing);
+      if ('missing' in where) return skip(context, where.missing);
       const verdict = askDocutils(where.folders);
-      if ('missing' in verdict) return context.skip(verdict.missing);
+      if ('missing' in verdict) return skip(context, verdict.missing);
       const files = Object.entries(verdict.files);
       const counts = { sections: 0, blocks: 0, literals: 0, roles: 0, defaultRoles: 0 };
       expect(files.length).toBeGreaterThan(50);

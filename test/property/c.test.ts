@@ -217,7 +217,7 @@ function attempt(text: string, mode: 'block' | 'expression' | 'file'): void {
   }
 }
 
-describe('C, at random', () => {
+describe('C, at random', { timeout: 120_000 }, () => {
   it('every integer expression has the value and the type the C standard gives it', () => {
     fc.assert(
       fc.property(expressions, (reference) => {

@@ -1,0 +1,86 @@
+/** Composition root: builds every service by hand. Nothing here reads a file, parses a text or boots a machine. */
+import * as vscode from 'vscode';
+import { SCHEME, VIEWS } from './commands.ts';
+import { ReadonlyFiles } from './files/readonlyFiles.ts';
+import { ExampleMarks } from './language/exampleMarks.ts';
+import { Examples } from './language/examples.ts';
+import { Hovers } from './language/hover.ts';
+import { KernelTexts } from './language/kernelTexts.ts';
+import { Lenses } from './language/lens.ts';
+import { Library } from './language/library.ts';
+import { DOCUMENT_SELECTOR, TreatedFiles } from './language/selector.ts';
+import { TermMarks } from './language/termMarks.ts';
+import { UnreadableFiles } from './language/unreadable.ts';
+import { Panels } from './panels/panels.ts';
+import type { Platform } from './platform.ts';
+import { ReaderSession } from './readerSession.ts';
+import { ContextKeys, registerCommands } from './register.ts';
+import { Reporter } from './report.ts';
+import type { Services } from './services.ts';
+import { createSession } from './session/session.ts';
+import { Shell } from './shell/terminal.ts';
+import { Documents } from './views/documentsTree.ts';
+import { StateTree } from './views/stateTree.ts';
+import { StatusBar } from './views/statusBar.ts';
+import { TimelineTree } from './views/timelineTree.ts';
+
+export function start(context: vscode.ExtensionContext, platform: Platform): void {
+  const began = platform.now();
+  const { extensionUri, workspaceState, globalStorageUri } = context;
+  const own = <T extends vscode.Disposable>(thing: T): T => {
+    context.subscriptions.push(thing);
+    return thing;
+  };
+
+  const report = own(new Reporter());
+  const reader = own(new ReaderSession(workspaceState, platform, report, createSession));
+  const texts = own(new KernelTexts(workspaceState));
+  const library = new Library(extensionUri, report);
+  const panels = own(new Panels({ extensionUri, reader, report }));
+  const examples = own(new Examples(texts, library, reader, workspaceState, () => panels.openBoth()));
+  const documents = own(new Documents(globalStorageUri, platform, report));
+  const shell = own(new Shell(reader, report, workspaceState));
+  const services: Services = {
+    extensionUri,
+    report,
+    reader,
+    texts,
+    library,
+    examples,
+    panels,
+    documents,
+    shell,
+  };
+
+  own(registerCommands(services));
+  own(new ContextKeys(services));
+  own(vscode.workspace.registerFileSystemProvider(SCHEME, own(new ReadonlyFiles(extensionUri)), { isReadonly: true }));
+
+  const hovers = new Hovers(texts, library, examples, reader, report);
+  const lenses = own(new Lenses(texts, examples, reader, report));
+  own(vscode.languages.registerHoverProvider(DOCUMENT_SELECTOR, hovers));
+  own(vscode.languages.registerCodeLensProvider(DOCUMENT_SELECTOR, lenses));
+  own(new TreatedFiles(texts, hovers, lenses));
+  own(new TermMarks(texts, library, report));
+  own(new ExampleMarks(texts, examples, reader, report, extensionUri));
+
+  const state = own(new StateTree(reader, report));
+  own(vscode.window.createTreeView(VIEWS.state, { treeDataProvider: state, showCollapseAll: true }));
+  own(vscode.window.createTreeView(VIEWS.documents, { treeDataProvider: documents }));
+  own(vscode.window.createTreeView(VIEWS.timeline, { treeDataProvider: own(new TimelineTree(reader)) }));
+  own(new StatusBar(reader, texts, own(new UnreadableFiles(texts))));
+
+  if (reader.isSaved) own(resumeLater(reader, texts, report));
+  report.log.info(`activated in ${Math.round(platform.now() - began)} ms`);
+}
+
+/** How long after its start a window shows the session it had before, if nothing needs it earlier. */
+const RESUME_MS = 300;
+
+/** A reader who comes back to a document finds the timeline there; one who does not pays nothing. */
+function resumeLater(reader: ReaderSession, texts: KernelTexts, report: Reporter): vscode.Disposable {
+  const timer = setTimeout(() => {
+    if (texts.open().length > 0) report.quietly('bring back the session', () => reader.get());
+  }, RESUME_MS);
+  return new vscode.Disposable(() => clearTimeout(timer));
+}
