@@ -20,7 +20,7 @@ export interface CommandArguments {
   'zonescope.resetMachine': [];
   'zonescope.chooseMachine': [];
   'zonescope.chooseRelease': [];
-  'zonescope.previousRelease': [];
+  'zonescope.goBack': [];
   'zonescope.openShell': [];
   'zonescope.showPage': [pfn?: number];
   'zonescope.goToTerm': [];
@@ -55,7 +55,7 @@ export const CONTEXT_KEYS = [
   'zonescope.canStepForward',
   'zonescope.examplePaused',
   'zonescope.exampleActive',
-  'zonescope.releaseSwitched',
+  'zonescope.machineSetAside',
 ] as const;
 export type ContextKey = (typeof CONTEXT_KEYS)[number];
 
@@ -87,10 +87,10 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.resetMachine': { title: 'Reset Machine', icon: 'debug-restart' },
   'zonescope.chooseMachine': { title: 'Choose Machine…', icon: 'server' },
   'zonescope.chooseRelease': { title: 'Choose Release…', icon: 'tag' },
-  'zonescope.previousRelease': {
-    title: 'Go Back to the Previous Release',
+  'zonescope.goBack': {
+    title: 'Go Back to the Machine Before',
     icon: 'discard',
-    enablement: 'zonescope.releaseSwitched',
+    enablement: 'zonescope.machineSetAside',
   },
   'zonescope.openShell': { title: 'Open Shell', icon: 'terminal' },
   'zonescope.showPage': { title: 'Show Page…', icon: 'search' },

@@ -4,12 +4,8 @@ import type { Release } from '../sim/index.ts';
 import { RELEASES } from '../sim/index.ts';
 import type { Platform } from './platform.ts';
 import type { Reporter } from './report.ts';
+import type { SessionOptions } from './session/session.ts';
 import type { Session } from './session/types.ts';
-
-export interface SessionOptions {
-  storage: { get(key: string): string | undefined; set(key: string, value: string): Thenable<void> | void };
-  clock: { now(): number; breathe(): Promise<void> };
-}
 
 export interface PfnRange {
   startPfn: number;
@@ -18,7 +14,7 @@ export interface PfnRange {
 
 const PREFIX = 'session.';
 
-export const isRelease = (text: unknown): text is Release => RELEASES.some((release) => release === text);
+const isRelease = (text: unknown): text is Release => RELEASES.some((release) => release === text);
 
 export class ReaderSession implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -27,7 +23,6 @@ export class ReaderSession implements vscode.Disposable {
   readonly onDidChange = this.changed.event;
   readonly onDidReveal = this.revealed.event;
   private current: Session | undefined;
-  private previous: Release | undefined;
   private readonly state: vscode.Memento;
   private readonly platform: Platform;
   private readonly report: Reporter;
@@ -59,15 +54,17 @@ export class ReaderSession implements vscode.Disposable {
     if (this.current !== undefined) return this.current;
     const began = this.platform.now();
     const isSaved = this.isSaved;
+    const wanted = isSaved ? {} : this.wanted();
     const session = this.create({
       storage: {
         get: (key) => this.state.get<string>(PREFIX + key),
         set: (key, value) => this.state.update(PREFIX + key, value),
       },
       clock: { now: () => this.platform.now(), breathe: () => this.platform.breathe() },
+      ...wanted,
     });
     this.current = session;
-    if (!isSaved) this.configure(session);
+    this.checkMachine(wanted.machine, session);
     session.onDidChange(() => this.changed.fire());
     session.onDidReveal((range) => this.revealed.fire(range));
     this.report.log.info(
@@ -78,48 +75,28 @@ export class ReaderSession implements vscode.Disposable {
     return session;
   }
 
-  /** A new session is on the machine and release of the settings. */
-  private configure(session: Session): void {
+  /** What the settings ask a new session to boot. */
+  private wanted(): { machine?: string; release?: Release } {
     const settings = vscode.workspace.getConfiguration('zonescope');
     const machine = settings.get<string>('machine', '');
-    if (machine !== '' && machine !== session.machineName) {
-      const { problems } = session.chooseMachine({ preset: machine });
-      if (problems.length > 0) {
-        this.report.log.warn(`setting zonescope.machine: ${problems.join('; ')}`);
-        const names = session.machines().map(({ name }) => name);
-        void vscode.window.showWarningMessage(
-          `The setting zonescope.machine names "${machine}", which is no machine. It can be ${names.join(', ')}. ` +
-            `The machine in use is ${session.machineName}.`,
-        );
-      }
-    }
     const release = settings.get<string>('release', '');
-    if (release === '' || release === session.release) return;
-    if (isRelease(release)) session.chooseRelease(release);
-    else
+    const isKnown = release === '' || isRelease(release);
+    if (!isKnown) {
+      const range = `from ${RELEASES[0]} to ${RELEASES.at(-1)}`;
       void vscode.window.showWarningMessage(
-        `The setting zonescope.release is "${release}", which is no release from ${RELEASES[0]} to ${RELEASES.at(-1)}. ` +
-          `The release in use is ${session.release}.`,
+        `The setting zonescope.release is "${release}", which is no release ${range}. It is ignored.`,
       );
+    }
+    return { ...(machine === '' ? {} : { machine }), ...(isRelease(release) ? { release } : {}) };
   }
 
-  /** The release to go back to after a text of other releases was run. */
-  get releaseBefore(): Release | undefined {
-    return this.previous === this.current?.release ? undefined : this.previous;
-  }
-
-  /** Chooses the release a text is of; `releaseBefore` remembers the one it was. */
-  switchRelease(release: Release): void {
-    const session = this.get();
-    const before = session.release;
-    if (before === release) return;
-    session.chooseRelease(release);
-    this.rememberRelease(before);
-  }
-
-  rememberRelease(release: Release | undefined): void {
-    this.previous = release;
-    this.changed.fire();
+  private checkMachine(wanted: string | undefined, session: Session): void {
+    const names = session.machines().map(({ name }) => name);
+    if (wanted === undefined || names.includes(wanted)) return;
+    void vscode.window.showWarningMessage(
+      `The setting zonescope.machine is "${wanted}", which is no machine. It can be ${names.join(', ')}. ` +
+        `The machine in use is ${session.machineName}.`,
+    );
   }
 
   dispose(): void {

@@ -49,7 +49,7 @@ export class ContextKeys implements vscode.Disposable {
     this.set('zonescope.canStepForward', step < steps);
     this.set('zonescope.examplePaused', isPaused);
     this.set('zonescope.exampleActive', isPaused || status === 'running' || status === 'waiting');
-    this.set('zonescope.releaseSwitched', reader.releaseBefore !== undefined);
+    this.set('zonescope.machineSetAside', session?.setAside !== undefined);
   }
 
   private set(key: ContextKey, value: unknown): void {

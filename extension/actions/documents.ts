@@ -91,7 +91,7 @@ type MenuItem = vscode.QuickPickItem & { command?: keyof Handlers };
 async function showMenu({ reader }: Services): Promise<void> {
   const session = reader.existing;
   const { step = 0, steps = 0, paused } = session?.position ?? {};
-  const before = reader.releaseBefore;
+  const before = session?.setAside;
   const rule = (label: string): MenuItem => ({ label, kind: vscode.QuickPickItemKind.Separator });
   const items: (MenuItem | false)[] = [
     paused?.canContinue === true && { label: '$(debug-continue) Continue', command: 'zonescope.continueExample' },
@@ -99,7 +99,10 @@ async function showMenu({ reader }: Services): Promise<void> {
     rule('Machine'),
     { label: '$(server) Choose machine…', description: session?.machineName ?? '', command: 'zonescope.chooseMachine' },
     { label: '$(tag) Choose release…', description: session?.release ?? '', command: 'zonescope.chooseRelease' },
-    before !== undefined && { label: `$(discard) Go back to ${before}`, command: 'zonescope.previousRelease' },
+    before !== undefined && {
+      label: `$(discard) Go back to ${before.machine}, ${before.release}`,
+      command: 'zonescope.goBack',
+    },
     rule('Timeline'),
     step > 0 && { label: '$(arrow-left) Step back', command: 'zonescope.stepBack' },
     step < steps && { label: '$(arrow-right) Step forward', command: 'zonescope.stepForward' },

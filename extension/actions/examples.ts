@@ -4,7 +4,7 @@ import { nameOf } from '../language/examples.ts';
 import type { Hole } from '../language/holes.ts';
 import type { KernelText } from '../language/kernelTexts.ts';
 import { mentionAt } from '../language/library.ts';
-import { type PlacedScene, sceneAt, variantsOf } from '../language/scenePlaces.ts';
+import { type PlacedScene, sceneAt } from '../language/scenePlaces.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
 
@@ -16,7 +16,7 @@ export function exampleActions(services: Services) {
     },
     'zonescope.runExampleHere': async () => {
       const { text, placed } = await sceneHere(services);
-      const variants = variantsOf(placed.scene);
+      const variants = placed.scene.variants;
       const variant = variants.length === 1 ? variants[0] : await askVariant(placed);
       if (variant !== undefined) await examples.run(text.uri.toString(), placed.scene.id, variant.id);
     },
@@ -57,7 +57,7 @@ async function sceneHere(services: Services): Promise<{ text: KernelText; placed
 }
 
 async function askVariant({ scene }: PlacedScene) {
-  const items = variantsOf(scene).map((variant) => ({ label: variant.title, variant }));
+  const items = scene.variants.map((variant) => ({ label: variant.title, variant }));
   return (await vscode.window.showQuickPick(items, { title: scene.title, placeHolder: 'How to run it' }))?.variant;
 }
 
@@ -76,7 +76,7 @@ async function editArguments(services: Services, text: KernelText, placed: Place
     const items: ArgumentItem[] = [
       ...holes.map((hole) => ({ label: `$(edit) ${hole.key}`, description: hole.value, hole })),
       { label: '', kind: vscode.QuickPickItemKind.Separator },
-      ...variantsOf(scene).map(({ id, title }) => ({ label: `$(play) ${title}`, variant: id })),
+      ...scene.variants.map(({ id, title }) => ({ label: `$(play) ${title}`, variant: id })),
     ];
     const chosen = await vscode.window.showQuickPick(items, {
       title: `Arguments of ${scene.title}`,

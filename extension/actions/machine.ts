@@ -15,16 +15,9 @@ export function machineActions(services: Services) {
     'zonescope.chooseMachine': () => chooseMachine(services),
     'zonescope.chooseRelease': async () => {
       const release = await askRelease(services);
-      if (release === undefined) return;
-      reader.get().chooseRelease(release);
-      reader.rememberRelease(undefined);
+      if (release !== undefined) reader.get().chooseRelease(release);
     },
-    'zonescope.previousRelease': () => {
-      const before = reader.releaseBefore;
-      if (before === undefined) return;
-      reader.get().chooseRelease(before);
-      reader.rememberRelease(undefined);
-    },
+    'zonescope.goBack': () => reader.get().goBack(),
   } satisfies Partial<Handlers>;
 }
 

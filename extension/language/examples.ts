@@ -9,7 +9,7 @@ import { Drift } from './drift.ts';
 import { type Hole, holesOf } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
 import type { Library } from './library.ts';
-import { exampleRequest, type PlacedScene, placeScenes, variantsOf } from './scenePlaces.ts';
+import { exampleRequest, type PlacedScene, scenesIn } from './scenePlaces.ts';
 
 const OVERRIDES = 'exampleArguments';
 
@@ -55,8 +55,8 @@ export class Examples implements vscode.Disposable {
   }
 
   async placed(text: KernelText): Promise<PlacedScene[]> {
-    const release = await this.releaseOf(text);
-    return placeScenes(await this.library.scenes(), text, release);
+    const { releases } = await text.releases;
+    return scenesIn(text, await this.library.scenes(), releases);
   }
 
   /** The example of a text that runs, waits or ended last, as it stands now. */
@@ -91,7 +91,7 @@ export class Examples implements vscode.Disposable {
   holes(text: KernelText, placed: PlacedScene): Hole[] {
     const values = placed.scene.holes;
     if (values === undefined) return [];
-    const request = exampleRequest(text, placed, '', {});
+    const request = exampleRequest(text, placed, '', [], {});
     const overrides = this.overrides(text.uri.toString(), placed.scene.id);
     return holesOf(request?.text ?? '', values, overrides).map((hole) =>
       hole.span === undefined || request === undefined
@@ -122,29 +122,34 @@ export class Examples implements vscode.Disposable {
     return text;
   }
 
-  /** Runs a scene in one of its ways. Undefined if the reader stopped it before it began. */
-  async run(uri: string, sceneId: string, variant?: string): Promise<ExampleState> {
+  /** Runs a scene in one of its ways. */
+  async run(uri: string, sceneId: string, variant: string): Promise<ExampleState> {
     const { text, placed } = await this.find(uri, sceneId);
     await this.prepare();
-    const before = this.reader.get().release;
-    const { releases, release } = await text.releases;
-    if (release !== undefined && !releases.includes(before)) this.reader.switchRelease(release);
-    this.drift.clear();
     const session = this.reader.get();
-    const way = variant ?? variantsOf(placed.scene)[0]?.id ?? '';
-    const request = exampleRequest(text, placed, way, this.overrides(uri, sceneId));
-    const state = await (request === undefined ? session.runScene(placed.scene, uri) : session.runExample(request));
-    const after = this.reader.get().release;
-    if (after !== before) this.tellRelease(text, before, after);
+    const before = JSON.stringify(session.setAside);
+    const { releases, by } = await text.releases;
+    const own = by === 'tour' ? [] : releases;
+    this.drift.clear();
+    const request = exampleRequest(text, placed, variant, own, this.overrides(uri, sceneId));
+    const state = await (request === undefined
+      ? session.runScene(placed.scene, uri, own)
+      : session.runExample(request));
+    const { setAside } = session;
+    if (setAside !== undefined && JSON.stringify(setAside) !== before) this.tellSetAside(text, setAside);
     return state;
   }
 
-  private tellRelease(text: KernelText, before: Release, after: Release): void {
-    this.reader.rememberRelease(before);
-    const back = `Go Back to ${before}`;
-    const told = `${nameOf(text.uri)} is not of ${before}: the machine now runs ${after}.`;
+  /** Another machine took the place of the reader's, which is kept. */
+  private tellSetAside(text: KernelText, { machine, release }: { machine: string; release: Release }): void {
+    const session = this.reader.get();
+    const told =
+      session.release === release
+        ? `This example needs another machine: it runs on ${session.machineName}.`
+        : `${nameOf(text.uri)} is not of ${release}: its examples run on a machine with ${session.release}.`;
+    const back = `Go Back to ${machine}, ${release}`;
     void vscode.window.showInformationMessage(told, back).then((choice) => {
-      if (choice === back) this.reader.switchRelease(before);
+      if (choice === back) this.reader.get().goBack();
     });
   }
 

@@ -5,7 +5,7 @@ import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { Examples } from './examples.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
-import { type PlacedScene, variantsOf } from './scenePlaces.ts';
+import type { PlacedScene } from './scenePlaces.ts';
 
 /** A command with its arguments, checked against the table. */
 export function commandOf<C extends CommandId>(
@@ -77,7 +77,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       const { icon = 'debug-stop', title } = COMMANDS['zonescope.stopExample'];
       commands.push(commandOf('zonescope.stopExample', `$(${icon}) ${title}`, []));
     } else {
-      for (const { id, title } of variantsOf(scene)) {
+      for (const { id, title } of scene.variants) {
         commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
       }
     }

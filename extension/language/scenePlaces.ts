@@ -1,9 +1,9 @@
 /** Where the scenes stand in a text, and what each takes from it. */
 import type { Release } from '../../sim/index.ts';
-import { resolveAnchor } from '../docs/anchors.ts';
+import { findSection } from '../docs/anchors.ts';
 import { dedent } from '../docs/dedent.ts';
 import type { LiteralBlock, Span } from '../docs/rst.ts';
-import { type Scene, type SceneVariant, scenesFor } from '../docs/scenes.ts';
+import { placeScenes, type Scene } from '../docs/scenes.ts';
 import type { ExampleRequest } from '../session/types.ts';
 import type { KernelText } from './kernelTexts.ts';
 
@@ -17,51 +17,35 @@ export interface PlacedScene {
   readonly extent: Span;
 }
 
-const RUN: SceneVariant = { id: 'run', title: 'Run' };
-
-/** The ways to run a scene: at least one. */
-export function variantsOf(scene: Scene): readonly SceneVariant[] {
-  return scene.variants !== undefined && scene.variants.length > 0 ? scene.variants : [RUN];
-}
-
-/** The scenes of a text in a release that have a place in it, in the order of the text. */
-export function placeScenes(all: readonly Scene[], text: KernelText, release: Release): PlacedScene[] {
-  const placed = scenesFor(all, text.kind, release).flatMap((scene) => placeScene(scene, text) ?? []);
-  return placed.sort((a, b) => a.span.start - b.span.start);
-}
-
-function placeScene(scene: Scene, text: KernelText): PlacedScene | undefined {
-  const { section, words, ordinal } = scene.anchor;
-  const place = resolveAnchor(text.rst, text.source, {
-    document: text.kind === 'memory-model' ? 'memory-model' : 'hmm',
-    section,
-    words: words ?? [],
-    ...(ordinal === undefined ? {} : { ordinal }),
+/** The scenes of a text that have a place in it, in the order of the text. */
+export function scenesIn(text: KernelText, scenes: readonly Scene[], releases: readonly Release[]): PlacedScene[] {
+  const { rst, source, kind } = text;
+  return placeScenes(scenes, kind, releases, rst, source).map(({ scene, span, isBlock }) => {
+    const runsBlock = isBlock && (scene.run === undefined || scene.run.length === 0);
+    const block = runsBlock ? rst.blocks.find(({ start }) => start === span.start) : undefined;
+    const section = scene.anchor.words.length === 0 ? findSection(rst, scene.anchor.section) : undefined;
+    const extent = section === undefined ? span : { start: span.start, end: section.body.end };
+    return { scene, span, extent, ...(block ? { block } : {}) };
   });
-  if (place === undefined) return undefined;
-  const block = place.kind === 'block' ? text.rst.blocks.find(({ start }) => start === place.span.start) : undefined;
-  const isSection = place.kind === 'section' && place.section !== undefined;
-  const extent = isSection ? { start: place.span.start, end: place.section.body.end } : place.span;
-  const runsBlock = block !== undefined && (scene.run === undefined || scene.run.length === 0);
-  return { scene, span: place.span, extent, ...(runsBlock ? { block } : {}) };
 }
 
-/** The smallest scene around an offset, else the last one that begins before it. */
+/** The smallest scene around an offset. */
 export function sceneAt(placed: readonly PlacedScene[], offset: number): PlacedScene | undefined {
   const around = placed.filter(({ extent }) => extent.start <= offset && offset <= extent.end);
   return around.reduce<PlacedScene | undefined>(
-    (best, one) => (best !== undefined && size(best.extent) <= size(one.extent) ? best : one),
+    (best, one) => (best !== undefined && length(best.extent) <= length(one.extent) ? best : one),
     undefined,
   );
 }
 
-const size = ({ start, end }: Span): number => end - start;
+const length = ({ start, end }: Span): number => end - start;
 
-/** What the session needs to run the block of a scene. */
+/** What the session needs to run the block of a scene; undefined if it runs lines of its own. */
 export function exampleRequest(
   text: KernelText,
   { scene, block }: PlacedScene,
   variant: string,
+  releases: readonly Release[],
   holes: Readonly<Record<string, string>>,
 ): ExampleRequest | undefined {
   if (block === undefined) return undefined;
@@ -72,6 +56,7 @@ export function exampleRequest(
     text: code.text,
     toDocument: (offset) => code.toSource(offset),
     uri: text.uri.toString(),
+    releases,
     ...(Object.keys(holes).length === 0 ? {} : { holes: { ...holes } }),
   };
 }

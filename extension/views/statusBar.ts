@@ -55,7 +55,7 @@ export class StatusBar implements vscode.Disposable {
     else this.item.hide();
   }
 
-  private async tooltip({ machineName, release, position }: Session): Promise<vscode.MarkdownString> {
+  private async tooltip({ machineName, release, position, setAside }: Session): Promise<vscode.MarkdownString> {
     const tooltip = new vscode.MarkdownString('', true);
     tooltip.appendMarkdown('Machine **').appendText(machineName).appendMarkdown(`**, Linux ${release}\n\n`);
     if (position.lastStep !== '') tooltip.appendText(`Step ${position.step}: ${position.lastStep}`);
@@ -69,10 +69,10 @@ export class StatusBar implements vscode.Disposable {
       tooltip.appendText(`\n\n${nameOf(text.uri)}: ${releasesText(releases)}`);
       if (isOther) tooltip.appendText(` (its examples run on ${releases.at(-1)})`);
     }
-    const before = this.reader.releaseBefore;
-    if (before !== undefined) {
-      tooltip.isTrusted = { enabledCommands: ['zonescope.previousRelease'] };
-      tooltip.appendMarkdown(`\n\n[$(discard) Go back to ${before}](command:zonescope.previousRelease)`);
+    if (setAside !== undefined) {
+      tooltip.isTrusted = { enabledCommands: ['zonescope.goBack'] };
+      tooltip.appendMarkdown('\n\n[$(discard) Go back](command:zonescope.goBack) to ');
+      tooltip.appendText(`${setAside.machine}, ${setAside.release}`);
     }
     return tooltip;
   }

@@ -126,6 +126,23 @@ describe('a column of struct page', () => {
     });
   });
 
+  it('counts right after writes to ranges were made and undone between counts', () => {
+    const store = createStore();
+    const state = store.column('state', 0);
+    for (let start = 0; start < 2 ** 27; start += 2 ** 16 + 700) state.setRange(start, start + 600, 1);
+    const from = store.mark();
+    const before = counts(state, 0, 2 ** 40);
+    const beforeNode = counts(state, 2 ** 25, 2 ** 26);
+    state.setRange(10, 100, 2);
+    expect(counts(state, 0, 2 ** 40)[2]).toBe(90);
+    state.setRange(5, 2 ** 27 + 99, 3);
+    expect(counts(state, 0, 2 ** 40)).toEqual({ 0: 2 ** 40 - 2 ** 27 - 99, 1: 5, 3: 2 ** 27 + 94 });
+    expect(counts(state, 2 ** 25, 2 ** 26)).toEqual({ 3: 2 ** 25 });
+    store.travel(from);
+    expect(counts(state, 0, 2 ** 40)).toEqual(before);
+    expect(counts(state, 2 ** 25, 2 ** 26)).toEqual(beforeNode);
+  });
+
   it('does nothing for an empty range', () => {
     const store = createStore();
     const state = store.column('state', 0);
@@ -168,17 +185,27 @@ describe('what columns weigh', () => {
   it('gives subtrees kept for undo back to the column once they cannot be undone any more', () => {
     const store = createStore();
     const state = store.column('state', 0);
-    store.unjournalled(() => {
-      for (let pfn = 0; pfn < 2 ** 16; pfn += 3) state.set(pfn, 1);
-    });
+    const fragment = () =>
+      store.unjournalled(() => {
+        for (let pfn = 0; pfn < 2 ** 16; pfn += 3) state.set(pfn, 1);
+      });
+    fragment();
     const before = store.bytes();
+    const from = store.mark();
     state.setRange(0, 2 ** 20, 2);
     const during = store.bytes();
     expect(during.journal - before.journal).toBeGreaterThan(128 * 2048);
     expect(during.columns).toBeLessThan(before.columns - 128 * 2048);
+    store.travel(from);
+    expect(store.bytes().columns).toBeGreaterThanOrEqual(before.columns);
+    store.travel(store.newest);
+    expect(store.bytes()).toEqual(during);
     store.unjournalled(() => undefined);
     expect(store.bytes().journal).toBe(before.journal);
-    expect(store.bytes().columns).toBeGreaterThanOrEqual(before.columns);
+    const after = state.bytes();
+    expect(after).toBeGreaterThanOrEqual(before.columns);
+    fragment();
+    expect(state.bytes()).toBeLessThanOrEqual(after);
   });
 
   it('has no uniform leaves left after everything was undone', () => {

@@ -135,6 +135,33 @@ describe('travel', () => {
     expect(state.get(200)).toBe(1);
   });
 
+  it('discards what lay ahead by thousands of entries', () => {
+    const store = createStore();
+    const state = store.column('state', 0);
+    const zone = { free: 0 };
+    const write = (from: number) => {
+      for (let i = 0; i < 20_000; i++) {
+        state.set(from + i, 1);
+        if (i % 5 === 0) store.set(zone, 'free', from + i);
+      }
+    };
+    write(0);
+    const texts = new Map([100, 5000].map((mark) => (store.travel(mark), [mark, store.canonical({ zone })] as const)));
+    store.travel(5000);
+    expect(store.newest).toBe(24_000);
+    state.set(7, 9);
+    expect(store.newest).toBe(5001);
+    write(50_000);
+    expect(store.newest).toBe(5001 + 24_000);
+    const last = store.canonical({ zone });
+    for (const [mark, text] of texts) {
+      store.travel(mark);
+      expect(store.canonical({ zone })).toBe(text);
+    }
+    store.travel(store.newest);
+    expect(store.canonical({ zone })).toBe(last);
+  });
+
   it('writes nothing down when nothing changes', () => {
     const store = createStore();
     const state = store.column('state', 3);
@@ -214,6 +241,18 @@ describe('the journal budget', () => {
     }
   });
 
+  it('counts chunks rightly when one is dropped just before going back', () => {
+    for (let writes = 300; writes < 340; writes++) {
+      const store = createStore({ journalBudget: 2048 });
+      const state = store.column('state', 0);
+      for (let i = 1; i <= writes; i++) state.set(3, i);
+      store.travel(store.oldest);
+      expect(state.get(3)).toBe(store.oldest);
+      store.travel(store.newest);
+      expect(state.get(3)).toBe(writes);
+    }
+  });
+
   it('keeps the last write even if it alone exceeds the budget', () => {
     const store = createStore({ journalBudget: 4096 });
     const state = store.column('state', 0);
@@ -256,6 +295,11 @@ describe('changes', () => {
     store.splice([1, 2, 3], 1, 1);
     const to = store.mark();
     const behind = store.changes(from, to);
+    expect(behind.pages).toHaveLength(1000);
+    expect(behind.pages.slice(0, 2)).toEqual([
+      { start: 1000, end: 1002 },
+      { start: 1003, end: 1005 },
+    ]);
     for (const here of [0, from, from + 1]) {
       store.travel(here);
       const text = store.canonical({});
