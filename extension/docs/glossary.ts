@@ -184,6 +184,8 @@ class Index implements TermIndex {
     }
     for (const term of terms.values()) {
       if (term.kind === 'struct') phrases.push({ id: term.id, phrase: term.title });
+      // Names that are no ordinary words although nothing in them looks like code.
+      if (term.id === 'symbol:vmemmap') phrases.push({ id: term.id, phrase: term.name });
       if (!term.owner) continue;
       const same = this.members.get(term.name);
       if (same) same.push(term);

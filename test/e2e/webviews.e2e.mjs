@@ -115,7 +115,8 @@ async function runChecks(ctx, env) {
   for (const panel of PANELS) {
     await check(`${panel}: every machine, theme and width draws cleanly under the policy`, async () => {
       for (const machine of MACHINES) {
-        for (const theme of THEMES) {
+        // Every theme for one machine of each sort; the others in the two common ones.
+        for (const theme of machine === 'qemu-2g' || machine === 'server-2n-pmem' ? THEMES : THEMES.slice(0, 2)) {
           for (const width of WIDTHS) {
             const { page, wrong } = await open(
               env,

@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { cacheRoot, withLock } from '../setup/cache.mjs';
 import { lastLines, npm, run, SetupError, step, toolNode } from '../setup/exec.mjs';
 
-const version = process.env.ZONESCOPE_CODE_SERVER || '4.139.1';
+const version = '4.139.1';
 
 /** What VS Code's server depends on but this use never touches; several of them need a compiler or one platform. */
 const unneeded = [

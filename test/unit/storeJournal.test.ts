@@ -142,11 +142,15 @@ describe('travel', () => {
     const write = (from: number) => {
       for (let i = 0; i < 20_000; i++) {
         state.set(from + i, 1);
-        if (i % 5 === 0) store.set(zone, 'free', from + i);
+        if (i % 5 === 0) store.set(zone, 'free', from + i + 1);
       }
     };
     write(0);
-    const texts = new Map([100, 5000].map((mark) => (store.travel(mark), [mark, store.canonical({ zone })] as const)));
+    const texts = new Map<number, string>();
+    for (const mark of [100, 5000]) {
+      store.travel(mark);
+      texts.set(mark, store.canonical({ zone }));
+    }
     store.travel(5000);
     expect(store.newest).toBe(24_000);
     state.set(7, 9);

@@ -60,7 +60,7 @@ export class PagemapApp extends Panel<PagemapSnapshot, HostToPagemap, PagemapToH
     this.state = Object.fromEntries(
       Object.entries(next).filter(([, value]) => value !== undefined),
     ) as unknown as PagemapState;
-    this.host?.setState(this.state);
+    this.keep(this.state);
   }
 
   private onMoved(): void {
@@ -197,10 +197,7 @@ export class PagemapApp extends Panel<PagemapSnapshot, HostToPagemap, PagemapToH
 
   private mapBar(view: PagemapSnapshot): TemplateResult {
     const { layout, canZoomIn, canZoomOut, isFit } = this.map.viewport;
-    const scale =
-      layout.level === 0
-        ? `1 cell = 1 page · ${size(1, view.pageSize)}`
-        : `1 cell = ${pageCount(layout.cellPages)} · ${size(layout.cellPages, view.pageSize)}`;
+    const cellSize = size(layout.cellPages, view.pageSize);
     const button = (icon: string, label: string, enabled: boolean, run: () => void) => html`<button
       type="button" class="icon-button" title=${label} aria-label=${label} ?disabled=${!enabled} @click=${run}
     ><i class="codicon codicon-${icon}" aria-hidden="true"></i></button>`;
@@ -210,7 +207,7 @@ export class PagemapApp extends Panel<PagemapSnapshot, HostToPagemap, PagemapToH
         ${button('zoom-in', 'Zoom in (+)', canZoomIn, () => this.map.zoomBy(-1))}
         ${button('screen-full', 'Show everything (0)', !isFit, () => this.map.fit())}
       </span>
-      <span class="scale">${scale}</span>
+      <span class="scale">1 cell = <span class="cell-pages">${pageCount(layout.cellPages)} · </span>${cellSize}</span>
       ${
         view.changed.length === 0
           ? nothing

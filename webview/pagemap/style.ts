@@ -74,6 +74,7 @@ button.legend-item:hover { background: var(--zs-hover); outline: 1px dashed var(
 .fields thead th { color: var(--zs-muted); font-size: var(--zs-small); }
 .fields th.num { text-align: right; }
 
+@media (max-width: 640px) { .cell-pages { display: none; } }
 @media (max-width: 819px) {
   main.pagemap { grid-template-columns: minmax(0, 1fr); grid-template-rows: minmax(0, 63fr) minmax(0, 37fr); }
   .inspector { border-left: 0; border-top: 1px solid var(--zs-line); padding: 10px 14px 16px; }

@@ -17,7 +17,7 @@ export function pageCount(n: number): string {
 export function size(pages: number, pageSize: number): string {
   let value = pages * pageSize;
   let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1 && !isExactHere(value)) {
+  while (value >= 1024 && unit < UNITS.length - 1 && !isExactHere(value, unit)) {
     value /= 1024;
     unit++;
   }
@@ -26,8 +26,8 @@ export function size(pages: number, pageSize: number): string {
 }
 
 /** `1150 GiB` says more than `1.12 TiB`. */
-function isExactHere(value: number): boolean {
-  return value < 10240 && Number.isInteger(value) && value % 256 !== 0;
+function isExactHere(value: number, unit: number): boolean {
+  return UNITS[unit] === 'GiB' && value < 10240 && Number.isInteger(value) && value % 256 !== 0;
 }
 
 /** A size without a trailing fraction, for axis labels: `4 GiB`, `0`. */

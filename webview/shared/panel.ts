@@ -18,6 +18,8 @@ type AnyOut =
   | { type: 'selectRange'; startPfn: number; endPfn: number }
   | { type: 'log'; level: 'info' | 'warn' | 'error'; text: string };
 
+const KEEP_DELAY_MS = 60;
+
 export interface Notice {
   kind: 'empty' | 'error';
   text: string;
@@ -41,6 +43,7 @@ export abstract class Panel<
   /** Undefined only before `attach`. */
   protected host: Host<Out | AnyOut> | undefined;
   private undo: (() => void)[] = [];
+  private unsaved: { state: unknown; timer: ReturnType<typeof setTimeout> } | undefined;
 
   constructor() {
     super();
@@ -70,12 +73,29 @@ export abstract class Panel<
         this.requestUpdate();
       }),
     );
+    const save = () => this.save();
+    addEventListener('pagehide', save);
+    this.undo.push(() => removeEventListener('pagehide', save));
     this.post({ type: 'ready', version: PROTOCOL_VERSION });
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
+    this.save();
     for (const dispose of this.undo.splice(0)) dispose();
+  }
+
+  /** Remembers interface state for the next opening; a scroll makes many of them, the last one counts. */
+  protected keep(state: unknown): void {
+    clearTimeout(this.unsaved?.timer);
+    this.unsaved = { state, timer: setTimeout(() => this.save(), KEEP_DELAY_MS) };
+  }
+
+  private save(): void {
+    if (this.unsaved === undefined) return;
+    clearTimeout(this.unsaved.timer);
+    this.host?.setState(this.unsaved.state);
+    this.unsaved = undefined;
   }
 
   post(message: Out | AnyOut): void {

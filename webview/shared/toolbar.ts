@@ -42,7 +42,7 @@ export function toolbar(
         ${iconButton('debug-restart', 'Reset the machine', () => actions.run('reset'), { disabled: steps === 0 })}
       </span>
       <span class="where">
-        <span class="position">${step === 0 && steps === 0 ? 'Booted' : `Step ${step} of ${steps}`}</span>
+        <span class="position">${position === undefined ? '' : step === 0 && steps === 0 ? 'Booted' : `Step ${step} of ${steps}`}</span>
         ${
           busy === ''
             ? html`<span class="last mono" title=${position?.lastStep ?? ''}>${position?.lastStep ?? ''}</span>`

@@ -61,7 +61,7 @@ export class ZonesApp extends Panel<ZonesView, HostToZones, ZonesToHost> {
 
   private remember(part: Partial<ZonesState>): void {
     this.state = { ...this.state, ...part };
-    this.host?.setState(this.state);
+    this.keep(this.state);
   }
 
   protected take(message: HostToZones): void {

@@ -1,19 +1,21 @@
 /** Sample machines for the panels: shaped like the recorded and the preset ones, made of numbers only. */
-import { PageKind, ZONE_NAMES } from '../../../sim/include/types.ts';
-import type {
-  DeviceView,
-  PagemapSnapshot,
-  Position,
-  ResourceView,
-  SectionRunView,
-  ZonesView,
-  ZoneView,
-} from '../../../sim/view/types.ts';
+import { PageKind } from '../../../sim/include/types.ts';
+import type { DeviceView, PagemapSnapshot, ZonesView } from '../../../sim/view/types.ts';
 import { put, type Run, totals, usedRam } from './runs.ts';
+import {
+  bootRam,
+  deviceSections,
+  emptyZone,
+  kernelImage,
+  LOW_RESOURCES,
+  position,
+  resource,
+  sections,
+  zone,
+} from './sampleParts.ts';
 
 const GIB = 2 ** 18;
 const SECTION = 32768;
-const FULL: [number, number] = [0xffff_ffff, 0xffff_ffff];
 
 export interface Sample {
   zones: ZonesView;
@@ -23,98 +25,6 @@ export interface Sample {
 
 export const SAMPLES = ['qemu-2g', 'laptop-16g', 'server-2n-pmem', 'giant-16t'] as const;
 export type SampleName = (typeof SAMPLES)[number];
-
-function zone(
-  index: number,
-  startPfn: number,
-  spanned: number,
-  present: number,
-  managed: number,
-  free: number,
-  more: Partial<ZoneView> = {},
-): ZoneView {
-  const min = Math.floor(managed * 0.022);
-  const delta = Math.floor(min / 4);
-  return {
-    index,
-    name: ZONE_NAMES[index] ?? `zone${index}`,
-    startPfn,
-    spanned,
-    present,
-    managed,
-    free,
-    watermarks: { min, low: min + delta, high: min + 2 * delta, promo: min + 3 * delta },
-    lowmemReserve: [0, 0, 0, 0, 0],
-    freeByOrder: new Array(11).fill(0),
-    changed: [],
-    ...more,
-  };
-}
-
-const emptyZone = (index: number) => zone(index, 0, 0, 0, 0, 0);
-
-function sections(
-  first: number,
-  count: number,
-  nid: number,
-  zones: string[],
-  more: Partial<SectionRunView> = {},
-): SectionRunView {
-  return {
-    first,
-    count,
-    nid,
-    zones,
-    present: true,
-    hasMemMap: true,
-    online: true,
-    early: true,
-    taintZoneDevice: false,
-    subsectionMap: FULL,
-    raw: 'ffffea000000000f',
-    changed: false,
-    ...more,
-  };
-}
-
-const deviceSections = (
-  first: number,
-  count: number,
-  nid: number,
-  changed: boolean,
-  more: Partial<SectionRunView> = {},
-) =>
-  sections(first, count, nid, ['Device'], { online: false, early: false, raw: 'ffffea0000000003', changed, ...more });
-
-function position(machine: string, step: number, steps: number, lastStep: string, revision: number): Position {
-  return { revision, step, steps, machine, release: '6.12', lastStep };
-}
-
-function resource(start: string, end: string, name: string, depth = 0, more: Partial<ResourceView> = {}): ResourceView {
-  return { start, end, name, depth, busy: false, desc: '', changed: false, ...more };
-}
-
-const LOW_RESOURCES: ResourceView[] = [
-  resource('0', 'fff', 'Reserved'),
-  resource('1000', '9fbff', 'System RAM', 0, { busy: true }),
-  resource('9fc00', '9ffff', 'Reserved'),
-  resource('a0000', 'bffff', 'PCI Bus 0000:00'),
-  resource('f0000', 'fffff', 'Reserved'),
-  resource('f0000', 'fffff', 'System ROM', 1),
-];
-const kernelImage = [
-  resource('1000000', '17fffff', 'Kernel code', 1, { busy: true }),
-  resource('1800000', '1a3cfff', 'Kernel rodata', 1, { busy: true }),
-  resource('1c00000', '207b27f', 'Kernel data', 1, { busy: true }),
-  resource('221f000', '23fffff', 'Kernel bss', 1, { busy: true }),
-];
-
-function bootRam(end: number, seed: number, patches: number): Run[] {
-  let runs = usedRam(0, end, seed, patches);
-  runs = put(runs, 0, 1, PageKind.Reserved);
-  runs = put(runs, 0x9f, 0x100, PageKind.Unavailable);
-  return put(runs, 0x1000, 0x2400, PageKind.Reserved);
-}
 
 function qemu(step: number, revision: number): Sample {
   const mapped = step >= 1;
