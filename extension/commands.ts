@@ -68,7 +68,7 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.runExampleHere': {
     title: 'Run Example Here',
     icon: 'play',
-    enablement: 'resource in zonescope.openDocuments',
+    enablement: 'resourcePath in zonescope.openDocuments',
   },
   'zonescope.continueExample': {
     title: 'Continue',
@@ -79,7 +79,7 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.editArguments': {
     title: 'Edit Arguments of Example Here…',
     icon: 'edit',
-    enablement: 'resource in zonescope.openDocuments',
+    enablement: 'resourcePath in zonescope.openDocuments',
   },
   'zonescope.stepBack': { title: 'Step Back', icon: 'arrow-left', enablement: 'zonescope.canStepBack' },
   'zonescope.stepForward': { title: 'Step Forward', icon: 'arrow-right', enablement: 'zonescope.canStepForward' },

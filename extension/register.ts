@@ -44,7 +44,7 @@ export class ContextKeys implements vscode.Disposable {
     const { step = 0, steps = 0, paused } = session?.position ?? {};
     const status = session?.example?.status;
     const isPaused = status === 'paused' || (paused?.canContinue ?? false);
-    this.set('zonescope.openDocuments', Object.fromEntries(texts.open().map(({ uri }) => [uri.toString(), true])));
+    this.set('zonescope.openDocuments', Object.fromEntries(texts.open().map(({ uri }) => [uri.fsPath, true])));
     this.set('zonescope.canStepBack', step > 0);
     this.set('zonescope.canStepForward', step < steps);
     this.set('zonescope.examplePaused', isPaused);

@@ -17,6 +17,7 @@ import {
 } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE, ZONE_MOVABLE, ZONE_NORMAL } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import type { PageColumn } from '../store/column.ts';
 
 /** page_alloc.c:fallbacks[]: where an empty list may take from, best first. */
 const FALLBACKS: Readonly<Record<number, readonly number[]>> = {
@@ -31,6 +32,14 @@ function freeArea(zone: Zone, order: number) {
   const area = zone.free_area[order];
   if (!area) throw new RangeError(`order ${order}`);
   return area;
+}
+
+/** Sets a few pages one by one where a range would cost more than they do. */
+function fill(column: PageColumn, pfn: number, pages: number, value: number): void {
+  if (pages <= 2) {
+    column.set(pfn, value);
+    if (pages === 2) column.set(pfn + 1, value);
+  } else column.setRange(pfn, pfn + pages, value);
 }
 
 /** page_alloc.c:page_is_buddy: is `pfn` the head of a free block of `order` in this zone? */
@@ -57,7 +66,7 @@ export function __free_one_page(kernel: Kernel, zone: Zone, start: number, start
     pfn = Math.min(pfn, buddy);
     order++;
   }
-  pages.state.setRange(pfn, pfn + (1 << order), stateWord(PageKind.Free, order, zone.index, zone.node));
+  fill(pages.state, pfn, 1 << order, stateWord(PageKind.Free, order, zone.index, zone.node));
   freeArea(zone, order).add(store, type, pfn, 1, toTail || mergesSoon(kernel, zone, pfn, order));
 }
 
@@ -86,8 +95,8 @@ function setPageblocks(kernel: Kernel, pfn: number, pages: number, type: number)
 export function __free_pages_ok(kernel: Kernel, pfn: number, order: number, toTail = false): void {
   const zone = kernel.zoneAt(pfn);
   const pages = 1 << order;
-  kernel.pages.flags.setRange(pfn, pfn + pages, 0);
-  kernel.pages.refcount.setRange(pfn, pfn + pages, 0);
+  fill(kernel.pages.flags, pfn, pages, 0);
+  fill(kernel.pages.refcount, pfn, pages, 0);
   kernel.store.set(zone, 'nr_free', zone.nr_free + pages);
   __free_one_page(kernel, zone, pfn, order, toTail);
 }
@@ -149,8 +158,8 @@ function rmqueue(kernel: Kernel, zone: Zone, order: number, use: Use, count: num
     if (last && last.pfn + (last.blocks << order) === pfn) last.blocks += blocks;
     else taken.push({ pfn, blocks });
     const pages = blocks * (1 << order);
-    kernel.pages.state.setRange(pfn, pfn + pages, stateWord(use.kind, order, zone.index, zone.node));
-    kernel.pages.refcount.setRange(pfn, pfn + pages, 1);
+    fill(kernel.pages.state, pfn, pages, stateWord(use.kind, order, zone.index, zone.node));
+    fill(kernel.pages.refcount, pfn, pages, 1);
     store.set(zone, 'nr_free', zone.nr_free - pages);
   };
   let left = count;
@@ -196,7 +205,7 @@ function takeFrom(
   area.takeFirst(store, type, 1);
   for (let o = from - 1; o >= order; o--) {
     const upper = first + (1 << o);
-    kernel.pages.state.setRange(upper, upper + (1 << o), stateWord(PageKind.Free, o, zone.index, zone.node));
+    fill(kernel.pages.state, upper, 1 << o, stateWord(PageKind.Free, o, zone.index, zone.node));
     freeArea(zone, o).add(store, type, upper, 1, false);
   }
   take(first, 1);
@@ -225,14 +234,30 @@ function claim(kernel: Kernel, zone: Zone, found: { order: number; type: number 
 }
 
 /** The zones an allocation for `node` may use, best first: node order by distance, zones from high to low. */
-export function zonelist(kernel: Kernel, node: number, highestZone: number): Zone[] {
+export function zonelist(kernel: Kernel, node: number, highestZone: number): readonly Zone[] {
+  const lists = kernelLists(kernel);
+  const key = node * 8 + highestZone;
+  const known = lists.get(key);
+  if (known) return known;
   const list: Zone[] = [];
+  lists.set(key, list);
   for (const pgdat of nodeOrder(kernel, node))
     for (let index = highestZone; index >= 0; index--) {
       const zone = pgdat.node_zones[index];
       if (zone && zone.present_pages > 0 && index !== ZONE_DEVICE) list.push(zone);
     }
   return list;
+}
+
+/* Which zones are populated changes only when memory is onlined or offlined; both start a machine's lists anew. */
+const builtLists = new WeakMap<Kernel, Map<number, readonly Zone[]>>();
+function kernelLists(kernel: Kernel): Map<number, readonly Zone[]> {
+  let lists = builtLists.get(kernel);
+  if (!lists) {
+    lists = new Map();
+    builtLists.set(kernel, lists);
+  }
+  return lists;
 }
 
 /** page_alloc.c:build_zonelists: the node itself, then the others by distance, ties by id. */

@@ -185,7 +185,31 @@ export function pageView(machine: Machine, pfn: number): PageView {
   };
 }
 
-/** Names of the columns in which the last step changed this page: their value before it differs. */
+/** What of a page the last step changed: each column as it was before the step beside what it is now. */
 function changedFields(machine: Machine, pfn: number): string[] {
-  return machine.lastChanges().pages.some((run) => pfn >= run.start && pfn < run.end) ? ['struct page'] : [];
+  const step = machine.lastStep;
+  if (!step || !machine.lastChanges().pages.some((run) => pfn >= run.start && pfn < run.end)) return [];
+  const { kernel } = machine;
+  const now = kernel.mark();
+  const after = fieldsAt(kernel, pfn);
+  kernel.store.travel(step.from);
+  const before = fieldsAt(kernel, pfn);
+  kernel.store.travel(now);
+  return Object.keys(after).filter((name) => after[name] !== before[name]);
+}
+
+function fieldsAt(kernel: Kernel, pfn: number): Record<string, number> {
+  const { state, flags, refcount, mapcount, pgmap, section } = kernel.pages;
+  const word = state.get(pfn);
+  return {
+    kind: kindOf(word),
+    order: orderOf(word),
+    zone: zoneOf(word),
+    node: nodeOf(word),
+    flags: flags.get(pfn),
+    refcount: refcount.get(pfn),
+    mapcount: mapcount.get(pfn),
+    pgmap: pgmap.get(pfn),
+    section: section.get(pfn),
+  };
 }

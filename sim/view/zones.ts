@@ -30,8 +30,9 @@ function zoneView(zone: Zone, changes: Changes): ZoneView {
     const keys = changes.objects.get(object);
     if (keys) for (const key of keys) changed.push(names[String(key)] ?? String(key));
   };
-  note(zone, { zone_start_pfn: 'start', spanned_pages: 'spanned', present_pages: 'present', managed_pages: 'managed', nr_free: 'free' });
-  note(zone.watermark, {});
+  note(zone, { zone_start_pfn: 'startPfn', spanned_pages: 'spanned', present_pages: 'present', managed_pages: 'managed', nr_free: 'free' });
+  if (changes.objects.has(zone.watermark)) changed.push('watermarks');
+  if (changes.objects.has(zone.lowmem_reserve)) changed.push('lowmemReserve');
   if (zone.free_area.some((area) => changes.objects.has(area))) changed.push('freeByOrder');
   return {
     index: zone.index,

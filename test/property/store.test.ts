@@ -292,7 +292,7 @@ const mixedSteps = fc.array(
     { arbitrary: changesStep, weight: 2 },
     { arbitrary: unjournalledStep, weight: 1 },
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 );
 
 /** The order of map entries needs many deletions, and many ways to them, to go wrong. */
@@ -302,7 +302,7 @@ const objectSteps = fc.array(
     { arbitrary: travelStep, weight: 4 },
     { arbitrary: unjournalledStep, weight: 1 },
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 );
 
 /** Everything one can ask the store, asked of both. */
