@@ -37,7 +37,11 @@ const around: Surroundings = {
   readText: (path) => readFile(path, 'utf8'),
   readBytes: async (path) => new Uint8Array(await readFile(path)),
   files: {
-    exists: (path) => stat(path).then(() => true, () => false),
+    exists: (path) =>
+      stat(path).then(
+        () => true,
+        () => false,
+      ),
     list: (path) => readdir(path),
     read: async (path) => new Uint8Array(await readFile(path)),
   },

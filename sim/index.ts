@@ -1,6 +1,7 @@
 /** The only door to the engine. */
 export type { CValue } from './c/value.ts';
 export type { MachineConfig, MachineProblem, MachineResult } from './machine/config.ts';
+export { plainObject } from './machine/schema.ts';
 export { checkMachine, readMachine } from './machine/config.ts';
 export { type Block, type BlockSource, blockProgram, holesOf } from './machine/block.ts';
 export { Machine, type Step, type Stop } from './machine/machine.ts';
@@ -12,6 +13,7 @@ export { zonesView } from './view/zones.ts';
 export { presets } from './machine/presets.ts';
 export type { KernelRecord } from './kernel/registry.ts';
 export { ALL_RECORDS, lookup, recordsOf, variantOf } from './kernel/names.ts';
+export { provideProse, withProse } from './kernel/prose.ts';
 export * from './kernel/release.ts';
 export { ERRNO, errnoName } from './include/errno.ts';
 export { PageKind } from './include/types.ts';

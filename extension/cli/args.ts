@@ -5,7 +5,16 @@ export type Request =
   | { command: 'help' }
   | { command: 'version' }
   | { command: 'sh'; machine?: string; release?: Release; json: boolean; lines: string[]; file?: string }
-  | { command: 'run'; file: string; line: number; machine?: string; release?: Release; json: boolean; set: Record<string, string>; variant?: string }
+  | {
+      command: 'run';
+      file: string;
+      line: number;
+      machine?: string;
+      release?: Release;
+      json: boolean;
+      set: Record<string, string>;
+      variant?: string;
+    }
   | { command: 'docs'; json: boolean; files: string[] }
   | { command: 'machines' | 'releases'; json: boolean }
   | { command: 'terms'; name?: string; release?: Release; json: boolean };
@@ -40,7 +49,8 @@ export function parseArguments(argv: readonly string[]): Request {
       if (value === undefined) throw new UsageError(`${name} needs a value`);
       options.set(name, [...(options.get(name) ?? []), value]);
     } else if (name === '--json') flags.add(name);
-    else if (word.startsWith('-') && word !== '-') throw new UsageError(`${word}: no such option; zonescope help lists them`);
+    else if (word.startsWith('-') && word !== '-')
+      throw new UsageError(`${word}: no such option; zonescope help lists them`);
     else words.push(word);
   }
   const json = flags.has('--json');
@@ -64,7 +74,14 @@ export function parseArguments(argv: readonly string[]): Request {
       const match = /^(.+):(\d+)$/.exec(words[0] ?? '');
       if (!match?.[1] || words.length > 1) throw new UsageError('run takes FILE:LINE, for example hmm.rst:276');
       const variant = one('--variant');
-      return { command, ...shared, file: match[1], line: Number(match[2]), set: assignments(options.get('--set') ?? []), ...(variant ? { variant } : {}) };
+      return {
+        command,
+        ...shared,
+        file: match[1],
+        line: Number(match[2]),
+        set: assignments(options.get('--set') ?? []),
+        ...(variant ? { variant } : {}),
+      };
     }
     case 'docs':
       return { command, json, files: words };
@@ -87,7 +104,9 @@ function releaseOf(text: string | undefined): Release | undefined {
   if (text === undefined) return undefined;
   const wanted = text.replace(/^v/, '');
   if (!(RELEASES as readonly string[]).includes(wanted))
-    throw new UsageError(`${text}: no release the engine knows; ${RELEASES[0]} to ${RELEASES[RELEASES.length - 1]} are, for example 6.12`);
+    throw new UsageError(
+      `${text}: no release the engine knows; ${RELEASES[0]} to ${RELEASES[RELEASES.length - 1]} are, for example 6.12`,
+    );
   return wanted as Release;
 }
 

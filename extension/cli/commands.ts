@@ -1,5 +1,5 @@
 /** What `zonescope` does, with its surroundings given: files, output, input. Free of node. */
-import { ALL_RECORDS, type Release, RELEASES, presets, recordsOf } from '../../sim/index.ts';
+import { ALL_RECORDS, presets, RELEASES, type Release, recordsOf } from '../../sim/index.ts';
 import { dedent } from '../docs/dedent.ts';
 import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/glossary.ts';
 import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
@@ -27,7 +27,10 @@ export interface Surroundings {
 }
 
 /** Runs a request; the exit status. */
-export async function execute(request: Exclude<Request, { command: 'help' | 'version' }>, around: Surroundings): Promise<number> {
+export async function execute(
+  request: Exclude<Request, { command: 'help' | 'version' }>,
+  around: Surroundings,
+): Promise<number> {
   switch (request.command) {
     case 'sh':
       return await shell(request, around);
@@ -57,10 +60,18 @@ async function sessionFor(request: { machine?: string; release?: Release }, arou
   if (machine === undefined) return session;
   const isPreset = session.machines().some((preset) => preset.name === machine);
   if (!isPreset && !/[./\\]/.test(machine))
-    throw new UsageError(`${machine}: no such machine; there are ${session.machines().map((preset) => preset.name).join(', ')}, or name a machine file`);
+    throw new UsageError(
+      `${machine}: no such machine; there are ${session
+        .machines()
+        .map((preset) => preset.name)
+        .join(', ')}, or name a machine file`,
+    );
   const choice = isPreset ? { preset: machine } : { json: await around.readText(machine), name: machine };
   const { problems } = session.chooseMachine(choice);
-  if (problems.length > 0) throw new UsageError(`${machine} is no machine file the simulator can boot:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+  if (problems.length > 0)
+    throw new UsageError(
+      `${machine} is no machine file the simulator can boot:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
   return session;
 }
 
@@ -69,7 +80,15 @@ async function shell(request: Extract<Request, { command: 'sh' }>, around: Surro
   let status = 0;
   const one = async (line: string): Promise<void> => {
     const result = await session.runLine(line);
-    if (result.output === '' && result.status === 0 && result.steps === 0 && !result.printk && !result.blockedOn && line.replace(/#.*/, '').trim() === '') return;
+    if (
+      result.output === '' &&
+      result.status === 0 &&
+      result.steps === 0 &&
+      !result.printk &&
+      !result.blockedOn &&
+      line.replace(/#.*/, '').trim() === ''
+    )
+      return;
     if (result.status !== 0) status = 1;
     if (request.json) around.print(JSON.stringify(result));
     else printResult(result, around);
@@ -90,7 +109,8 @@ async function shell(request: Extract<Request, { command: 'sh' }>, around: Surro
 function printResult(result: LineResult, around: Surroundings): void {
   for (const line of result.printk ?? []) around.print(`[ kernel ] ${line}`);
   if (result.output) (result.status === 0 ? around.print : around.complain)(result.output);
-  if (result.blockedOn) around.print(`waits for ${result.blockedOn.what}; held by ${result.blockedOn.holders.join(', ') || 'nobody'}`);
+  if (result.blockedOn)
+    around.print(`waits for ${result.blockedOn.what}; held by ${result.blockedOn.holders.join(', ') || 'nobody'}`);
 }
 
 async function runExample(request: Extract<Request, { command: 'run' }>, around: Surroundings): Promise<number> {
@@ -103,23 +123,41 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   const { scenes, problems } = loadScenes(await around.scenes());
   for (const problem of problems) around.complain(problem);
   const placed = placeScenes(scenes, kind, recognition.releases, document, source);
-  const start = source.split('\n').slice(0, request.line - 1).join('\n').length + (request.line > 1 ? 1 : 0);
+  const start =
+    source
+      .split('\n')
+      .slice(0, request.line - 1)
+      .join('\n').length + (request.line > 1 ? 1 : 0);
   const end = source.indexOf('\n', start) < 0 ? source.length : source.indexOf('\n', start);
   const here = placed.find((scene) => scene.span.start <= end && scene.span.end >= start);
   if (!here) {
-    const lines = placed.map((scene) => `${source.slice(0, scene.span.start).split('\n').length}: ${scene.scene.title}`);
-    throw new UsageError(`nothing to run at ${request.file}:${request.line}${lines.length > 0 ? `; there is\n  ${lines.join('\n  ')}` : ''}`);
+    const lines = placed.map(
+      (scene) => `${source.slice(0, scene.span.start).split('\n').length}: ${scene.scene.title}`,
+    );
+    throw new UsageError(
+      `nothing to run at ${request.file}:${request.line}${lines.length > 0 ? `; there is\n  ${lines.join('\n  ')}` : ''}`,
+    );
   }
   const variant = request.variant ?? here.scene.variants[0]?.id ?? '';
   if (!here.scene.variants.some((each) => each.id === variant))
-    throw new UsageError(`--variant ${variant}: this scene has ${here.scene.variants.map((each) => each.id).join(', ')}`);
+    throw new UsageError(
+      `--variant ${variant}: this scene has ${here.scene.variants.map((each) => each.id).join(', ')}`,
+    );
   const session = await sessionFor(request, around);
   const releases = request.release ? undefined : recognition.releases;
   const block = here.isBlock ? document.blocks.find((each) => each.start === here.span.start) : undefined;
   let state: ExampleState | undefined;
   if (block) {
     const { text, toSource } = dedent(source, block);
-    state = await session.runExample({ scene: here.scene, variant, text, toDocument: toSource, uri: request.file, holes: request.set, ...(releases ? { releases } : {}) });
+    state = await session.runExample({
+      scene: here.scene,
+      variant,
+      text,
+      toDocument: toSource,
+      uri: request.file,
+      holes: request.set,
+      ...(releases ? { releases } : {}),
+    });
   } else {
     state = await session.runScene(here.scene, request.file, releases);
   }
@@ -154,17 +192,22 @@ async function documents(request: Extract<Request, { command: 'docs' }>, around:
       const bytes = await around.readBytes(file);
       const { releases, by, document } = await recognise(file, bytes);
       if (by === 'none' || !document) {
-        around.complain(`${file}: ${isKernelDocument(file) ? 'its text is not that of any release' : 'is not one of the two documents'}`);
+        around.complain(
+          `${file}: ${isKernelDocument(file) ? 'its text is not that of any release' : 'is not one of the two documents'}`,
+        );
         status = 1;
       }
       rows.push({ file, releases, by });
     }
   } else {
     const located = await locateDocuments(around.files, { workspaceFolders: [around.folder], cache: around.cache });
-    for (const { path, recognition } of located.found) rows.push({ file: path, releases: recognition.releases, by: recognition.by });
+    for (const { path, recognition } of located.found)
+      rows.push({ file: path, releases: recognition.releases, by: recognition.by });
     if (located.found.length === 0) {
       for (const { path, why } of located.looked) around.complain(`${path}: ${why}`);
-      around.complain('No documents found. On Debian: apt-get download linux-doc-6.12 and dpkg-deb -x; or name the files.');
+      around.complain(
+        'No documents found. On Debian: apt-get download linux-doc-6.12 and dpkg-deb -x; or name the files.',
+      );
       status = 1;
     }
   }
@@ -186,7 +229,10 @@ async function terms(request: Extract<Request, { command: 'terms' }>, around: Su
     else for (const id of ids) around.print(id);
     return 0;
   }
-  const id = index.ids.includes(name) ? name : (index.lookup(name, 'code') ?? index.phrases.find((each) => each.phrase.toLowerCase() === name.toLowerCase())?.id);
+  const id = index.ids.includes(name)
+    ? name
+    : (index.lookup(name, 'code') ??
+      index.phrases.find((each) => each.phrase.toLowerCase() === name.toLowerCase())?.id);
   const term = id === undefined ? undefined : index.describe(id, release);
   if (!term) {
     around.complain(`${name}: no such term${recordsOf(name).length > 0 ? '' : '; zonescope terms lists them'}`);

@@ -1,10 +1,9 @@
 /**
  * Scenes: what can be run at a place of a document. Data under media/scenes, checked
- * here against scene.schema.json; `session` runs them.
+ * here (and by editors against scene.schema.json); `session` runs them.
  */
-import { Validator } from '@cfworker/json-schema';
-import schema from '../../media/scene.schema.json' with { type: 'json' };
-import { compareReleases, RELEASES, type Release } from '../../sim/index.ts';
+import * as v from 'valibot';
+import { compareReleases, plainObject, RELEASES, type Release } from '../../sim/index.ts';
 import { type Anchor, resolveAnchor } from './anchors.ts';
 import type { RstDocument, Span } from './rstTypes.ts';
 
@@ -42,7 +41,38 @@ export interface Scenes {
   readonly problems: readonly string[];
 }
 
-const validator = new Validator(schema as ConstructorParameters<typeof Validator>[0], '2020-12', false);
+const dictionary = <T extends v.GenericSchema>(value: T) => v.pipe(plainObject, v.record(v.string(), value));
+const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plainObject, v.strictObject(entries));
+const word = v.pipe(v.string(), v.minLength(1));
+const id = v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/));
+const sceneSchema = object({
+  $schema: v.exactOptional(v.string()),
+  id,
+  release: v.pipe(v.string(), v.regex(/^\d+\.\d+(\.\.(\d+\.\d+)?)?$/)),
+  machine: v.exactOptional(v.string()),
+  anchor: object({
+    document: v.picklist(['memory-model', 'hmm', 'tour']),
+    section: v.string(),
+    words: v.pipe(v.array(word), v.maxLength(10)),
+    ordinal: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  }),
+  title: word,
+  teaches: word,
+  run: v.exactOptional(v.array(v.union([word, object({ pause: word })]))),
+  holes: v.exactOptional(dictionary(v.string())),
+  standIns: v.exactOptional(dictionary(v.union([v.string(), dictionary(v.string())]))),
+  variants: v.pipe(
+    v.array(
+      object({
+        id,
+        title: word,
+        insert: v.exactOptional(v.array(object({ before: word, text: word }))),
+        pauseAfter: v.exactOptional(v.array(object({ words: word, why: word }))),
+      }),
+    ),
+    v.minLength(1),
+  ),
+});
 
 /** Checks scenes as the build collected them. A wrong one is left out and named; the others stay. */
 export function loadScenes(json: unknown): Scenes {
@@ -50,11 +80,16 @@ export function loadScenes(json: unknown): Scenes {
   const scenes: Scene[] = [];
   const problems: string[] = [];
   for (const entry of json) {
-    const name = typeof entry === 'object' && entry !== null && 'id' in entry ? String(entry.id) : 'a scene without an id';
-    const { valid, errors } = validator.validate(entry);
-    const last = errors.at(-1);
-    if (!valid) problems.push(`${name}${last ? `: ${last.instanceLocation.replace(/^#/, '')} ${last.error}` : ': not a scene'}`);
-    else if (!releasesOf((entry as Scene).release)) problems.push(`${name}: ${(entry as Scene).release} is no span of known releases`);
+    const name =
+      typeof entry === 'object' && entry !== null && 'id' in entry ? String(entry.id) : 'a scene without an id';
+    const { success, issues } = v.safeParse(sceneSchema, entry);
+    const [first] = issues ?? [];
+    if (!success)
+      problems.push(
+        `${name}: /${(first?.path ?? []).map((part) => String(part.key)).join('/')} ${first?.message ?? 'is not a scene'}`,
+      );
+    else if (!releasesOf((entry as Scene).release))
+      problems.push(`${name}: ${(entry as Scene).release} is no span of known releases`);
     else if (scenes.some((scene) => scene.id === name)) problems.push(`${name}: there are two scenes of this id`);
     else scenes.push(entry as Scene);
   }
@@ -66,7 +101,8 @@ export function releasesOf(span: string): readonly Release[] | undefined {
   const match = /^(\d+\.\d+)(\.\.(\d+\.\d+)?)?$/.exec(span);
   if (!match) return undefined;
   const since = match[1] as Release;
-  const until = match[2] === undefined ? since : match[3] === undefined ? RELEASES[RELEASES.length - 1] : (match[3] as Release);
+  const until =
+    match[2] === undefined ? since : match[3] === undefined ? RELEASES[RELEASES.length - 1] : (match[3] as Release);
   const all: readonly Release[] = RELEASES;
   if (until === undefined || !all.includes(since) || !all.includes(until)) return undefined;
   return all.filter((release) => compareReleases(since, release) <= 0 && compareReleases(release, until) <= 0);
@@ -77,7 +113,9 @@ export function standInsFor(scene: Scene, release: Release): Record<string, stri
   const found: Record<string, string> = {};
   for (const [name, text] of Object.entries(scene.standIns ?? {})) {
     if (typeof text === 'string') found[name] = text;
-    else for (const [span, variant] of Object.entries(text)) if (releasesOf(span)?.includes(release)) found[name] = variant;
+    else
+      for (const [span, variant] of Object.entries(text))
+        if (releasesOf(span)?.includes(release)) found[name] = variant;
   }
   return found;
 }

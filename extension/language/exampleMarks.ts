@@ -6,6 +6,7 @@ import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
 import type { Hole } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
+import type { PlacedScene } from './scenePlaces.ts';
 import { VisibleEditors } from './visible.ts';
 
 type Mark = 'next' | 'failed';
@@ -70,10 +71,10 @@ export class ExampleMarks implements vscode.Disposable {
   }
 
   private async draw(editor: vscode.TextEditor, text: KernelText): Promise<void> {
-    this.drawExample(editor);
     const { version } = editor.document;
     const placed = await this.examples.placed(text);
     if (editor.document.version !== version) return;
+    this.drawExample(editor, placed);
     const holes = placed.flatMap((one) => this.examples.holes(text, one));
     editor.setDecorations(
       this.hole,
@@ -81,12 +82,14 @@ export class ExampleMarks implements vscode.Disposable {
     );
   }
 
-  private drawExample(editor: vscode.TextEditor): void {
+  private drawExample(editor: vscode.TextEditor, placed: readonly PlacedScene[]): void {
     const state = this.examples.stateIn(editor.document.uri.toString());
-    const own = state && markOf(state);
-    const span = state && this.examples.spanOf(state);
+    const kind = state && markOf(state);
+    // A scene that runs lines of its own stands at the place it belongs to.
+    const own = placed.find(({ scene }) => scene.id === state?.sceneId);
+    const span = state && (this.examples.spanOf(state) ?? own?.span);
     for (const mark of Object.keys(this.marks) as Mark[]) {
-      const marks = state && span && mark === own ? [statementMark(editor.document, state, span, mark)] : [];
+      const marks = state && span && mark === kind ? [statementMark(editor.document, state, span, mark)] : [];
       editor.setDecorations(this.marks[mark], marks);
       editor.setDecorations(
         this.icons[mark],

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { COMMANDS, type CommandArguments, type CommandId } from '../commands.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
+import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
 import type { PlacedScene } from './scenePlaces.ts';
@@ -86,7 +87,17 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       const values = holes.map(({ key, value }) => `${key} = ${value}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
-    return commands.map((command) => new vscode.CodeLens(range, command));
+    const lenses = commands.map((command) => new vscode.CodeLens(range, command));
+    return state?.sceneId === scene.id ? [...lenses, ...this.failureLens(document, state)] : lenses;
+  }
+
+  /** The reason again, where a narrow editor does not cut it off. */
+  private failureLens(document: vscode.TextDocument, state: ExampleState): vscode.CodeLens[] {
+    const span = this.examples.spanOf(state);
+    if (state.status !== 'failed' || span === undefined) return [];
+    const at = document.positionAt(span.start);
+    const title = `$(error) Failed: ${state.why.replace(/\s+/g, ' ')}`;
+    return [new vscode.CodeLens(new vscode.Range(at, at), { command: '', title, tooltip: state.why })];
   }
 
   dispose(): void {

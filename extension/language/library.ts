@@ -1,6 +1,6 @@
 /** The extension's own data: what terms mean, and what can be run where. Read when first needed. */
 import * as vscode from 'vscode';
-import { ALL_RECORDS } from '../../sim/index.ts';
+import { ALL_RECORDS, provideProse, withProse } from '../../sim/index.ts';
 import { findMentions, type Mention } from '../docs/entities.ts';
 import {
   buildTermIndex,
@@ -17,6 +17,7 @@ export class Library {
   private readonly folder: vscode.Uri;
   private readonly report: Reporter;
   private glossary: Promise<readonly GlossaryTerm[]> | undefined;
+  private words: Promise<void> | undefined;
   private loadedScenes: Promise<readonly Scene[]> | undefined;
   private readonly indexes = new Map<TextKind, Promise<TermIndex>>();
   private readonly mentioned = new WeakMap<KernelText, Promise<readonly Mention[]>>();
@@ -42,7 +43,17 @@ export class Library {
     this.glossary.catch(() => {
       this.glossary = undefined;
     });
-    return buildTermIndex(ALL_RECORDS, await this.glossary, kind === 'tour' ? undefined : kind);
+    await this.prose();
+    return buildTermIndex(withProse(ALL_RECORDS), await this.glossary, kind === 'tour' ? undefined : kind);
+  }
+
+  /** The words of the kernel's names, for hovers and for `help` in the shell. */
+  prose(): Promise<void> {
+    this.words ??= this.readJson('prose.json').then((json) => provideProse(json as string[]));
+    this.words.catch(() => {
+      this.words = undefined;
+    });
+    return this.words;
   }
 
   scenes(): Promise<readonly Scene[]> {

@@ -18,6 +18,8 @@ import { makeNonce, pageHtml } from './html.ts';
 
 /** At most thirty snapshots a second. */
 const FRAME_MS = 33;
+/** How long a new panel may take to learn its column. */
+const PLACED_MS = 1000;
 
 const COMMAND_OF: Readonly<Record<Exclude<PanelCommand, 'copyText'>, CommandId>> = {
   stepBack: 'zonescope.stepBack',
@@ -73,8 +75,21 @@ export class PanelHost<In extends { type: string }, Out> implements vscode.Webvi
     );
   }
 
-  get column(): vscode.ViewColumn | undefined {
-    return this.panel?.viewColumn;
+  /** The column it stands in; a new panel learns it from the window some time after it was made. */
+  async column(): Promise<vscode.ViewColumn | undefined> {
+    const { panel } = this;
+    if (panel === undefined || panel.viewColumn !== undefined) return panel?.viewColumn;
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        subscription.dispose();
+        resolve(this.panel?.viewColumn);
+      };
+      const subscription = panel.onDidChangeViewState(() => {
+        if (panel.viewColumn !== undefined) finish();
+      });
+      const timer = setTimeout(finish, PLACED_MS);
+    });
   }
 
   get isOpen(): boolean {
@@ -110,7 +125,9 @@ export class PanelHost<In extends { type: string }, Out> implements vscode.Webvi
     const { webview } = panel;
     this.panel = panel;
     this.isReady = false;
-    panel.iconPath = vscode.Uri.joinPath(extensionUri, 'media', 'sidebar.svg');
+    const icon = (theme: string): vscode.Uri =>
+      vscode.Uri.joinPath(extensionUri, 'media', 'icons', `panel-${theme}.svg`);
+    panel.iconPath = { light: icon('light'), dark: icon('dark') };
     webview.options = { enableScripts: true, localResourceRoots: [folder] };
     panel.onDidDispose(() => this.forget());
     panel.onDidChangeViewState(() => {

@@ -33,6 +33,8 @@ const PAGEMAP: PanelKind<PagemapToHost, HostToPagemap> = {
   },
 };
 
+type AnyPanel = PanelHost<ZonesToHost, HostToZones> | PanelHost<PagemapToHost, HostToPagemap>;
+
 export class Panels implements vscode.Disposable {
   readonly zones: PanelHost<ZonesToHost, HostToZones>;
   readonly pagemap: PanelHost<PagemapToHost, HostToPagemap>;
@@ -46,46 +48,28 @@ export class Panels implements vscode.Disposable {
     return this.zones.isVisible || this.pagemap.isVisible;
   }
 
-  async openZones(preserveFocus = false): Promise<void> {
-    await this.open(this.zones, this.pagemap, 'workbench.action.moveEditorToAboveGroup', preserveFocus);
+  openZones(preserveFocus = false): Promise<void> {
+    return this.open(this.zones, this.pagemap, preserveFocus);
   }
 
-  async openPagemap(preserveFocus = false): Promise<void> {
-    await this.open(this.pagemap, this.zones, 'workbench.action.moveEditorToBelowGroup', preserveFocus);
+  openPagemap(preserveFocus = false): Promise<void> {
+    return this.open(this.pagemap, this.zones, preserveFocus);
   }
 
   /** Both beside the text, one above the other, unless the reader has them somewhere already. */
   async openBoth(): Promise<void> {
-    if (this.zones.isOpen || this.pagemap.isOpen) {
-      if (!this.isAnyVisible)
-        for (const panel of [this.zones, this.pagemap]) if (panel.isOpen) panel.show(BESIDE, true);
-      return;
-    }
+    if (this.isAnyVisible) return;
+    const open = [this.zones, this.pagemap].filter((panel) => panel.isOpen);
+    for (const panel of open) panel.show(BESIDE, true);
+    if (open.length > 0) return;
     await this.openZones(true);
     await this.openPagemap(true);
   }
 
-  /** Opens a panel beside the text; above or below the other one if that stands there. */
-  private async open(
-    panel: PanelHost<ZonesToHost, HostToZones> | PanelHost<PagemapToHost, HostToPagemap>,
-    other: PanelHost<ZonesToHost, HostToZones> | PanelHost<PagemapToHost, HostToPagemap>,
-    move: string,
-    preserveFocus: boolean,
-  ): Promise<void> {
-    if (panel.isOpen || !other.isOpen || !other.isVisible || other.column === undefined) {
-      panel.show(panelColumn(), preserveFocus);
-      return;
-    }
-    const editor = vscode.window.activeTextEditor;
-    panel.show(other.column, false);
-    await vscode.commands.executeCommand(move);
-    if (!preserveFocus || editor === undefined) return;
-    await vscode.window.showTextDocument(editor.document, {
-      preserveFocus: false,
-      preview: false,
-      selection: editor.selection,
-      ...(editor.viewColumn === undefined ? {} : { viewColumn: editor.viewColumn }),
-    });
+  /** Opens a panel beside the text, below the other one if that stands there alone. */
+  private async open(panel: AnyPanel, other: AnyPanel, preserveFocus: boolean): Promise<void> {
+    const column = panel.isOpen || !other.isVisible ? undefined : await columnBelow(await other.column());
+    panel.show(column ?? panelColumn(), preserveFocus);
   }
 
   dispose(): void {
@@ -99,4 +83,21 @@ const BESIDE = vscode.ViewColumn.Beside;
 /** Beside a text; in place where nothing is open. */
 function panelColumn(): vscode.ViewColumn {
   return vscode.window.tabGroups.all.some(({ tabs }) => tabs.length > 0) ? BESIDE : vscode.ViewColumn.Active;
+}
+
+interface EditorLayout {
+  orientation: number;
+  groups: { size?: number; groups?: unknown[] }[];
+}
+
+/** Splits the right one of two columns, without taking the focus; where that cannot be done, the column itself. */
+async function columnBelow(column: vscode.ViewColumn | undefined): Promise<vscode.ViewColumn | undefined> {
+  if (column !== vscode.ViewColumn.Two) return column;
+  const layout = await vscode.commands.executeCommand<EditorLayout>('vscode.getEditorLayout');
+  const [left, right] = layout.groups;
+  const isPlain = layout.orientation === 0 && layout.groups.length === 2 && !left?.groups && !right?.groups;
+  if (!isPlain || left === undefined || right === undefined) return column;
+  const groups = [left, { ...right, groups: [{ size: 0.5 }, { size: 0.5 }] }];
+  await vscode.commands.executeCommand('vscode.setEditorLayout', { orientation: 0, groups });
+  return vscode.ViewColumn.Three;
 }

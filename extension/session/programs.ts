@@ -1,5 +1,14 @@
 /** What can run on the reader's machine, as data: so that a session can be kept and made again. */
-import { type Block, type BlockSource, blockProgram, type Machine, type ProgramSpec, type ScriptEntry, scriptProgram, shellProgram } from '../../sim/index.ts';
+import {
+  type Block,
+  type BlockSource,
+  blockProgram,
+  type Machine,
+  type ProgramSpec,
+  type ScriptEntry,
+  scriptProgram,
+  shellProgram,
+} from '../../sim/index.ts';
 
 export type ProgramSource =
   | { kind: 'line'; line: string }
@@ -28,7 +37,8 @@ export interface SavedSession {
   position: number;
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Reads what was kept; anything that does not look like it is `undefined`, and a fresh session begins. */
 export function readSaved(text: string | undefined): SavedSession | undefined {
@@ -39,16 +49,32 @@ export function readSaved(text: string | undefined): SavedSession | undefined {
   } catch {
     return undefined;
   }
-  if (!isRecord(json) || json.version !== 1 || !isRecord(json.machine) || typeof json.release !== 'string') return undefined;
-  if (!Array.isArray(json.programs) || !Array.isArray(json.steps) || typeof json.position !== 'number') return undefined;
-  const programsFine = json.programs.every((entry) => isRecord(entry) && typeof entry.id === 'number' && isSource(entry.source));
-  const stepsFine = json.steps.every((step) => isRecord(step) && typeof step.program === 'number' && typeof step.points === 'number' && typeof step.label === 'string');
+  if (!isRecord(json) || json.version !== 1 || !isRecord(json.machine) || typeof json.release !== 'string')
+    return undefined;
+  if (!Array.isArray(json.programs) || !Array.isArray(json.steps) || typeof json.position !== 'number')
+    return undefined;
+  const programsFine = json.programs.every(
+    (entry) => isRecord(entry) && typeof entry.id === 'number' && isSource(entry.source),
+  );
+  const stepsFine = json.steps.every(
+    (step) =>
+      isRecord(step) &&
+      typeof step.program === 'number' &&
+      typeof step.points === 'number' &&
+      typeof step.label === 'string',
+  );
   return programsFine && stepsFine ? (json as unknown as SavedSession) : undefined;
 }
 
 function isSource(value: unknown): value is ProgramSource {
   if (!isRecord(value)) return false;
   if (value.kind === 'line') return typeof value.line === 'string';
-  if (value.kind === 'block') return isRecord(value.block) && typeof value.block.text === 'string' && isRecord(value.block.holes) && isRecord(value.block.standIns);
+  if (value.kind === 'block')
+    return (
+      isRecord(value.block) &&
+      typeof value.block.text === 'string' &&
+      isRecord(value.block.holes) &&
+      isRecord(value.block.standIns)
+    );
   return value.kind === 'script' && typeof value.label === 'string' && Array.isArray(value.entries);
 }

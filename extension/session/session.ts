@@ -10,20 +10,20 @@ import {
   Machine,
   type MachineConfig,
   type PagemapSnapshot,
-  pagemapSnapshot,
   type PageView,
-  pageView,
   type Point,
   type Position,
+  type Program,
+  pagemapSnapshot,
+  pageView,
   presets,
   printValue,
-  type Program,
   RELEASES,
   type Release,
   readMachine,
+  stateTree,
   statusOf,
   stripComment,
-  stateTree,
   type Tile,
   type TreeNode,
   tile,
@@ -96,7 +96,8 @@ class ReaderSession implements Session {
 
   constructor(options: SessionOptions) {
     this.options = options;
-    this.desk = this.restore() ?? this.newDesk({ preset: options.machine ?? 'laptop-16g' }, options.release ?? DEFAULT_RELEASE);
+    this.desk =
+      this.restore() ?? this.newDesk({ preset: options.machine ?? 'laptop-16g' }, options.release ?? DEFAULT_RELEASE);
   }
 
   /* ---- machines ---- */
@@ -104,12 +105,17 @@ class ReaderSession implements Session {
   private newDesk(choice: SavedSession['machine'], release: Release): Desk {
     const config = configOf(choice) ?? presets()[0];
     if (!config) throw new Error('no preset machine');
-    return { machine: new Machine(config, release), choice: configOf(choice) ? choice : { preset: config.name }, sources: new Map() };
+    return {
+      machine: new Machine(config, release),
+      choice: configOf(choice) ? choice : { preset: config.name },
+      sources: new Map(),
+    };
   }
 
   private restore(): Desk | undefined {
     const saved = readSaved(this.options.storage.get(STORAGE_KEY));
-    if (!saved || !(RELEASES as readonly string[]).includes(saved.release) || !configOf(saved.machine)) return undefined;
+    if (!saved || !(RELEASES as readonly string[]).includes(saved.release) || !configOf(saved.machine))
+      return undefined;
     const desk = this.newDesk(saved.machine, saved.release as Release);
     try {
       const programs = saved.programs.map(({ id, source }) => ({ id, spec: specOf(desk.machine, source).spec }));
@@ -160,9 +166,16 @@ class ReaderSession implements Session {
   chooseMachine(choice: { preset: string } | { json: string; name: string }): { problems: string[] } {
     if ('json' in choice) {
       const result = readMachine(choice.json, choice.name);
-      if ('problems' in result) return { problems: result.problems.map(({ where, message }) => `${where}: ${message}`) };
+      if ('problems' in result)
+        return { problems: result.problems.map(({ where, message }) => `${where}: ${message}`) };
     } else if (!configOf(choice)) {
-      return { problems: [`${choice.preset}: no such machine; there are ${presets().map((preset) => preset.name).join(', ')}`] };
+      return {
+        problems: [
+          `${choice.preset}: no such machine; there are ${presets()
+            .map((preset) => preset.name)
+            .join(', ')}`,
+        ],
+      };
     }
     this.aside = undefined;
     this.replaceDesk(this.newDesk(choice, this.release));
@@ -190,7 +203,8 @@ class ReaderSession implements Session {
 
   /** Another release in force gives way to the newest that the text belongs to. */
   private makeRoomFor(scene: Scene, releases: readonly Release[] | undefined): void {
-    const wanted = releases && releases.length > 0 && !releases.includes(this.release) ? releases[releases.length - 1] : undefined;
+    const wanted =
+      releases && releases.length > 0 && !releases.includes(this.release) ? releases[releases.length - 1] : undefined;
     const machine = scene.machine && scene.machine !== this.machineName ? scene.machine : undefined;
     if (!wanted && !machine) return;
     const before = this.desk;
@@ -212,7 +226,15 @@ class ReaderSession implements Session {
       machine: machine.config.name,
       release: machine.release,
       lastStep: machine.lastStep?.label ?? '',
-      ...(paused ? { paused: { why: running.state.why, where: running.state.sceneId, canContinue: running.state.status === 'paused' } } : {}),
+      ...(paused
+        ? {
+            paused: {
+              why: running.state.why,
+              where: running.state.sceneId,
+              canContinue: running.state.status === 'paused',
+            },
+          }
+        : {}),
     };
   }
   zones(): ZonesView {
@@ -236,7 +258,11 @@ class ReaderSession implements Session {
   }
   timeline(): { label: string; current: boolean; undone: boolean }[] {
     const { machine } = this.desk;
-    return machine.steps.map((step, index) => ({ label: step.label, current: index === machine.position - 1, undone: index >= machine.position }));
+    return machine.steps.map((step, index) => ({
+      label: step.label,
+      current: index === machine.position - 1,
+      undone: index >= machine.position,
+    }));
   }
 
   get selected(): number | undefined {
@@ -290,7 +316,10 @@ class ReaderSession implements Session {
   }
 
   /** Runs until the program pauses, waits or ends, breathing between slices. */
-  private async drive(program: Program, shouldPause?: (point: Point) => boolean): Promise<'paused' | 'waiting' | 'over'> {
+  private async drive(
+    program: Program,
+    shouldPause?: (point: Point) => boolean,
+  ): Promise<'paused' | 'waiting' | 'over'> {
     const { machine } = this.desk;
     this.stopRequested = false;
     for (;;) {
@@ -324,7 +353,9 @@ class ReaderSession implements Session {
       machine.runReady();
       this.refreshExample();
       this.touch();
-      const printk = machine.kernel.state.log.slice(logged).map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text));
+      const printk = machine.kernel.state.log
+        .slice(logged)
+        .map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text));
       const output = [...program.output, ...(program.error ? [errorText(program.error)] : [])].join('\n');
       return {
         line,
@@ -333,7 +364,9 @@ class ReaderSession implements Session {
         steps: machine.steps.length - before,
         ...(program.value && program.value.kind !== 'void' ? { value: printValue(machine.kernel, program.value) } : {}),
         ...(printk.length > 0 ? { printk } : {}),
-        ...(program.waitsFor ? { blockedOn: { what: program.waitsFor.what, holders: program.waitsFor.holders() } } : {}),
+        ...(program.waitsFor
+          ? { blockedOn: { what: program.waitsFor.what, holders: program.waitsFor.holders() } }
+          : {}),
       };
     });
   }
@@ -355,7 +388,13 @@ class ReaderSession implements Session {
       });
       return await this.follow({
         program: program.id,
-        state: { sceneId: request.scene.id, uri: request.uri, blockStart: request.toDocument(0), status: 'running', why: '' },
+        state: {
+          sceneId: request.scene.id,
+          uri: request.uri,
+          blockStart: request.toDocument(0),
+          status: 'running',
+          why: '',
+        },
         text,
         request,
         shown: new Set(),
@@ -388,16 +427,19 @@ class ReaderSession implements Session {
     const { running } = this;
     if (!running) return [];
     const own = this.desk.machine.steps.filter((step) => step.program === running.program);
-    return own
-      .map((step, index) => {
-        if (index === own.length - 1 && running.state.status === 'failed') return { line: step.label, status: -14, output: running.state.why };
-        const failed = step.trace.find((call) => call.result.startsWith('ERR_PTR(-'));
-        return {
-          line: step.label,
-          status: failed ? -(errnoOf(failed.result.slice(9, -1)) ?? 1) : 0,
-          output: [...step.printk.map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text)), ...step.trace.map((call) => `${call.name}(${call.args.join(', ')})${call.result ? ` = ${call.result}` : ''}`)].join('\n'),
-        };
-      });
+    return own.map((step, index) => {
+      if (index === own.length - 1 && running.state.status === 'failed')
+        return { line: step.label, status: -14, output: running.state.why };
+      const failed = step.trace.find((call) => call.result.startsWith('ERR_PTR(-'));
+      return {
+        line: step.label,
+        status: failed ? -(errnoOf(failed.result.slice(9, -1)) ?? 1) : 0,
+        output: [
+          ...step.printk.map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text)),
+          ...step.trace.map((call) => `${call.name}(${call.args.join(', ')})${call.result ? ` = ${call.result}` : ''}`),
+        ].join('\n'),
+      };
+    });
   }
 
   continueExample(): Promise<ExampleState | undefined> {
@@ -433,7 +475,9 @@ class ReaderSession implements Session {
     let pausedFor: string | undefined;
     const shouldPause = (point: Point): boolean => {
       if (point.kind !== 'statement' || point.frame !== program.base) return false;
-      const due = running.text?.pauses.find((pause) => pause.after < point.span.start && !running.shown.has(pause.after));
+      const due = running.text?.pauses.find(
+        (pause) => pause.after < point.span.start && !running.shown.has(pause.after),
+      );
       if (!due) return false;
       running.shown.add(due.after);
       pausedFor = due.why;
@@ -455,7 +499,14 @@ class ReaderSession implements Session {
             : program.status === 'stopped'
               ? 'stopped by the reader'
               : 'ran to its end';
-    const status = end === 'over' ? (program.status === 'failed' ? 'failed' : program.status === 'stopped' ? 'stopped' : 'done') : end;
+    const status =
+      end === 'over'
+        ? program.status === 'failed'
+          ? 'failed'
+          : program.status === 'stopped'
+            ? 'stopped'
+            : 'done'
+        : end;
     running.state = { ...running.state, status, why, ...(span ? { span } : {}) };
     if (!span) delete running.state.span;
     this.touch();
@@ -476,7 +527,12 @@ class ReaderSession implements Session {
     if (running?.state.status !== 'waiting') return;
     const program = this.desk.machine.program(running.program);
     if (program?.status === 'waiting') return;
-    if (program?.isOver) running.state = { ...running.state, status: program.status === 'failed' ? 'failed' : 'done', why: program.error?.message ?? 'ran to its end' };
+    if (program?.isOver)
+      running.state = {
+        ...running.state,
+        status: program.status === 'failed' ? 'failed' : 'done',
+        why: program.error?.message ?? 'ran to its end',
+      };
     else void this.continueExample();
   }
 
@@ -499,7 +555,8 @@ class ReaderSession implements Session {
       if (inside) {
         running.shown.clear();
         running.state = { ...running.state, status: 'paused', why: 'you went back; Continue runs it again from here' };
-      } else if (own.every((index) => index >= machine.position)) running.state = { ...running.state, status: 'stopped', why: 'you went back to before it' };
+      } else if (own.every((index) => index >= machine.position))
+        running.state = { ...running.state, status: 'stopped', why: 'you went back to before it' };
       delete running.state.span;
     }
     this.touch();

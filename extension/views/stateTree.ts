@@ -40,7 +40,10 @@ export class StateTree implements vscode.TreeDataProvider<TreeNode>, vscode.Disp
     item.description = node.changed ? `${node.description} ${CHANGED}` : node.description;
     const change = node.changed ? 'changed by the last step' : '';
     item.tooltip = [node.tooltip || node.description, change].filter(Boolean).join('\n');
-    item.iconPath = new vscode.ThemeIcon(node.icon, node.changed ? new vscode.ThemeColor('charts.orange') : undefined);
+    item.iconPath = new vscode.ThemeIcon(
+      node.icon,
+      node.changed ? new vscode.ThemeColor('notificationsWarningIcon.foreground') : undefined,
+    );
     item.accessibilityInformation = { label: [node.label, node.description, change].filter(Boolean).join(', ') };
     item.contextValue = node.reveal === undefined ? 'plain' : 'revealable';
     if (node.reveal !== undefined) {

@@ -38,10 +38,10 @@ export class TimelineTree implements vscode.TreeDataProvider<TimelineEntry>, vsc
   }
 
   getTreeItem({ step, label, current, undone }: TimelineEntry): vscode.TreeItem {
-    const item = new vscode.TreeItem(label);
+    const item = new vscode.TreeItem(step === 0 ? label : `${step}  ${label}`);
     item.id = `step:${step}`;
     const standing = current ? 'now' : undone ? 'undone' : '';
-    item.description = [step === 0 ? '' : `${step}`, standing].filter(Boolean).join(' · ');
+    item.description = standing;
     item.iconPath = new vscode.ThemeIcon(current ? 'arrow-right' : undone ? 'circle-outline' : 'circle-filled');
     item.tooltip = current ? `${label}\nThe machine stands after this step.` : `${label}\nClick to go there.`;
     const word = step === 0 ? '' : `step ${step}`;

@@ -1,6 +1,5 @@
 /** Machine files: JSON that describes a machine to boot. The schema is machine.schema.json beside this file. */
-import { Validator } from '@cfworker/json-schema';
-import schema from './machine.schema.json' with { type: 'json' };
+import { type MachineFile, shapeProblems } from './schema.ts';
 
 export type E820Type = 'usable' | 'reserved' | 'ACPI data' | 'ACPI NVS' | 'persistent (type 12)' | 'soft reserved';
 
@@ -45,8 +44,6 @@ export interface MachineProblem {
 }
 export type MachineResult = { machine: MachineConfig } | { problems: MachineProblem[] };
 
-const validator = new Validator(schema as ConstructorParameters<typeof Validator>[0], '2020-12', false);
-
 /** Reads a machine file's text. Never throws: everything wrong is a problem with its place. */
 export function readMachine(text: string, name = 'machine file'): MachineResult {
   let json: unknown;
@@ -59,35 +56,15 @@ export function readMachine(text: string, name = 'machine file'): MachineResult 
 }
 
 export function checkMachine(json: unknown): MachineResult {
-  const { valid, errors } = validator.validate(json);
-  if (!valid) {
-    const leaves = errors.filter((error) => !/^(properties|items|\$ref|additionalProperties)$/.test(error.keyword) || errors.length === 1);
-    return {
-      problems: leaves.slice(0, 20).map((error) => ({ where: error.instanceLocation.replace(/^#/, '') || '/', message: error.error })),
-    };
-  }
-  const machine = convert(json as Json);
+  const shape = shapeProblems(json);
+  if (Array.isArray(shape)) return { problems: shape };
+  const machine = convert(shape);
   const problems = semantics(machine);
   return problems.length > 0 ? { problems } : { machine };
 }
 
 type Num = number | string;
-interface Json {
-  name: string;
-  description?: string;
-  arch?: 'x86_64';
-  physBits: number;
-  pageTableLevels?: 4 | 5;
-  config?: Partial<MachineConfig['config']>;
-  cmdline?: string;
-  e820: { start: Num; end: Num; type: E820Type }[];
-  nodes?: { id: number; ranges: { start: Num; end: Num }[]; cpus?: number[]; distance?: number[] }[];
-  reserved?: { start: Num; end: Num; what: string }[];
-  freedAfterInit?: number;
-  devices?: { start: Num; end: Num; name: string; busy?: boolean; what?: string }[];
-}
-
-function convert(json: Json): MachineConfig {
+function convert(json: MachineFile): MachineConfig {
   const range = <T extends { start: Num; end: Num }>(entry: T) => ({ ...entry, start: BigInt(entry.start), end: BigInt(entry.end) });
   const e820 = json.e820.map(range).sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
   const top = e820.reduce((max, entry) => (entry.type === 'usable' && entry.end > max ? entry.end : max), 0n);

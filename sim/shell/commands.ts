@@ -2,6 +2,7 @@
 import { PROC_FILES } from '../fs/proc.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import { variantOf } from '../kernel/names.ts';
+import { prose } from '../kernel/prose.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { ShellError } from './error.ts';
@@ -75,8 +76,8 @@ const list: readonly Command[] = [
       const record = FUNCTIONS.find((candidate) => candidate.name === name);
       const variant = record && variantOf(record, kernel.release);
       if (!record) throw new ShellError(`help: ${name}: no such command or function`, -2);
-      print(`${variant?.prototype ?? `${name}: not in ${kernel.release}`}\n  ${record.contract}`);
-      for (const error of variant?.errors ?? []) print(`  ${error.returns}: ${error.when}`);
+      print(`${variant?.prototype ?? `${name}: not in ${kernel.release}`}\n  ${prose(record.contract)}`);
+      for (const error of variant?.errors ?? []) print(`  ${error.returns}: ${prose(error.when)}`);
       return undefined;
     },
   },

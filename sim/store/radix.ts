@@ -273,13 +273,13 @@ export class RadixTree {
     pool.countLeaf(leaf, value & 15, end - start);
   }
 
+  /** Copies a part of a leaf back. It has many runs, so there is nothing to collapse. */
   private restorePart(start: number, end: number, copy: number): void {
     const leaf = this.openLeaf(start);
     for (let pfn = start; pfn < end; pfn++) {
       this.pool.write(leaf, pfn, this.pool.page(leaf, pfn), this.pool.page(copy, pfn));
     }
     this.pool.freeLeaf(copy);
-    this.settle(start);
   }
 
   /** Puts a subtree in place of whatever is there now. */

@@ -96,6 +96,20 @@ describe('travel', () => {
     ]);
   });
 
+  it('brings map entries back to their places after they were made anew by going forward', () => {
+    const store = createStore();
+    const map = new Map([['a', 0]]);
+    store.mapDelete(map, 'a');
+    for (const key of ['x', 'y', 'z']) store.mapSet(map, key, 1);
+    const before = store.mark();
+    store.mapDelete(map, 'y');
+    store.travel(0);
+    store.travel(store.newest);
+    expect([...map.keys()]).toEqual(['x', 'z']);
+    store.travel(before);
+    expect([...map.keys()]).toEqual(['x', 'y', 'z']);
+  });
+
   it('restores an array that lost more elements than a call can take arguments', () => {
     const store = createStore();
     const array = Array.from({ length: 300_000 }, (_, i) => i);
