@@ -25,31 +25,68 @@ const packageBudget = { name: 'VSIX', limit: 2048 * 1024 };
 /** @type {Map<string, number>} */
 const sentences = new Map();
 
+/** The fields of a record that hold words for people, and which nothing computes with. */
+const wordFields = new Set(['contract', 'when', 'note', 'source']);
+
+/** What those fields hold in all records, unless some other field holds the same. */
+async function recordWords() {
+  const result = await esbuild.build({
+    stdin: {
+      contents: `export { ALL_RECORDS } from './sim/kernel/names.ts'; export { FACTS } from './sim/kernel/release.ts';`,
+      resolveDir: root,
+    },
+    bundle: true,
+    format: 'esm',
+    write: false,
+    logLevel: 'warning',
+  });
+  const code = Buffer.from(result.outputFiles[0]?.contents ?? []).toString('base64');
+  const records = await import(`data:text/javascript;base64,${code}`);
+  const words = new Set();
+  const others = new Set();
+  /** @type {(value: unknown, key: string) => void} */
+  const visit = (value, key) => {
+    if (typeof value === 'string') (wordFields.has(key) ? words : others).add(value);
+    else if (Array.isArray(value)) for (const item of value) visit(item, key);
+    else if (typeof value === 'object' && value !== null)
+      for (const [name, item] of Object.entries(value)) visit(item, name);
+  };
+  visit([records.ALL_RECORDS, records.FACTS], '');
+  return new Set([...words].filter((text) => text.length >= 10 && !others.has(text)));
+}
+
 /**
- * Takes the words of kernel names out of the host bundles (see sim/kernel/prose.ts): string literals that read like
- * prose and not like code. One that is left in only costs bytes.
+ * Takes the words of kernel names out of the host bundles; sim/kernel/prose.ts puts them back where they are shown.
  *
  * @type {esbuild.Plugin}
  */
 const proseAside = {
   name: 'prose-aside',
   setup(build) {
-    build.onLoad({ filter: /sim[\\/](kernel[\\/](records[\\/]\w+|release)|mm[\\/](functions|initFunctions))\.ts$/ }, async ({ path }) => {
-      const source = await readFile(path, 'utf8');
-      const contents = source.replace(/^(?!\s*(?:\/\/|\*|\/\*)).*$/gm, (line) =>
-        line.replace(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"/g, (literal) => {
-          /** @type {string} */
-          const text = new Function(`return ${literal}`)();
-          // Prototypes and types begin in lower case or with a mark; they stay, the evaluator reads them.
-          const reads = /^[A-Z]/.test(text) || !(/[{}#]|\*\w|^\(/.test(text) || /\w\(\w+ \*?\w+[,)]/.test(text));
-          if (text.length < 24 || text.split(' ').length < 4 || text.includes('§') || !reads) return literal;
-          const number = sentences.get(text) ?? sentences.size;
-          sentences.set(text, number);
-          return `'§${number}'`;
-        }),
-      );
-      return { contents, loader: 'ts' };
+    /** @type {Promise<Set<string>> | undefined} */
+    let words;
+    build.onStart(() => {
+      words = undefined;
     });
+    build.onLoad(
+      { filter: /sim[\\/](kernel[\\/](records[\\/]\w+|release)|mm[\\/](functions|initFunctions))\.ts$/ },
+      async ({ path }) => {
+        words ??= recordWords();
+        const known = await words;
+        const source = await readFile(path, 'utf8');
+        const contents = source.replace(/^(?!\s*(?:\/\/|\*|\/\*)).*$/gm, (line) =>
+          line.replace(/'((?:[^'\\\n]|\\.)*)'|"((?:[^"\\\n]|\\.)*)"/g, (literal) => {
+            /** @type {string} */
+            const text = new Function(`return ${literal}`)();
+            if (!known.has(text)) return literal;
+            const number = sentences.get(text) ?? sentences.size;
+            sentences.set(text, number);
+            return `'§${number}'`;
+          }),
+        );
+        return { contents, loader: 'ts' };
+      },
+    );
   },
 };
 

@@ -39,7 +39,7 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
   const panels = own(new Panels({ extensionUri, reader, report }));
   const examples = own(new Examples(texts, library, reader, workspaceState, () => panels.openBoth()));
   const documents = own(new Documents(globalStorageUri, platform, report));
-  const shell = own(new Shell(reader, report, workspaceState));
+  const shell = own(new Shell(reader, report, workspaceState, () => library.prose()));
   const services: Services = {
     extensionUri,
     report,

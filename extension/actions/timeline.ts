@@ -1,9 +1,10 @@
 /** Moving along the timeline, and looking at one page. */
 import * as vscode from 'vscode';
+import type { PagemapSnapshot } from '../../sim/index.ts';
+import { parsePlace } from '../../webview/protocol/place.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
 import { timelineEntries } from '../views/timelineTree.ts';
-import { type Frames, parsePage } from './pageNumber.ts';
 
 export function timelineActions({ reader, panels }: Services) {
   return {
@@ -54,18 +55,17 @@ async function askStep(entries: ReturnType<typeof timelineEntries>): Promise<num
   return chosen?.step;
 }
 
-async function askPage(frames: Frames): Promise<number | undefined> {
+async function askPage({ pageSize, extents }: PagemapSnapshot): Promise<number | undefined> {
+  const has = (pfn: number): boolean => extents.some(({ startPfn, endPfn }) => startPfn <= pfn && pfn < endPfn);
   const text = await vscode.window.showInputBox({
     title: 'Show Page',
-    prompt: 'A page frame number, or a physical address that begins with 0x',
-    placeHolder: 'for example 1310720, pfn 0x140000, or 0x140000000',
+    prompt: 'A page frame number, or a physical address',
+    placeHolder: 'for example 0x140000, 0x140000000, or 5G',
     validateInput(value) {
-      if (value.trim() === '') return undefined;
-      const result = parsePage(value, frames);
-      return 'problem' in result ? result.problem : undefined;
+      if (value.trim() === '' || parsePlace(value, pageSize, has) !== undefined) return undefined;
+      const last = (extents.at(-1)?.endPfn ?? 1) - 1;
+      return `${value.trim()} is no page frame and no address of this machine, whose last page frame is 0x${last.toString(16)}`;
     },
   });
-  if (text === undefined || text.trim() === '') return undefined;
-  const result = parsePage(text, frames);
-  return 'pfn' in result ? result.pfn : undefined;
+  return text === undefined ? undefined : parsePlace(text, pageSize, has);
 }

@@ -9,6 +9,8 @@ import {
   scriptProgram,
   shellProgram,
 } from '../../sim/index.ts';
+import { loadScenes } from '../docs/scenes.ts';
+import type { ExampleRequest, ExampleState } from './types.ts';
 
 export type ProgramSource =
   | { kind: 'line'; line: string }
@@ -35,6 +37,59 @@ export interface SavedSession {
   programs: { id: number; source: ProgramSource }[];
   steps: { program: number; points: number; label: string }[];
   position: number;
+  example?: SavedExample;
+}
+
+/** The example that stood there, so that it can be continued. */
+export interface SavedExample {
+  program: number;
+  state: ExampleState;
+  /** Pauses that were taken already: offsets of its text. */
+  shown: number[];
+  /** Absent for the scene of a section, which has no block. */
+  request?: Omit<ExampleRequest, 'toDocument'> & { places: readonly Place[] };
+}
+
+/** A place in a block's text, and the same in the document: one for each line, at its first character that is no blank. */
+type Place = readonly [block: number, document: number];
+
+export function placesOf({ text, toDocument }: ExampleRequest): Place[] {
+  return [...text.matchAll(/^[ \t]*/gm)].map((indent) => {
+    const at = indent.index + indent[0].length;
+    return [at, toDocument(at)];
+  });
+}
+
+/** The way from a block to its document, by the nearest place before. */
+export function fromPlaces(places: readonly Place[]): (offset: number) => number {
+  return (offset) => {
+    const [block, document] = places.findLast(([at]) => at <= offset) ?? places[0] ?? [0, 0];
+    return document + offset - block;
+  };
+}
+
+export function keepExample(program: number, state: ExampleState, shown: Iterable<number>, request?: ExampleRequest) {
+  const kept: SavedExample = { program, state, shown: [...shown] };
+  if (request === undefined) return kept;
+  const { toDocument: _, ...rest } = request;
+  return { ...kept, request: { ...rest, places: placesOf(request) } };
+}
+
+/** Whether a kept example has the shape it was kept in; if not, its steps stay, but it cannot be continued. */
+export function isExample(value: unknown): value is SavedExample {
+  if (!isRecord(value) || typeof value.program !== 'number' || !isRecord(value.state)) return false;
+  const { state, request } = value;
+  if (typeof state.uri !== 'string' || typeof state.blockStart !== 'number' || typeof state.sceneId !== 'string')
+    return false;
+  if (typeof state.why !== 'string' || !Array.isArray(value.shown)) return false;
+  if (request === undefined) return true;
+  return (
+    isRecord(request) &&
+    typeof request.variant === 'string' &&
+    typeof request.text === 'string' &&
+    Array.isArray(request.places) &&
+    loadScenes([request.scene]).problems.length === 0
+  );
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

@@ -17,7 +17,6 @@ import {
   pagemapSnapshot,
   pageView,
   presets,
-  printValue,
   RELEASES,
   type Release,
   readMachine,
@@ -30,9 +29,18 @@ import {
   type ZonesView,
   zonesView,
 } from '../../sim/index.ts';
-import { type Scene, standInsFor } from '../docs/scenes.ts';
+import { type Scene, type SceneVariant, standInsFor } from '../docs/scenes.ts';
 import { type ExampleText, exampleText } from './example.ts';
-import { type ProgramSource, readSaved, type SavedSession, specOf } from './programs.ts';
+import {
+  fromPlaces,
+  isExample,
+  keepExample,
+  type ProgramSource,
+  readSaved,
+  type SavedExample,
+  type SavedSession,
+  specOf,
+} from './programs.ts';
 import type { Disposable, ExampleRequest, ExampleState, LineResult, MachineChoice, Session } from './types.ts';
 
 export interface SessionOptions {
@@ -118,9 +126,12 @@ class ReaderSession implements Session {
       return undefined;
     const desk = this.newDesk(saved.machine, saved.release as Release);
     try {
-      const programs = saved.programs.map(({ id, source }) => ({ id, spec: specOf(desk.machine, source).spec }));
-      desk.machine.restore(programs, saved.steps, saved.position);
+      const made = saved.programs.map(({ id, source }) => ({ id, ...specOf(desk.machine, source) }));
+      desk.machine.restore(made, saved.steps, saved.position);
       for (const { id, source } of saved.programs) desk.sources.set(id, source);
+      const { example } = saved;
+      const program = isExample(example) ? made.find(({ id }) => id === example.program) : undefined;
+      if (isExample(example) && program) this.running = runningAgain(example, program.findings);
     } catch {
       // What was kept no longer runs: begin afresh rather than show something else.
       return undefined;
@@ -139,6 +150,9 @@ class ReaderSession implements Session {
       steps: machine.steps.map(({ program, points, label }) => ({ program, points, label })),
       position: machine.position,
     };
+    const { running } = this;
+    if (running && used.has(running.program))
+      saved.example = keepExample(running.program, running.state, running.shown, running.request);
     this.options.storage.set(STORAGE_KEY, JSON.stringify(saved));
   }
 
@@ -152,6 +166,9 @@ class ReaderSession implements Session {
 
   get machineName(): string {
     return this.desk.machine.config.name;
+  }
+  get isEstimated(): boolean {
+    return this.desk.machine.config.estimated;
   }
   get release(): Release {
     return this.desk.machine.release;
@@ -362,7 +379,7 @@ class ReaderSession implements Session {
         status: statusOf(program),
         output,
         steps: machine.steps.length - before,
-        ...(program.value && program.value.kind !== 'void' ? { value: printValue(machine.kernel, program.value) } : {}),
+        ...(program.valueText === undefined ? {} : { value: program.valueText }),
         ...(printk.length > 0 ? { printk } : {}),
         ...(program.waitsFor
           ? { blockedOn: { what: program.waitsFor.what, holders: program.waitsFor.holders() } }
@@ -375,8 +392,7 @@ class ReaderSession implements Session {
     return this.enqueue(async () => {
       this.endExample();
       this.makeRoomFor(request.scene, request.releases);
-      const variant = request.scene.variants.find((each) => each.id === request.variant) ?? request.scene.variants[0];
-      const text = exampleText(request.text, variant ?? { id: '', title: '' });
+      const text = exampleText(request.text, variantOfScene(request));
       const { program, findings } = this.begin({
         kind: 'block',
         block: {
@@ -567,6 +583,23 @@ class ReaderSession implements Session {
     this.stopRequested = true;
   }
 }
+
+/** An example of a session that was kept, standing where it stood; one that was running then has stopped. */
+function runningAgain({ program, state, shown, request }: SavedExample, findings: Running['findings']): Running {
+  const { places, ...rest } = request ?? { places: [] };
+  const whole = request && { ...(rest as Omit<ExampleRequest, 'toDocument'>), toDocument: fromPlaces(places) };
+  return {
+    program,
+    state: state.status === 'running' ? { ...state, status: 'stopped', why: 'the window was closed' } : state,
+    text: whole && exampleText(whole.text, variantOfScene(whole)),
+    request: whole,
+    shown: new Set(shown),
+    findings,
+  };
+}
+
+const variantOfScene = ({ scene, variant }: Pick<ExampleRequest, 'scene' | 'variant'>): SceneVariant =>
+  scene.variants.find((each) => each.id === variant) ?? scene.variants[0] ?? { id: '', title: '' };
 
 /** `EINVAL` or `22` as a number. */
 const errnoOf = (text: string): number | undefined => (/^\d+$/.test(text) ? Number(text) : ERRNO.get(text));

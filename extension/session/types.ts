@@ -58,6 +58,8 @@ export interface ExampleRequest {
 export interface Session {
   readonly position: Position;
   readonly machineName: string;
+  /** The machine file does not say what memblock held: kernel image and memmap stand where they usually do. */
+  readonly isEstimated: boolean;
   readonly release: Release;
   /** Fires after every change of state, position, machine or running example; coalesced to one a turn. */
   onDidChange(listener: () => void): Disposable;

@@ -46,16 +46,18 @@ class ShellTerminal implements vscode.Pseudoterminal {
   private readonly reader: ReaderSession;
   private readonly report: Reporter;
   private readonly state: vscode.Memento;
+  private readonly prose: () => Promise<void>;
   /** Lines that wait for the one that runs; a paste gives several at once. */
   private readonly waiting: string[] = [];
   private isRunning = false;
   /** Counts up at Ctrl-C: what an older line still prints comes above the prompt. */
   private turn = 0;
 
-  constructor(reader: ReaderSession, report: Reporter, state: vscode.Memento) {
+  constructor(reader: ReaderSession, report: Reporter, state: vscode.Memento, prose: () => Promise<void>) {
     this.reader = reader;
     this.report = report;
     this.state = state;
+    this.prose = prose;
   }
 
   open(dimensions: vscode.TerminalDimensions | undefined): void {
@@ -106,6 +108,7 @@ class ShellTerminal implements vscode.Pseudoterminal {
     let text: string;
     try {
       void this.state.update(HISTORY, this.editor.history.slice(-KEPT_LINES));
+      await this.prose();
       text = resultText(await this.reader.get().runLine(line));
     } catch (error) {
       this.report.log.error(`shell: ${line}: ${error instanceof Error ? error.stack : error}`);
@@ -136,10 +139,10 @@ export class Shell implements vscode.Disposable {
   private readonly options: () => vscode.ExtensionTerminalOptions;
   private terminal: vscode.Terminal | undefined;
 
-  constructor(reader: ReaderSession, report: Reporter, state: vscode.Memento) {
+  constructor(reader: ReaderSession, report: Reporter, state: vscode.Memento, prose: () => Promise<void>) {
     this.options = () => ({
       name: NAME,
-      pty: new ShellTerminal(reader, report, state),
+      pty: new ShellTerminal(reader, report, state, prose),
       iconPath: new vscode.ThemeIcon('circuit-board'),
     });
     this.subscriptions.push(

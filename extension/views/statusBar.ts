@@ -55,11 +55,21 @@ export class StatusBar implements vscode.Disposable {
     else this.item.hide();
   }
 
-  private async tooltip({ machineName, release, position, setAside }: Session): Promise<vscode.MarkdownString> {
+  private async tooltip({
+    machineName,
+    release,
+    position,
+    setAside,
+    isEstimated,
+  }: Session): Promise<vscode.MarkdownString> {
     const tooltip = new vscode.MarkdownString('', true);
     tooltip.appendMarkdown('Machine **').appendText(machineName).appendMarkdown(`**, Linux ${release}\n\n`);
     if (position.lastStep !== '') tooltip.appendText(`Step ${position.step}: ${position.lastStep}`);
     else tooltip.appendText('As booted.');
+    if (isEstimated)
+      tooltip.appendText(
+        '\n\nThe machine file does not say where the kernel image and the memmap lie; their places are estimated.',
+      );
     if (position.paused) tooltip.appendMarkdown('\n\n$(debug-pause) ').appendText(position.paused.why);
     const active = vscode.window.activeTextEditor;
     const text = active && this.texts.of(active.document);

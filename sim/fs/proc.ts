@@ -9,20 +9,69 @@ import { walk } from '../kernel/resource.ts';
 import type { Kernel } from '../machine/kernel.ts';
 
 const NODE_STATS = [
-  'nr_inactive_anon', 'nr_active_anon', 'nr_inactive_file', 'nr_active_file', 'nr_unevictable', 'nr_slab_reclaimable',
-  'nr_slab_unreclaimable', 'nr_isolated_anon', 'nr_isolated_file', 'workingset_nodes', 'workingset_refault_anon',
-  'workingset_refault_file', 'workingset_activate_anon', 'workingset_activate_file', 'workingset_restore_anon',
-  'workingset_restore_file', 'workingset_nodereclaim', 'nr_anon_pages', 'nr_mapped', 'nr_file_pages', 'nr_dirty',
-  'nr_writeback', 'nr_writeback_temp', 'nr_shmem', 'nr_shmem_hugepages', 'nr_shmem_pmdmapped', 'nr_file_hugepages',
-  'nr_file_pmdmapped', 'nr_anon_transparent_hugepages', 'nr_vmscan_write', 'nr_vmscan_immediate_reclaim', 'nr_dirtied',
-  'nr_written', 'nr_throttled_written', 'nr_kernel_misc_reclaimable', 'nr_foll_pin_acquired', 'nr_foll_pin_released',
-  'nr_kernel_stack', 'nr_page_table_pages', 'nr_sec_page_table_pages', 'nr_swapcached', 'pgpromote_success',
-  'pgpromote_candidate', 'pgdemote_kswapd', 'pgdemote_direct', 'pgdemote_khugepaged',
+  'nr_inactive_anon',
+  'nr_active_anon',
+  'nr_inactive_file',
+  'nr_active_file',
+  'nr_unevictable',
+  'nr_slab_reclaimable',
+  'nr_slab_unreclaimable',
+  'nr_isolated_anon',
+  'nr_isolated_file',
+  'workingset_nodes',
+  'workingset_refault_anon',
+  'workingset_refault_file',
+  'workingset_activate_anon',
+  'workingset_activate_file',
+  'workingset_restore_anon',
+  'workingset_restore_file',
+  'workingset_nodereclaim',
+  'nr_anon_pages',
+  'nr_mapped',
+  'nr_file_pages',
+  'nr_dirty',
+  'nr_writeback',
+  'nr_writeback_temp',
+  'nr_shmem',
+  'nr_shmem_hugepages',
+  'nr_shmem_pmdmapped',
+  'nr_file_hugepages',
+  'nr_file_pmdmapped',
+  'nr_anon_transparent_hugepages',
+  'nr_vmscan_write',
+  'nr_vmscan_immediate_reclaim',
+  'nr_dirtied',
+  'nr_written',
+  'nr_throttled_written',
+  'nr_kernel_misc_reclaimable',
+  'nr_foll_pin_acquired',
+  'nr_foll_pin_released',
+  'nr_kernel_stack',
+  'nr_page_table_pages',
+  'nr_sec_page_table_pages',
+  'nr_swapcached',
+  'pgpromote_success',
+  'pgpromote_candidate',
+  'pgdemote_kswapd',
+  'pgdemote_direct',
+  'pgdemote_khugepaged',
 ] as const;
 const ZONE_STATS = [
-  'nr_zone_inactive_anon', 'nr_zone_active_anon', 'nr_zone_inactive_file', 'nr_zone_active_file', 'nr_zone_unevictable',
-  'nr_zone_write_pending', 'nr_mlock', 'nr_bounce', 'nr_free_cma', 'numa_hit', 'numa_miss', 'numa_foreign',
-  'numa_interleave', 'numa_local', 'numa_other',
+  'nr_zone_inactive_anon',
+  'nr_zone_active_anon',
+  'nr_zone_inactive_file',
+  'nr_zone_active_file',
+  'nr_zone_unevictable',
+  'nr_zone_write_pending',
+  'nr_mlock',
+  'nr_bounce',
+  'nr_free_cma',
+  'numa_hit',
+  'numa_miss',
+  'numa_foreign',
+  'numa_interleave',
+  'numa_local',
+  'numa_other',
 ] as const;
 
 const stat = (name: string, value: number): string => `      ${name.padEnd(12)} ${value}`;
@@ -121,17 +170,49 @@ export function meminfo(kernel: Kernel): string {
     ['MemFree', free],
     ['MemAvailable', Math.max(0, free - totalreserve_pages(kernel))],
     ...[
-      'Buffers', 'Cached', 'SwapCached', 'Active', 'Inactive', 'Active(anon)', 'Inactive(anon)', 'Active(file)',
-      'Inactive(file)', 'Unevictable', 'Mlocked', 'SwapTotal', 'SwapFree', 'Dirty', 'Writeback', 'AnonPages', 'Mapped',
-      'Shmem', 'KReclaimable', 'Slab', 'SReclaimable', 'SUnreclaim', 'KernelStack', 'PageTables', 'SecPageTables',
-      'NFS_Unstable', 'Bounce', 'WritebackTmp',
+      'Buffers',
+      'Cached',
+      'SwapCached',
+      'Active',
+      'Inactive',
+      'Active(anon)',
+      'Inactive(anon)',
+      'Active(file)',
+      'Inactive(file)',
+      'Unevictable',
+      'Mlocked',
+      'SwapTotal',
+      'SwapFree',
+      'Dirty',
+      'Writeback',
+      'AnonPages',
+      'Mapped',
+      'Shmem',
+      'KReclaimable',
+      'Slab',
+      'SReclaimable',
+      'SUnreclaim',
+      'KernelStack',
+      'PageTables',
+      'SecPageTables',
+      'NFS_Unstable',
+      'Bounce',
+      'WritebackTmp',
     ].map((name): [string, number] => [name, 0]),
     ['CommitLimit', Math.floor(total / 2)],
     ['Committed_AS', 0],
     ['VmallocTotal', 34359738367 / 4],
-    ...['VmallocUsed', 'VmallocChunk', 'Percpu', 'HardwareCorrupted', 'AnonHugePages', 'ShmemHugePages', 'ShmemPmdMapped', 'FileHugePages', 'FilePmdMapped'].map(
-      (name): [string, number] => [name, 0],
-    ),
+    ...[
+      'VmallocUsed',
+      'VmallocChunk',
+      'Percpu',
+      'HardwareCorrupted',
+      'AnonHugePages',
+      'ShmemHugePages',
+      'ShmemPmdMapped',
+      'FileHugePages',
+      'FilePmdMapped',
+    ].map((name): [string, number] => [name, 0]),
   ];
   let text = '';
   for (const [name, pages] of lines) {
@@ -147,8 +228,10 @@ export function meminfo(kernel: Kernel): string {
 
 /** The part of /proc/vmstat that the simulator counts. */
 export function vmstat(kernel: Kernel): string {
-  const sum = (pick: (zone: Zone) => number): number => kernel.nodes.flatMap((node) => node.node_zones).reduce((total, zone) => total + pick(zone), 0);
-  const nodes = (pick: 'nr_memmap' | 'nr_memmap_boot'): number => kernel.nodes.reduce((total, node) => total + node[pick], 0);
+  const sum = (pick: (zone: Zone) => number): number =>
+    kernel.nodes.flatMap((node) => node.node_zones).reduce((total, zone) => total + pick(zone), 0);
+  const nodes = (pick: 'nr_memmap' | 'nr_memmap_boot'): number =>
+    kernel.nodes.reduce((total, node) => total + node[pick], 0);
   return `nr_free_pages ${sum((zone) => zone.nr_free)}\nnr_memmap_pages ${nodes('nr_memmap')}\nnr_memmap_boot_pages ${nodes('nr_memmap_boot')}\n`;
 }
 
@@ -162,4 +245,3 @@ export const PROC_FILES: Readonly<Record<string, (kernel: Kernel) => string>> = 
   '/proc/cmdline': (kernel) => `${kernel.config.cmdline}\n`,
   '/proc/version': (kernel) => `Linux version ${kernel.release} (simulated)\n`,
 };
-

@@ -3,12 +3,12 @@
  * standing for something, one step a statement.
  */
 import type { Finding, HoleNode } from '../c/ast.ts';
+import type { Program as CProgram } from '../c/environment.ts';
 import { makeProgram, prepare, run } from '../c/evaluate.ts';
 import { parseC } from '../c/parse.ts';
 import type { CValue } from '../c/value.ts';
 import type { ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import type { Program as CProgram } from '../c/environment.ts';
 import { createEnvironment } from './environment.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -44,7 +44,12 @@ export function holeName(node: HoleNode): string {
 export function holesOf(text: string): { name: string; words: string; start: number; end: number }[] {
   return parseC(text, 'block')
     .holes.filter((hole) => hole.position.kind !== 'comment')
-    .map((hole) => ({ name: hole.words || holeName(hole), words: hole.words, start: hole.span.start, end: hole.span.end }));
+    .map((hole) => ({
+      name: hole.words || holeName(hole),
+      words: hole.words,
+      start: hole.span.start,
+      end: hole.span.end,
+    }));
 }
 
 export interface Block {
@@ -88,8 +93,12 @@ function* execute(kernel: Kernel, source: BlockSource, findings: Finding[]): Ker
 function standIn(definitions: CProgram, name: string): CValue | undefined {
   const node = definitions.functions.get(name);
   if (node)
-    return { kind: 'pointer', to: name, target: { kind: 'function', function: { kind: 'c', name, definition: { node, program: definitions } } } };
+    return {
+      kind: 'pointer',
+      to: name,
+      target: { kind: 'function', function: { kind: 'c', name, definition: { node, program: definitions } } },
+    };
   const slot = Object.hasOwn(definitions.globals, name) ? definitions.globals[name] : undefined;
   if (typeof slot !== 'object') return undefined;
-  return 'kind' in slot ? slot as CValue : { kind: 'aggregate', object: slot };
+  return 'kind' in slot ? (slot as CValue) : { kind: 'aggregate', object: slot };
 }

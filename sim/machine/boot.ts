@@ -48,7 +48,9 @@ function bring_up(kernel: Kernel): void {
 function logZones(kernel: Kernel, memory: readonly { start: number; end: number; nid: number }[]): void {
   kernel.pr_info('Early memory node ranges');
   for (const range of memory)
-    kernel.pr_info(`  node ${String(range.nid).padStart(3)}: ${mem(BigInt(range.start) << 12n, (BigInt(range.end) << 12n) - 1n)}`);
+    kernel.pr_info(
+      `  node ${String(range.nid).padStart(3)}: ${mem(BigInt(range.start) << 12n, (BigInt(range.end) << 12n) - 1n)}`,
+    );
 }
 
 const E820_NAMES: Readonly<Record<E820Type, string>> = {
@@ -61,7 +63,10 @@ const E820_NAMES: Readonly<Record<E820Type, string>> = {
 };
 
 /** e820.c:e820__reserve_resources, setup.c's kernel image resources, and the machine's devices. */
-function e820_reserve_resources(kernel: Kernel, reserved: readonly { start: number; end: number; what: string }[]): void {
+function e820_reserve_resources(
+  kernel: Kernel,
+  reserved: readonly { start: number; end: number; what: string }[],
+): void {
   const { store, config, state } = kernel;
   for (const entry of updated(config)) {
     const name = E820_NAMES[entry.type];
@@ -70,7 +75,11 @@ function e820_reserve_resources(kernel: Kernel, reserved: readonly { start: numb
         ? IORESOURCE_SYSTEM_RAM | IORESOURCE_BUSY
         : IORESOURCE_MEM | (entry.type === 'reserved' && entry.start < 0x100000n ? IORESOURCE_BUSY : 0n);
     const desc =
-      entry.type === 'reserved' ? IORES_DESC_RESERVED : entry.type === 'persistent (type 12)' ? IORES_DESC_PERSISTENT_MEMORY : IORES_DESC_NONE;
+      entry.type === 'reserved'
+        ? IORES_DESC_RESERVED
+        : entry.type === 'persistent (type 12)'
+          ? IORES_DESC_PERSISTENT_MEMORY
+          : IORES_DESC_NONE;
     insert_resource(store, state.iomem, resource(entry.start, entry.end, name, flags, desc));
   }
   const exact = new Map((config.reserved ?? []).map((entry) => [entry.what, entry]));
@@ -115,4 +124,3 @@ function updated(config: MachineConfig): MachineConfig['e820'] {
   }
   return entries;
 }
-

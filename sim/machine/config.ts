@@ -30,8 +30,6 @@ export interface MachineConfig {
   nodes: { id: number; ranges: AddressRange[]; cpus: number[]; distance: number[] }[];
   /** What memblock held at boot, by its use. Absent: kernel image and memmap are estimated. */
   reserved?: (AddressRange & { what: string })[];
-  /** Pages of `reserved` that were handed over after init (initrd, init sections). */
-  freedAfterInit?: number;
   devices: (AddressRange & { name: string; busy: boolean; what: string })[];
   /** True where `reserved` was estimated. */
   estimated: boolean;
@@ -50,7 +48,9 @@ export function readMachine(text: string, name = 'machine file'): MachineResult 
   try {
     json = JSON.parse(text);
   } catch (error) {
-    return { problems: [{ where: name, message: `is not JSON: ${error instanceof Error ? error.message : String(error)}` }] };
+    return {
+      problems: [{ where: name, message: `is not JSON: ${error instanceof Error ? error.message : String(error)}` }],
+    };
   }
   return checkMachine(json);
 }
@@ -65,7 +65,11 @@ export function checkMachine(json: unknown): MachineResult {
 
 type Num = number | string;
 function convert(json: MachineFile): MachineConfig {
-  const range = <T extends { start: Num; end: Num }>(entry: T) => ({ ...entry, start: BigInt(entry.start), end: BigInt(entry.end) });
+  const range = <T extends { start: Num; end: Num }>(entry: T) => ({
+    ...entry,
+    start: BigInt(entry.start),
+    end: BigInt(entry.end),
+  });
   const e820 = json.e820.map(range).sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
   const top = e820.reduce((max, entry) => (entry.type === 'usable' && entry.end > max ? entry.end : max), 0n);
   const nodes = json.nodes ?? [{ id: 0, ranges: [{ start: '0x0', end: `0x${top.toString(16)}` }], cpus: [0] }];
@@ -94,7 +98,6 @@ function convert(json: MachineFile): MachineConfig {
       distance: node.distance ?? nodes.map((other) => (other.id === node.id ? 10 : 20)),
     })),
     ...(json.reserved ? { reserved: json.reserved.map(range) } : {}),
-    ...(json.freedAfterInit === undefined ? {} : { freedAfterInit: json.freedAfterInit }),
     devices: (json.devices ?? []).map((device) => ({ busy: false, what: '', ...range(device) })),
     estimated: json.reserved === undefined,
   };
@@ -115,9 +118,15 @@ function semantics(machine: MachineConfig): MachineProblem[] {
   const each = (path: string, ranges: readonly AddressRange[]): void => {
     ranges.forEach((range, index) => {
       if (range.end < range.start)
-        problems.push({ where: `${path}/${index}`, message: `ends at ${at(range.end)}, before its start ${at(range.start)}; end is the last byte of the range` });
+        problems.push({
+          where: `${path}/${index}`,
+          message: `ends at ${at(range.end)}, before its start ${at(range.start)}; end is the last byte of the range`,
+        });
       if (range.end >= limit)
-        problems.push({ where: `${path}/${index}`, message: `reaches ${at(range.end)}, beyond the ${machine.physBits}-bit physical limit ${at(limit - 1n)}; lower it or raise physBits` });
+        problems.push({
+          where: `${path}/${index}`,
+          message: `reaches ${at(range.end)}, beyond the ${machine.physBits}-bit physical limit ${at(limit - 1n)}; lower it or raise physBits`,
+        });
     });
   };
   each('/e820', machine.e820);
@@ -131,17 +140,27 @@ function semantics(machine: MachineConfig): MachineProblem[] {
     sorted.forEach((range, index) => {
       const next = sorted[index + 1];
       if (next && next.start <= range.end)
-        problems.push({ where: path, message: `${at(range.start)}-${at(range.end)} and ${at(next.start)}-${at(next.end)} overlap; give each byte to one range` });
+        problems.push({
+          where: path,
+          message: `${at(range.start)}-${at(range.end)} and ${at(next.start)}-${at(next.end)} overlap; give each byte to one range`,
+        });
     });
   };
   overlap('/e820', machine.e820);
-  overlap('/nodes', machine.nodes.flatMap((node) => node.ranges));
+  overlap(
+    '/nodes',
+    machine.nodes.flatMap((node) => node.ranges),
+  );
   if (!machine.e820.some((entry) => entry.type === 'usable' && entry.end - entry.start >= 0x1000000n))
     problems.push({ where: '/e820', message: 'has no usable range of 16 MiB or more; a kernel needs memory to boot' });
   machine.nodes.forEach((node, index) => {
-    if (node.id !== index) problems.push({ where: `/nodes/${index}/id`, message: `is ${node.id}; number the nodes 0, 1, 2 … in order` });
+    if (node.id !== index)
+      problems.push({ where: `/nodes/${index}/id`, message: `is ${node.id}; number the nodes 0, 1, 2 … in order` });
     if (node.distance.length !== machine.nodes.length)
-      problems.push({ where: `/nodes/${index}/distance`, message: `has ${node.distance.length} entries for ${machine.nodes.length} nodes` });
+      problems.push({
+        where: `/nodes/${index}/distance`,
+        message: `has ${node.distance.length} entries for ${machine.nodes.length} nodes`,
+      });
   });
   return problems;
 }

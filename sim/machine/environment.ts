@@ -36,7 +36,9 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     lookupAny: (name) => recordsOf(name)[0],
     constant: (name) => {
       const value = constantValue(name, kernel.release, kernel.arch.name);
-      return value === undefined ? undefined : integer(value, value > 0x7fffffffn || value < -0x80000000n ? 'unsigned long' : 'int');
+      return value === undefined
+        ? undefined
+        : integer(value, value > 0x7fffffffn || value < -0x80000000n ? 'unsigned long' : 'int');
     },
     symbol: (name) => symbol(kernel, name),
     call: (name, args) => call(kernel, name, args, env),
@@ -78,13 +80,20 @@ function* call(kernel: Kernel, name: string, args: readonly CValue[], env: CEnvi
     const other = recordsOf(name).find((candidate) => candidate.kind === 'function');
     throw new CStop(
       'not-in-release',
-      other ? `${name}() does not exist in ${kernel.release}.` : `${name}() is no kernel function that the simulator knows.`,
+      other
+        ? `${name}() does not exist in ${kernel.release}.`
+        : `${name}() is no kernel function that the simulator knows.`,
     );
   }
   const run = variantOf(record, kernel.release)?.run;
-  if (!run) throw new CStop('unsupported', `${name}() of ${kernel.release} is known but not simulated yet; nothing was done.`);
+  if (!run)
+    throw new CStop('unsupported', `${name}() of ${kernel.release} is known but not simulated yet; nothing was done.`);
   kernel.callBack = (pointer, values) => {
-    if (pointer.target.kind !== 'function') throw new CStop('not-a-function', `The kernel called ${hex(env.addressOf(pointer.target))}, which is no function.`);
+    if (pointer.target.kind !== 'function')
+      throw new CStop(
+        'not-a-function',
+        `The kernel called ${hex(env.addressOf(pointer.target))}, which is no function.`,
+      );
     return callC(pointer.target.function, values, env);
   };
   const result = run(kernel, new CallArgs(name, args));
@@ -125,7 +134,12 @@ function addressOf(kernel: Kernel, target: Target): bigint {
 
 function offsetOf(object: CObject, key: string | number): number {
   if (typeof key === 'number') return key;
-  return Math.max(0, Object.keys(object as CStruct).filter((name) => !name.startsWith('$')).indexOf(key));
+  return Math.max(
+    0,
+    Object.keys(object as CStruct)
+      .filter((name) => !name.startsWith('$'))
+      .indexOf(key),
+  );
 }
 
 function atAddress(kernel: Kernel, address: bigint): Target | undefined {
@@ -133,8 +147,10 @@ function atAddress(kernel: Kernel, address: bigint): Target | undefined {
   const size = BigInt(arch.sizeofPage);
   const distance = address - arch.VMEMMAP_START;
   const limit = (1n << BigInt(arch.MAX_PHYSMEM_BITS - arch.PAGE_SHIFT)) * size;
-  if (distance >= 0n && distance < limit && distance % size === 0n) return { kind: 'page', pfn: Number(distance / size) };
+  if (distance >= 0n && distance < limit && distance % size === 0n)
+    return { kind: 'page', pfn: Number(distance / size) };
   for (const [object, known] of kernel.state.addresses)
-    if (known === address && ('$struct' in object || '$array' in object)) return { kind: 'object', object: object as CObject };
+    if (known === address && ('$struct' in object || '$array' in object))
+      return { kind: 'object', object: object as CObject };
   return undefined;
 }

@@ -175,7 +175,8 @@ export class Kernel {
 
   node(id: number): Pglist {
     const node = this.nodes.find((candidate) => candidate.node_id === id);
-    if (!node) throw new BadAccess(`NODE_DATA(${id}): node ${id} does not exist; this machine has ${this.nodes.length} node(s)`);
+    if (!node)
+      throw new BadAccess(`NODE_DATA(${id}): node ${id} does not exist; this machine has ${this.nodes.length} node(s)`);
     return node;
   }
 
@@ -222,7 +223,12 @@ export class Kernel {
   /* ---- trace ---- */
 
   /** Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. */
-  *call<T>(name: string, args: readonly string[], body: KernelGenerator<T>, print: (value: T) => string): KernelGenerator<T> {
+  *call<T>(
+    name: string,
+    args: readonly string[],
+    body: KernelGenerator<T>,
+    print: (value: T) => string,
+  ): KernelGenerator<T> {
     const { trace } = this;
     const call = this.enter(name, args);
     const frame = { name, kind: 'kernel', args } as const;

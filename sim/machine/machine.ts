@@ -131,7 +131,8 @@ export class Machine {
         this.close(program);
         return 'waiting';
       }
-      const boundary = point.kind === 'statement' && program.spec.stepSize === 'statement' && point.frame === program.base;
+      const boundary =
+        point.kind === 'statement' && program.spec.stepSize === 'statement' && point.frame === program.base;
       if (boundary) this.close(program);
       if (point.kind === 'pause' || options.shouldPause?.(point)) {
         this.close(program);
@@ -178,7 +179,15 @@ export class Machine {
     }
     const lead = this.lead.get(program.id) ?? 0;
     this.lead.delete(program.id);
-    this.timeline.push({ label: open.label, program: program.id, points: points + lead, from: open.from, to, trace, printk: log });
+    this.timeline.push({
+      label: open.label,
+      program: program.id,
+      points: points + lead,
+      from: open.from,
+      to,
+      trace,
+      printk: log,
+    });
     this.applied = this.timeline.length;
     this.revision++;
   }
@@ -188,7 +197,9 @@ export class Machine {
   runReady(options: { slice?: () => boolean } = {}): Program[] {
     const moved: Program[] = [];
     for (;;) {
-      const ready = [...this.programs.values()].find((program) => program.status === 'waiting' && program.waitsFor?.ready());
+      const ready = [...this.programs.values()].find(
+        (program) => program.status === 'waiting' && program.waitsFor?.ready(),
+      );
       if (!ready) return moved;
       moved.push(ready);
       this.advance(ready, options);
@@ -288,7 +299,11 @@ export class Machine {
   }
 
   /** Rebuilds a saved timeline on a freshly booted machine; the programs stand where they stood. */
-  restore(programs: readonly { id: number; spec: ProgramSpec }[], steps: readonly Pick<Step, 'program' | 'points' | 'label'>[], position: number): void {
+  restore(
+    programs: readonly { id: number; spec: ProgramSpec }[],
+    steps: readonly Pick<Step, 'program' | 'points' | 'label'>[],
+    position: number,
+  ): void {
     for (const { id, spec } of programs) {
       this.programs.set(id, new Program(id, spec));
       this.nextProgram = Math.max(this.nextProgram, id + 1);
@@ -305,4 +320,8 @@ export class Machine {
 }
 
 /** A program that runs `body` as one step. */
-export const lineProgram = (label: string, create: ProgramSpec['create']): ProgramSpec => ({ label, stepSize: 'whole', create });
+export const lineProgram = (label: string, create: ProgramSpec['create']): ProgramSpec => ({
+  label,
+  stepSize: 'whole',
+  create,
+});

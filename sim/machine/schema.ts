@@ -10,12 +10,16 @@ const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plainObject, v.
 
 const address = v.union([
   v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(Number.MAX_SAFE_INTEGER)),
-  v.pipe(v.string(), v.regex(/^0x[0-9a-fA-F]{1,13}$/, 'write an address as a number, or as a string such as "0x100000"')),
+  v.pipe(
+    v.string(),
+    v.regex(/^0x[0-9a-fA-F]{1,13}$/, 'write an address as a number, or as a string such as "0x100000"'),
+  ),
 ]);
 const range = { start: address, end: address };
 const whole = (min: number, max: number) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const text = (max: number, min = 0) => v.pipe(v.string(), v.minLength(min), v.maxLength(max));
-const list = <T extends v.GenericSchema>(item: T, max: number, min = 0) => v.pipe(v.array(item), v.minLength(min), v.maxLength(max));
+const list = <T extends v.GenericSchema>(item: T, max: number, min = 0) =>
+  v.pipe(v.array(item), v.minLength(min), v.maxLength(max));
 
 export const machineSchema = object({
   $schema: v.exactOptional(v.string()),
@@ -36,13 +40,20 @@ export const machineSchema = object({
     }),
   ),
   cmdline: v.exactOptional(text(4096)),
-  e820: list(object({ ...range, type: v.picklist(['usable', 'reserved', 'ACPI data', 'ACPI NVS', 'persistent (type 12)', 'soft reserved']) }), 1024, 1),
+  e820: list(
+    object({
+      ...range,
+      type: v.picklist(['usable', 'reserved', 'ACPI data', 'ACPI NVS', 'persistent (type 12)', 'soft reserved']),
+    }),
+    1024,
+    1,
+  ),
   nodes: v.exactOptional(
     list(
       object({
         id: whole(0, 1023),
         ranges: list(object(range), 64),
-        cpus: v.exactOptional(list(whole(0, Number.MAX_SAFE_INTEGER), 1024)),
+        cpus: v.exactOptional(list(whole(0, 8191), 1024)),
         distance: v.exactOptional(list(whole(10, 255), 64)),
       }),
       64,
@@ -50,8 +61,12 @@ export const machineSchema = object({
     ),
   ),
   reserved: v.exactOptional(list(object({ ...range, what: text(80) }), 1024)),
-  freedAfterInit: v.exactOptional(whole(0, Number.MAX_SAFE_INTEGER)),
-  devices: v.exactOptional(list(object({ ...range, name: text(80, 1), busy: v.exactOptional(v.boolean()), what: v.exactOptional(text(80)) }), 1024)),
+  devices: v.exactOptional(
+    list(
+      object({ ...range, name: text(80, 1), busy: v.exactOptional(v.boolean()), what: v.exactOptional(text(80)) }),
+      1024,
+    ),
+  ),
 });
 export type MachineFile = v.InferOutput<typeof machineSchema>;
 

@@ -8,9 +8,24 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
     contract:
       'Computes the bounds of every zone of every node from the memory ranges and the limits of the architecture, and initialises the struct pages of the memory map. The page allocator is still empty afterwards.',
     variants: [
-      { since: '4.3', until: '5.7', file: 'mm/page_alloc.c', prototype: 'void free_area_init(unsigned long *zones_size)' },
-      { since: '5.8', until: '6.3', file: 'mm/page_alloc.c', prototype: 'void free_area_init(unsigned long *max_zone_pfn)' },
-      { since: '6.4', until: '6.19', file: 'mm/mm_init.c', prototype: 'void free_area_init(unsigned long *max_zone_pfn)' },
+      {
+        since: '4.3',
+        until: '5.7',
+        file: 'mm/page_alloc.c',
+        prototype: 'void free_area_init(unsigned long *zones_size)',
+      },
+      {
+        since: '5.8',
+        until: '6.3',
+        file: 'mm/page_alloc.c',
+        prototype: 'void free_area_init(unsigned long *max_zone_pfn)',
+      },
+      {
+        since: '6.4',
+        until: '6.19',
+        file: 'mm/mm_init.c',
+        prototype: 'void free_area_init(unsigned long *max_zone_pfn)',
+      },
       { since: '7.0', file: 'mm/mm_init.c', prototype: 'static void free_area_init(void)' },
     ],
   },
@@ -34,10 +49,30 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
     contract:
       'The top half of memory hotplug: maps the range in the linear mapping and adds sections with struct pages. It neither onlines the memory nor gives a page to the page allocator.',
     variants: [
-      { since: '4.3', until: '4.13', file: 'arch/x86/mm/init_64.c', prototype: 'int arch_add_memory(int nid, u64 start, u64 size, bool for_device)' },
-      { since: '4.14', until: '4.15', file: 'arch/x86/mm/init_64.c', prototype: 'int arch_add_memory(int nid, u64 start, u64 size, bool want_memblock)' },
-      { since: '4.16', until: '5.1', file: 'arch/x86/mm/init_64.c', prototype: 'int arch_add_memory(int nid, u64 start, u64 size, struct vmem_altmap *altmap, bool want_memblock)' },
-      { since: '5.2', until: '5.6', file: 'arch/x86/mm/init_64.c', prototype: 'int arch_add_memory(int nid, u64 start, u64 size, struct mhp_restrictions *restrictions)' },
+      {
+        since: '4.3',
+        until: '4.13',
+        file: 'arch/x86/mm/init_64.c',
+        prototype: 'int arch_add_memory(int nid, u64 start, u64 size, bool for_device)',
+      },
+      {
+        since: '4.14',
+        until: '4.15',
+        file: 'arch/x86/mm/init_64.c',
+        prototype: 'int arch_add_memory(int nid, u64 start, u64 size, bool want_memblock)',
+      },
+      {
+        since: '4.16',
+        until: '5.1',
+        file: 'arch/x86/mm/init_64.c',
+        prototype: 'int arch_add_memory(int nid, u64 start, u64 size, struct vmem_altmap *altmap, bool want_memblock)',
+      },
+      {
+        since: '5.2',
+        until: '5.6',
+        file: 'arch/x86/mm/init_64.c',
+        prototype: 'int arch_add_memory(int nid, u64 start, u64 size, struct mhp_restrictions *restrictions)',
+      },
       {
         since: '5.7',
         file: 'arch/x86/mm/init_64.c',
@@ -57,25 +92,39 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
     contract:
       'Backs a stretch of the virtual memory map with memory and page tables. On x86_64 a whole section gets one 2 MiB block, from the altmap if there is one; a smaller part gets single pages, and never from the altmap.',
     variants: [
-      { since: '4.3', until: '4.15', file: 'arch/x86/mm/init_64.c', prototype: 'int vmemmap_populate(unsigned long start, unsigned long end, int node)' },
+      {
+        since: '4.3',
+        until: '4.15',
+        file: 'arch/x86/mm/init_64.c',
+        prototype: 'int vmemmap_populate(unsigned long start, unsigned long end, int node)',
+      },
       {
         since: '4.16',
         file: 'arch/x86/mm/init_64.c',
         prototype: 'int vmemmap_populate(unsigned long start, unsigned long end, int node, struct vmem_altmap *altmap)',
-        errors: [{ returns: '-ENOMEM', when: 'the altmap is used up, or neither 2 MiB blocks nor single pages are left' }],
+        errors: [
+          { returns: '-ENOMEM', when: 'the altmap is used up, or neither 2 MiB blocks nor single pages are left' },
+        ],
       },
     ],
   },
   {
     kind: 'function',
     name: 'vmemmap_populate_basepages',
-    contract: 'The generic way to back a stretch of the virtual memory map: one base page after the other, with the page tables they need.',
+    contract:
+      'The generic way to back a stretch of the virtual memory map: one base page after the other, with the page tables they need.',
     variants: [
-      { since: '4.3', until: '5.8', file: 'mm/sparse-vmemmap.c', prototype: 'int vmemmap_populate_basepages(unsigned long start, unsigned long end, int node)' },
+      {
+        since: '4.3',
+        until: '5.8',
+        file: 'mm/sparse-vmemmap.c',
+        prototype: 'int vmemmap_populate_basepages(unsigned long start, unsigned long end, int node)',
+      },
       {
         since: '5.9',
         file: 'mm/sparse-vmemmap.c',
-        prototype: 'int vmemmap_populate_basepages(unsigned long start, unsigned long end, int node, struct vmem_altmap *altmap)',
+        prototype:
+          'int vmemmap_populate_basepages(unsigned long start, unsigned long end, int node, struct vmem_altmap *altmap)',
         errors: [{ returns: '-ENOMEM', when: 'no page is left for the map or its page tables' }],
       },
     ],
@@ -83,9 +132,15 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'vmemmap_alloc_block_buf',
-    contract: 'Hands out the memory that will hold struct pages: from the altmap and nowhere else if one is given, else from RAM of the node.',
+    contract:
+      'Hands out the memory that will hold struct pages: from the altmap and nowhere else if one is given, else from RAM of the node.',
     variants: [
-      { since: '4.3', until: '5.8', file: 'mm/sparse-vmemmap.c', prototype: 'void *vmemmap_alloc_block_buf(unsigned long size, int node)' },
+      {
+        since: '4.3',
+        until: '5.8',
+        file: 'mm/sparse-vmemmap.c',
+        prototype: 'void *vmemmap_alloc_block_buf(unsigned long size, int node)',
+      },
       {
         since: '5.9',
         file: 'mm/sparse-vmemmap.c',
@@ -97,7 +152,8 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'alloc_pages',
-    contract: 'Allocates 2^order pages, contiguous and naturally aligned, from the zones that the flags allow. ZONE_DEVICE is never among them.',
+    contract:
+      'Allocates 2^order pages, contiguous and naturally aligned, from the zones that the flags allow. ZONE_DEVICE is never among them.',
     variants: [
       {
         since: '4.3',
@@ -110,7 +166,10 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: '__free_pages',
-    contract: 'Drops the reference of an allocation of 2^order pages; the last one gives them back to the page allocator, which merges them with free neighbours.',
-    variants: [{ since: '4.3', file: 'mm/page_alloc.c', prototype: 'void __free_pages(struct page *page, unsigned int order)' }],
+    contract:
+      'Drops the reference of an allocation of 2^order pages; the last one gives them back to the page allocator, which merges them with free neighbours.',
+    variants: [
+      { since: '4.3', file: 'mm/page_alloc.c', prototype: 'void __free_pages(struct page *page, unsigned int order)' },
+    ],
   },
 ];

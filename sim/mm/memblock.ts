@@ -67,7 +67,11 @@ function join(ranges: readonly NodeRange[]): NodeRange[] {
 export const FREED_AFTER_INIT: readonly string[] = ['initrd', 'Kernel init', 'Kernel rodata/data gap'];
 
 /** What memblock holds: from the machine file, or estimated (low 1 MiB, kernel image, a memmap for every node). */
-export function memblockReserved(config: MachineConfig, memory: readonly NodeRange[], sectionPages: number): ReservedRange[] {
+export function memblockReserved(
+  config: MachineConfig,
+  memory: readonly NodeRange[],
+  sectionPages: number,
+): ReservedRange[] {
   if (config.reserved)
     return config.reserved
       .map((entry) => ({ start: pfnDown(entry.start), end: pfnUp(entry.end + 1n), what: entry.what }))

@@ -24,7 +24,13 @@ export function mhp_range_allowed(kernel: Kernel, start: bigint, size: bigint): 
 }
 
 /** arch/x86/mm/init_64.c:arch_add_memory: the linear mapping, then the struct pages. */
-export function arch_add_memory(kernel: Kernel, nid: number, startPfn: number, pages: number, params: MhpParams): number {
+export function arch_add_memory(
+  kernel: Kernel,
+  nid: number,
+  startPfn: number,
+  pages: number,
+  params: MhpParams,
+): number {
   return kernel.leaf(
     'arch_add_memory',
     [`nid ${nid}`, hex(BigInt(startPfn) << 12n), hex(BigInt(pages) << 12n)],
@@ -35,45 +41,55 @@ export function arch_add_memory(kernel: Kernel, nid: number, startPfn: number, p
 
 /** arch/x86/mm/init_64.c:add_pages. */
 export function add_pages(kernel: Kernel, nid: number, startPfn: number, pages: number, params: MhpParams): number {
-  return kernel.leaf('add_pages', [`nid ${nid}`, hex(startPfn), String(pages)], () => {
-    if ((BigInt(startPfn + pages) << 12n) - 1n > kernel.physmemEnd) {
-      kernel.WARN('add_pages: the range ends beyond PHYSMEM_END');
-      return -34;
-    }
-    const error = __add_pages(kernel, nid, startPfn, pages, params);
-    if (error) kernel.WARN(`add_pages: __add_pages returned ${error}`);
-    const { state, store } = kernel;
-    const end = startPfn + pages;
-    // Since 6.15 (and 6.1.y, 6.12.y) device memory no longer moves max_pfn.
-    if (end > state.max_pfn && !(params.pgmap && kernel.has('maxPfnIgnoresPagemap'))) {
-      store.set(state, 'max_pfn', end);
-      store.set(state, 'max_low_pfn', end);
-    }
-    return error;
-  }, String);
+  return kernel.leaf(
+    'add_pages',
+    [`nid ${nid}`, hex(startPfn), String(pages)],
+    () => {
+      if ((BigInt(startPfn + pages) << 12n) - 1n > kernel.physmemEnd) {
+        kernel.WARN('add_pages: the range ends beyond PHYSMEM_END');
+        return -34;
+      }
+      const error = __add_pages(kernel, nid, startPfn, pages, params);
+      if (error) kernel.WARN(`add_pages: __add_pages returned ${error}`);
+      const { state, store } = kernel;
+      const end = startPfn + pages;
+      // Since 6.15 (and 6.1.y, 6.12.y) device memory no longer moves max_pfn.
+      if (end > state.max_pfn && !(params.pgmap && kernel.has('maxPfnIgnoresPagemap'))) {
+        store.set(state, 'max_pfn', end);
+        store.set(state, 'max_low_pfn', end);
+      }
+      return error;
+    },
+    String,
+  );
 }
 
 /** mm/memory_hotplug.c:__add_pages: section by section, stopping at the first error and keeping what was added. */
 export function __add_pages(kernel: Kernel, nid: number, startPfn: number, pages: number, params: MhpParams): number {
-  return kernel.leaf('__add_pages', [`nid ${nid}`, hex(startPfn), String(pages)], () => {
-    const { altmap } = params;
-    if (altmap) {
-      if (altmap.base_pfn !== BigInt(startPfn) || vmem_altmap_offset(altmap) > pages) {
-        kernel.pr_warn('memory add fail, invalid altmap');
+  return kernel.leaf(
+    '__add_pages',
+    [`nid ${nid}`, hex(startPfn), String(pages)],
+    () => {
+      const { altmap } = params;
+      if (altmap) {
+        if (altmap.base_pfn !== BigInt(startPfn) || vmem_altmap_offset(altmap) > pages) {
+          kernel.pr_warn('memory add fail, invalid altmap');
+          return -22;
+        }
+        kernel.store.set(altmap, 'alloc', 0n);
+      }
+      if (startPfn % PAGES_PER_SUBSECTION !== 0 || pages % PAGES_PER_SUBSECTION !== 0 || pages === 0) {
+        kernel.WARN(`Misaligned __add_pages start: ${hex(startPfn)} end: ${hex(startPfn + pages - 1)}`);
         return -22;
       }
-      kernel.store.set(altmap, 'alloc', 0n);
-    }
-    if (startPfn % PAGES_PER_SUBSECTION !== 0 || pages % PAGES_PER_SUBSECTION !== 0 || pages === 0) {
-      kernel.WARN(`Misaligned __add_pages start: ${hex(startPfn)} end: ${hex(startPfn + pages - 1)}`);
-      return -22;
-    }
-    for (const chunk of chunks(startPfn, pages)) {
-      const { error } = sparse_add_section(kernel, nid, chunk.pfn, chunk.pages, altmap);
-      if (error) return error;
-    }
-    return 0;
-  }, String);
+      for (const chunk of chunks(startPfn, pages)) {
+        const { error } = sparse_add_section(kernel, nid, chunk.pfn, chunk.pages, altmap);
+        if (error) return error;
+      }
+      return 0;
+    },
+    String,
+  );
 }
 
 /** The parts of a range: up to the first section border, all whole sections together, the rest. */
@@ -88,17 +104,27 @@ function* chunks(start: number, pages: number): Generator<{ pfn: number; pages: 
 
 /** mm/memory_hotplug.c:__remove_pages. */
 export function __remove_pages(kernel: Kernel, startPfn: number, pages: number, altmap: VmemAltmap | undefined): void {
-  kernel.leaf('__remove_pages', [hex(startPfn), String(pages)], () => {
-    if (startPfn % PAGES_PER_SUBSECTION !== 0 || pages % PAGES_PER_SUBSECTION !== 0) {
-      kernel.WARN(`Misaligned __remove_pages start: ${hex(startPfn)} end: ${hex(startPfn + pages - 1)}`);
-      return;
-    }
-    for (const chunk of chunks(startPfn, pages)) sparse_remove_section(kernel, chunk.pfn, chunk.pages, altmap);
-  }, () => '');
+  kernel.leaf(
+    '__remove_pages',
+    [hex(startPfn), String(pages)],
+    () => {
+      if (startPfn % PAGES_PER_SUBSECTION !== 0 || pages % PAGES_PER_SUBSECTION !== 0) {
+        kernel.WARN(`Misaligned __remove_pages start: ${hex(startPfn)} end: ${hex(startPfn + pages - 1)}`);
+        return;
+      }
+      for (const chunk of chunks(startPfn, pages)) sparse_remove_section(kernel, chunk.pfn, chunk.pages, altmap);
+    },
+    () => '',
+  );
 }
 
 /** arch/x86/mm/init_64.c:arch_remove_memory: struct pages, then the linear mapping. */
-export function arch_remove_memory(kernel: Kernel, startPfn: number, pages: number, altmap: VmemAltmap | undefined): void {
+export function arch_remove_memory(
+  kernel: Kernel,
+  startPfn: number,
+  pages: number,
+  altmap: VmemAltmap | undefined,
+): void {
   kernel.leaf(
     'arch_remove_memory',
     [hex(BigInt(startPfn) << 12n), hex(BigInt(pages) << 12n)],
@@ -116,17 +142,22 @@ export function move_pfn_range_to_zone(
   altmap: VmemAltmap | undefined,
   migratetype: number,
 ): void {
-  kernel.leaf('move_pfn_range_to_zone', [zone.name, hex(startPfn), String(pages)], () => {
-    const { store } = kernel;
-    const pgdat = kernel.node(zone.node);
-    if (!zone.initialized) store.set(zone, 'initialized', true);
-    grow(kernel, zone, startPfn, pages);
-    growNode(kernel, pgdat, startPfn, pages);
-    if (startPfn % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn);
-    if ((startPfn + pages) % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn + pages - 1);
-    kernel.pages.pageblock.setRange(startPfn, startPfn + pages, migratetype);
-    if (altmap) initAltmapPages(kernel, zone, altmap);
-  }, () => '');
+  kernel.leaf(
+    'move_pfn_range_to_zone',
+    [zone.name, hex(startPfn), String(pages)],
+    () => {
+      const { store } = kernel;
+      const pgdat = kernel.node(zone.node);
+      if (!zone.initialized) store.set(zone, 'initialized', true);
+      grow(kernel, zone, startPfn, pages);
+      growNode(kernel, pgdat, startPfn, pages);
+      if (startPfn % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn);
+      if ((startPfn + pages) % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn + pages - 1);
+      kernel.pages.pageblock.setRange(startPfn, startPfn + pages, migratetype);
+      if (altmap) initAltmapPages(kernel, zone, altmap);
+    },
+    () => '',
+  );
 }
 
 function grow(kernel: Kernel, zone: Zone, startPfn: number, pages: number): void {

@@ -20,10 +20,10 @@ import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machi
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import {
+  __remove_pages,
   add_pages,
   arch_add_memory,
   arch_remove_memory,
-  __remove_pages,
   mhp_range_allowed,
   move_pfn_range_to_zone,
 } from './memory_hotplug.ts';
@@ -91,7 +91,9 @@ function rangesOf(kernel: Kernel, pgmap: CStruct): ByteRange[] {
   const array = pgmap.ranges;
   const more = typeof array === 'object' && '$array' in array ? array.elements : undefined;
   if (count > 1 && Array.isArray(more))
-    return more.slice(0, count).flatMap((element) => (typeof element === 'object' && '$struct' in element ? read(element as CStruct) : []));
+    return more
+      .slice(0, count)
+      .flatMap((element) => (typeof element === 'object' && '$struct' in element ? read(element as CStruct) : []));
   return count === 1 ? read(structField(pgmap, 'range')) : [];
 }
 
@@ -136,13 +138,18 @@ export function page_pgmap(kernel: Kernel, pfn: number): MappedPagemap | undefin
 
 /** memremap.c:get_dev_pagemap: the live pagemap at `pfn` with one more reference, or nothing. */
 export function get_dev_pagemap(kernel: Kernel, pfn: number): MappedPagemap | undefined {
-  return kernel.leaf('get_dev_pagemap', [hex(pfn)], () => {
-    const map = pagemapAt(kernel, pfn);
-    const ref = map && refOf(map.pgmap);
-    if (!map || !ref || ref.dead !== 0n || ref.count === 0n) return undefined;
-    percpu_ref_add(kernel, ref, 1);
-    return map;
-  }, (map) => (map ? map.name : 'NULL'));
+  return kernel.leaf(
+    'get_dev_pagemap',
+    [hex(pfn)],
+    () => {
+      const map = pagemapAt(kernel, pfn);
+      const ref = map && refOf(map.pgmap);
+      if (!map || !ref || ref.dead !== 0n || ref.count === 0n) return undefined;
+      percpu_ref_add(kernel, ref, 1);
+      return map;
+    },
+    (map) => (map ? map.name : 'NULL'),
+  );
 }
 
 export function put_dev_pagemap(kernel: Kernel, pgmap: CStruct): void {
@@ -158,8 +165,18 @@ export function put_dev_pagemap(kernel: Kernel, pgmap: CStruct): void {
  * -EINVAL for a pagemap that lacks what its type needs or a range that does not fit,
  * -ENXIO where System RAM is in the way, -ENOMEM for a conflict or no memory for struct pages.
  */
-export function* memremap_pages(kernel: Kernel, pgmap: CStruct, nid: number, name = 'dev_pagemap'): KernelGenerator<CPointer> {
-  return yield* kernel.call('memremap_pages', ['&pagemap', `nid ${nid}`], doMemremap(kernel, pgmap, nid, name), printPointer);
+export function* memremap_pages(
+  kernel: Kernel,
+  pgmap: CStruct,
+  nid: number,
+  name = 'dev_pagemap',
+): KernelGenerator<CPointer> {
+  return yield* kernel.call(
+    'memremap_pages',
+    ['&pagemap', `nid ${nid}`],
+    doMemremap(kernel, pgmap, nid, name),
+    printPointer,
+  );
 }
 
 const printPointer = (pointer: CPointer): string => {
@@ -183,7 +200,13 @@ function* doMemremap(kernel: Kernel, pgmap: CStruct, nid: number, name: string):
   if (type === undefined) kernel.WARN(`Invalid pgmap type ${integerField(pgmap, 'type')}`);
   const { store, state } = kernel;
   store.set(pgmap, 'ref', { $struct: 'percpu_ref', count: 1n, dead: 0n } satisfies PercpuRef);
-  const map: MappedPagemap = { id: state.nextPagemap, pgmap, name, node: nid < 0 ? numa_mem_id(kernel) : nid, ranges: [] };
+  const map: MappedPagemap = {
+    id: state.nextPagemap,
+    pgmap,
+    name,
+    node: nid < 0 ? numa_mem_id(kernel) : nid,
+    ranges: [],
+  };
   store.set(state, 'nextPagemap', map.id + 1);
   store.splice(state.pgmaps, state.pgmaps.length, 0, map);
   for (const [index, range] of ranges.entries()) {
@@ -213,7 +236,9 @@ function whatIsMissing(kernel: Kernel, pgmap: CStruct, type: PagemapType | undef
   const ownerMissing = (): boolean => {
     const owner = pgmap.owner;
     if (!kernel.has('devicePrivateOwnerRequired')) return false;
-    return owner === undefined || owner === 0n || (typeof owner === 'object' && 'kind' in owner && isNull(owner as CPointer));
+    return (
+      owner === undefined || owner === 0n || (typeof owner === 'object' && 'kind' in owner && isNull(owner as CPointer))
+    );
   };
   if (type === 'PRIVATE') {
     if (!has('migrate_to_ram')) return 'Missing migrate_to_ram method';
@@ -285,25 +310,26 @@ function* pagemap_range(
   }
   const zone = kernel.zone(map.node, ZONE_DEVICE);
   move_pfn_range_to_zone(kernel, zone, first, pages, altmap, MIGRATE_MOVABLE);
-  yield* kernel.call(
+  kernel.leaf(
     'memmap_init_zone_device',
     [hex(pfn_first({ start: first }, altmap)), String(pages - vmem_altmap_offset(altmap))],
-    memmap_init_zone_device(kernel, map, first, pages, type),
+    () => memmap_init_zone_device(kernel, map, first, pages, type),
     () => '',
   );
   const ref = refOf(map.pgmap);
-  if (ref && !handedOutByDriver(type)) percpu_ref_add(kernel, ref, (pages - vmem_altmap_offset(altmap)) >>> shiftOf(map.pgmap));
+  if (ref && !handedOutByDriver(type))
+    percpu_ref_add(kernel, ref, (pages - vmem_altmap_offset(altmap)) >>> shiftOf(map.pgmap));
   return 0;
 }
 
 /** mm_init.c:memmap_init_zone_device: initialises the struct pages of a range. */
-function* memmap_init_zone_device(
+function memmap_init_zone_device(
   kernel: Kernel,
   map: MappedPagemap,
   first: number,
   pages: number,
   type: PagemapType | undefined,
-): KernelGenerator<void> {
+): void {
   const start = pfn_first({ start: first }, pgmap_altmap(map.pgmap));
   const end = first + pages;
   const kind = type ? KIND[type] : PageKind.DevDax;
@@ -354,7 +380,8 @@ function* doMemunmap(kernel: Kernel, pgmap: CStruct): KernelGenerator<void> {
   percpu_ref_add(kernel, ref, -1);
   const altmap = pgmap_altmap(pgmap);
   if (!handedOutByDriver(type))
-    for (const range of map.ranges) percpu_ref_add(kernel, ref, -((range.end - pfn_first(range, altmap)) >>> shiftOf(pgmap)));
+    for (const range of map.ranges)
+      percpu_ref_add(kernel, ref, -((range.end - pfn_first(range, altmap)) >>> shiftOf(pgmap)));
   if (ref.count > 0n)
     yield {
       kind: 'wait',
@@ -377,7 +404,8 @@ function holdersOf(kernel: Kernel, map: MappedPagemap, ref: PercpuRef): string[]
     kernel.pages.state.runs(range.start, range.end, (start, end, word) => {
       if ((word & 15) !== PageKind.DeviceInUse) return undefined;
       pages += end - start;
-      if (inUse.length < 4) inUse.push(end - start === 1 ? `page ${hex(start)}` : `pages ${hex(start)}-${hex(end - 1)}`);
+      if (inUse.length < 4)
+        inUse.push(end - start === 1 ? `page ${hex(start)}` : `pages ${hex(start)}-${hex(end - 1)}`);
       return undefined;
     });
   const others = Number(ref.count) - pages;
@@ -391,15 +419,20 @@ function pageunmap_range(
   type: PagemapType | undefined,
   altmap: VmemAltmap | undefined,
 ): void {
-  kernel.leaf('pageunmap_range', [`${hex(range.start)}-${hex(range.end - 1)}`], () => {
-    const pages = range.end - range.start;
-    clearPages(kernel, range.start, range.end, PageKind.Poisoned);
-    if (type === 'PRIVATE') __remove_pages(kernel, range.start, pages, undefined);
-    else arch_remove_memory(kernel, range.start, pages, altmap);
-    // Struct pages of a section that is gone are gone with it.
-    forgetInvalid(kernel, range.start, range.end);
-    kernel.pages.pageblock.setRange(range.start, range.end, MIGRATE_MOVABLE);
-  }, () => '');
+  kernel.leaf(
+    'pageunmap_range',
+    [`${hex(range.start)}-${hex(range.end - 1)}`],
+    () => {
+      const pages = range.end - range.start;
+      clearPages(kernel, range.start, range.end, PageKind.Poisoned);
+      if (type === 'PRIVATE') __remove_pages(kernel, range.start, pages, undefined);
+      else arch_remove_memory(kernel, range.start, pages, altmap);
+      // Struct pages of a section that is gone are gone with it.
+      forgetInvalid(kernel, range.start, range.end);
+      kernel.pages.pageblock.setRange(range.start, range.end, MIGRATE_MOVABLE);
+    },
+    () => '',
+  );
 }
 
 /** page_init_poison: every field reads 0xff.. from now on. */
@@ -420,15 +453,20 @@ function forgetInvalid(kernel: Kernel, start: number, end: number): void {
 
 /** memremap.c:zone_device_page_init: the driver hands a free page out: refcount 1, locked. */
 export function zone_device_page_init(kernel: Kernel, pfn: number): void {
-  kernel.leaf('zone_device_page_init', [hex(pfn)], () => {
-    const map = page_pgmap(kernel, pfn);
-    const ref = map && refOf(map.pgmap);
-    if (!ref || ref.dead !== 0n) kernel.WARN('zone_device_page_init: the pagemap is not live');
-    if (ref) percpu_ref_add(kernel, ref, 1);
-    kernel.pages.refcount.set(pfn, 1);
-    kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
-    kernel.pages.state.set(pfn, withKind(kernel.pages.state.get(pfn), PageKind.DeviceInUse));
-  }, () => '');
+  kernel.leaf(
+    'zone_device_page_init',
+    [hex(pfn)],
+    () => {
+      const map = page_pgmap(kernel, pfn);
+      const ref = map && refOf(map.pgmap);
+      if (ref?.dead !== 0n) kernel.WARN('zone_device_page_init: the pagemap is not live');
+      if (ref) percpu_ref_add(kernel, ref, 1);
+      kernel.pages.refcount.set(pfn, 1);
+      kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
+      kernel.pages.state.set(pfn, withKind(kernel.pages.state.get(pfn), PageKind.DeviceInUse));
+    },
+    () => '',
+  );
 }
 
 /** include/linux/mm.h:get_page. */
@@ -454,7 +492,8 @@ function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {
   if (!map) return;
   const type = pagemapType(kernel, integerField(map.pgmap, 'type'));
   const freeAt = kernel.has('pageFreeAtZero') || !handedOutByDriver(type) ? 0 : 1;
-  if (refcount.get(pfn) === freeAt) yield* kernel.call('free_zone_device_folio', [hex(pfn)], free_zone_device_page(kernel, pfn, map, type), () => '');
+  if (refcount.get(pfn) === freeAt)
+    yield* kernel.call('free_zone_device_folio', [hex(pfn)], free_zone_device_page(kernel, pfn, map, type), () => '');
 }
 
 /** memremap.c:free_zone_device_folio: tells the driver by ops->page_free, then rests the count. */
@@ -475,7 +514,10 @@ function* free_zone_device_page(
     yield* kernel.callBack(callback, [page]);
   }
   if (handedOutByDriver(type)) {
-    kernel.pages.state.set(pfn, withKind(kernel.pages.state.get(pfn), type === 'COHERENT' ? PageKind.DeviceCoherent : PageKind.DevicePrivate));
+    kernel.pages.state.set(
+      pfn,
+      withKind(kernel.pages.state.get(pfn), type === 'COHERENT' ? PageKind.DeviceCoherent : PageKind.DevicePrivate),
+    );
     put_dev_pagemap(kernel, map.pgmap);
     if (!kernel.has('devicePageRestsAtZero')) kernel.pages.refcount.set(pfn, 1);
   } else if (!restsAtZero(kernel, type)) {

@@ -1,14 +1,7 @@
 /** Zones and their memmap at boot: mm/mm_init.c (6.12). */
 import { NR_PAGE_ORDERS, PAGES_PER_SECTION } from '../arch/x86_64.ts';
 import { MIGRATE_TYPES, nodeOf, PG_RESERVED, type Pglist, stateWord, withKind, type Zone } from '../include/mmzone.ts';
-import {
-  PageKind,
-  ZONE_DMA,
-  ZONE_DMA32,
-  ZONE_MOVABLE,
-  ZONE_NAMES,
-  ZONE_NORMAL,
-} from '../include/types.ts';
+import { PageKind, ZONE_DMA, ZONE_DMA32, ZONE_MOVABLE, ZONE_NAMES, ZONE_NORMAL } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import { FreeArea } from './free_list.ts';
@@ -90,7 +83,10 @@ function calculate_node_totalpages(
     const start = clamp(nodeStart, low, high);
     const end = clamp(nodeEnd, low, high);
     if (end <= start) continue;
-    const present = own.reduce((sum, range) => sum + Math.max(0, Math.min(range.end, end) - Math.max(range.start, start)), 0);
+    const present = own.reduce(
+      (sum, range) => sum + Math.max(0, Math.min(range.end, end) - Math.max(range.start, start)),
+      0,
+    );
     zone.zone_start_pfn = start;
     zone.spanned_pages = end - start;
     zone.present_pages = present;
@@ -136,11 +132,18 @@ function init_unavailable_range(kernel: Kernel, start: number, end: number, zone
 }
 
 /** mm/memblock.c:memblock_free_all: hands what is not reserved to the buddy allocator. */
-export function memblock_free_all(kernel: Kernel, memory: readonly NodeRange[], reserved: readonly ReservedRange[]): void {
-  for (const range of reserved)
-    if (range.what === 'memmap') markMemmap(kernel, range);
-  for (const range of freeRanges(memory, reserved)) forEachZone(kernel, range, (zone, start, end) => freeBootRange(kernel, zone, start, end));
-  kernel.state.totalram_pages = kernel.nodes.reduce((sum, node) => sum + node.node_zones.reduce((n, zone) => n + zone.managed_pages, 0), 0);
+export function memblock_free_all(
+  kernel: Kernel,
+  memory: readonly NodeRange[],
+  reserved: readonly ReservedRange[],
+): void {
+  for (const range of reserved) if (range.what === 'memmap') markMemmap(kernel, range);
+  for (const range of freeRanges(memory, reserved))
+    forEachZone(kernel, range, (zone, start, end) => freeBootRange(kernel, zone, start, end));
+  kernel.state.totalram_pages = kernel.nodes.reduce(
+    (sum, node) => sum + node.node_zones.reduce((n, zone) => n + zone.managed_pages, 0),
+    0,
+  );
 }
 
 function markMemmap(kernel: Kernel, range: ReservedRange): void {
@@ -225,7 +228,11 @@ export function setup_per_zone_lowmem_reserve(kernel: Kernel): void {
       let above = 0;
       for (let j = zone.index + 1; j < node.node_zones.length; j++) {
         above += node.node_zones[j]?.managed_pages ?? 0;
-        kernel.store.set(zone.lowmem_reserve, j, ratio === 0 || zone.managed_pages === 0 ? 0 : Math.floor(above / ratio));
+        kernel.store.set(
+          zone.lowmem_reserve,
+          j,
+          ratio === 0 || zone.managed_pages === 0 ? 0 : Math.floor(above / ratio),
+        );
       }
     }
 }

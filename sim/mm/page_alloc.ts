@@ -46,7 +46,10 @@ function fill(column: PageColumn, pfn: number, pages: number, value: number): vo
 function page_is_buddy(kernel: Kernel, zone: Zone, pfn: number, order: number): boolean {
   const word = kernel.pages.state.get(pfn);
   return (
-    kindOf(word) === PageKind.Free && orderOf(word) === order && zoneOf(word) === zone.index && kernel.nodeAt(pfn) === zone.node
+    kindOf(word) === PageKind.Free &&
+    orderOf(word) === order &&
+    zoneOf(word) === zone.index &&
+    kernel.nodeAt(pfn) === zone.node
   );
 }
 
@@ -150,7 +153,13 @@ export interface Use {
  * page_alloc.c:__rmqueue for up to `count` blocks of 2^order pages from one zone.
  * Returns runs of adjacent blocks, in the order single allocations would have given them.
  */
-function rmqueue(kernel: Kernel, zone: Zone, order: number, use: Use, count: number): { pfn: number; blocks: number }[] {
+function rmqueue(
+  kernel: Kernel,
+  zone: Zone,
+  order: number,
+  use: Use,
+  count: number,
+): { pfn: number; blocks: number }[] {
   const { store } = kernel;
   const taken: { pfn: number; blocks: number }[] = [];
   const take = (pfn: number, blocks: number): void => {
@@ -265,7 +274,8 @@ function nodeOrder(kernel: Kernel, node: number): Pglist[] {
   const from = kernel.nodes[node];
   const distance = (other: Pglist): number => from?.distance[other.node_id] ?? (other.node_id === node ? 10 : 20);
   return [...kernel.nodes].sort(
-    (a, b) => Number(b.node_id === node) - Number(a.node_id === node) || distance(a) - distance(b) || a.node_id - b.node_id,
+    (a, b) =>
+      Number(b.node_id === node) - Number(a.node_id === node) || distance(a) - distance(b) || a.node_id - b.node_id,
   );
 }
 

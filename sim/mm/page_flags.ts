@@ -21,7 +21,11 @@ export function flagsWord(kernel: Kernel, pfn: number): { word: bigint; fields: 
   const cpuShift = zoneShift - lastCpupid;
   const bits = kernel.pages.flags.get(pfn);
   const cpupid = (1n << BigInt(lastCpupid)) - 1n;
-  const value = (BigInt(nodeOf(word)) << BigInt(nodeShift)) | (BigInt(zoneOf(word)) << BigInt(zoneShift)) | (cpupid << BigInt(cpuShift)) | BigInt(bits);
+  const value =
+    (BigInt(nodeOf(word)) << BigInt(nodeShift)) |
+    (BigInt(zoneOf(word)) << BigInt(zoneShift)) |
+    (cpupid << BigInt(cpuShift)) |
+    BigInt(bits);
   const names = Object.entries(PG).filter(([, bit]) => (bits & (1 << bit)) !== 0);
   return {
     word: value,
@@ -29,7 +33,13 @@ export function flagsWord(kernel: Kernel, pfn: number): { word: bigint; fields: 
       { name: 'NODE', shift: nodeShift, width: nodesShift, value: nodeOf(word), text: `node ${nodeOf(word)}` },
       { name: 'ZONE', shift: zoneShift, width: zoneWidth, value: zoneOf(word), text: ZONE_NAMES[zoneOf(word)] ?? '' },
       { name: 'LAST_CPUPID', shift: cpuShift, width: lastCpupid, value: Number(cpupid), text: 'none yet' },
-      { name: 'flags', shift: 0, width: Object.keys(PG).length + 1, value: bits, text: names.map(([name]) => `PG_${name}`).join(' | ') || 'none' },
+      {
+        name: 'flags',
+        shift: 0,
+        width: Object.keys(PG).length + 1,
+        value: bits,
+        text: names.map(([name]) => `PG_${name}`).join(' | ') || 'none',
+      },
     ],
   };
 }

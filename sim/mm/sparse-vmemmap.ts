@@ -31,7 +31,12 @@ const USE = { kind: PageKind.Memmap, migratetype: MIGRATE_UNMOVABLE };
 const TABLE = { kind: PageKind.Kernel, migratetype: MIGRATE_UNMOVABLE };
 
 /** sparse-vmemmap.c:altmap_alloc_block_buf for up to `blocks` blocks of `pages` pages: first frame and how many. */
-function altmap_alloc(kernel: Kernel, altmap: VmemAltmap, pages: number, blocks: number): { from: number; blocks: number } {
+function altmap_alloc(
+  kernel: Kernel,
+  altmap: VmemAltmap,
+  pages: number,
+  blocks: number,
+): { from: number; blocks: number } {
   const { store } = kernel;
   const next = altmap.base_pfn + altmap.reserve + altmap.alloc + altmap.align;
   const alignment = BigInt(pages & -pages);
@@ -63,20 +68,28 @@ export function populate_section_memmap(
   const sections = pages / PAGES_PER_SECTION;
   if (altmap) {
     const { from, blocks } = altmap_alloc(kernel, altmap, 1 << HUGE_ORDER, sections);
-    if (blocks > 0) addRun(kernel, { start: pfn, pages: blocks * PAGES_PER_SECTION, from, order: HUGE_ORDER, altmap: true }, nid);
+    if (blocks > 0)
+      addRun(kernel, { start: pfn, pages: blocks * PAGES_PER_SECTION, from, order: HUGE_ORDER, altmap: true }, nid);
     return blocks * PAGES_PER_SECTION;
   }
   let done = 0;
   for (const run of alloc_pages_node(kernel, nid, HUGE_ORDER, USE, sections)) {
     addRun(
       kernel,
-      { start: pfn + done * PAGES_PER_SECTION, pages: run.blocks * PAGES_PER_SECTION, from: run.pfn, order: HUGE_ORDER, altmap: false },
+      {
+        start: pfn + done * PAGES_PER_SECTION,
+        pages: run.blocks * PAGES_PER_SECTION,
+        from: run.pfn,
+        order: HUGE_ORDER,
+        altmap: false,
+      },
       nid,
     );
     done += run.blocks;
   }
   // No 2 MiB block left: fall back to base pages, section by section.
-  while (done < sections && vmemmap_populate_basepages(kernel, pfn + done * PAGES_PER_SECTION, PAGES_PER_SECTION, nid)) done++;
+  while (done < sections && vmemmap_populate_basepages(kernel, pfn + done * PAGES_PER_SECTION, PAGES_PER_SECTION, nid))
+    done++;
   if (done < sections) kernel.pr_warn(`vmemmap alloc failure: order:${HUGE_ORDER}, mode:0xdc0(GFP_KERNEL|__GFP_ZERO)`);
   return done * PAGES_PER_SECTION;
 }
@@ -90,7 +103,18 @@ export function vmemmap_populate_basepages(kernel: Kernel, pfn: number, pages: n
   let done = 0;
   for (const run of runs) {
     if (got < wanted) for (let i = 0; i < run.blocks; i++) __free_pages_ok(kernel, run.pfn + i, 0);
-    else addRun(kernel, { start: pfn + done * DESCRIBED_BY_PAGE, pages: run.blocks * DESCRIBED_BY_PAGE, from: run.pfn, order: 0, altmap: false }, nid);
+    else
+      addRun(
+        kernel,
+        {
+          start: pfn + done * DESCRIBED_BY_PAGE,
+          pages: run.blocks * DESCRIBED_BY_PAGE,
+          from: run.pfn,
+          order: 0,
+          altmap: false,
+        },
+        nid,
+      );
     done += run.blocks;
   }
   if (got < wanted) dropTables(kernel, pfn, pages);
@@ -113,7 +137,12 @@ function addRun(kernel: Kernel, run: MemmapRun, nid: number): void {
  * arch/x86/mm/init_64.c:vmemmap_free for one chunk: its memory goes back to the page
  * allocator, or to the altmap (whose `align` never shrinks).
  */
-export function depopulate_section_memmap(kernel: Kernel, pfn: number, pages: number, altmap: VmemAltmap | undefined): void {
+export function depopulate_section_memmap(
+  kernel: Kernel,
+  pfn: number,
+  pages: number,
+  altmap: VmemAltmap | undefined,
+): void {
   const { store, state } = kernel;
   const end = pfn + pages;
   for (const run of [...state.memmapRuns]) {
@@ -138,7 +167,8 @@ export function depopulate_section_memmap(kernel: Kernel, pfn: number, pages: nu
     if (freed.altmap) {
       if (altmap) store.set(altmap, 'alloc', altmap.alloc - BigInt(frames));
     } else {
-      for (let frame = freed.from; frame < freed.from + frames; frame += 1 << freed.order) __free_pages_ok(kernel, frame, freed.order);
+      for (let frame = freed.from; frame < freed.from + frames; frame += 1 << freed.order)
+        __free_pages_ok(kernel, frame, freed.order);
     }
   }
   dropTables(kernel, pfn, pages);
@@ -192,4 +222,3 @@ function dropTables(kernel: Kernel, pfn: number, pages: number): void {
       __free_pages_ok(kernel, frame, orderOf(kernel.pages.state.get(frame)));
     }
 }
-

@@ -14,9 +14,9 @@ import {
   SECTION_TAINT_ZONE_DEVICE,
   SUBSECTION_POPULATED,
 } from '../include/mmzone.ts';
-import { runsOf } from '../store/column.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { hex } from '../machine/kernel.ts';
+import { runsOf } from '../store/column.ts';
 import type { NodeRange } from './memblock.ts';
 import { depopulate_section_memmap, populate_section_memmap, type VmemAltmap } from './sparse-vmemmap.ts';
 
@@ -24,7 +24,8 @@ const floorTo = (pfn: number, size: number): number => pfn - (pfn % size);
 
 /** How many mem_sections a root holds: a page of them. */
 export const SECTIONS_PER_ROOT = (kernel: Kernel): number => 4096 / (kernel.config.config.pageExtension ? 32 : 16);
-export const NR_MEM_SECTIONS = (kernel: Kernel): number => 2 ** (kernel.arch.MAX_PHYSMEM_BITS - kernel.arch.SECTION_SIZE_BITS);
+export const NR_MEM_SECTIONS = (kernel: Kernel): number =>
+  2 ** (kernel.arch.MAX_PHYSMEM_BITS - kernel.arch.SECTION_SIZE_BITS);
 
 /** The flag bits of the section that holds `pfn`. */
 export const sectionFlags = (kernel: Kernel, pfn: number): number => kernel.pages.section.get(pfn) & SECTION_FLAGS;
@@ -132,7 +133,12 @@ export function sparse_add_section(
 }
 
 /** sparse.c:sparse_remove_section / section_deactivate for a part of one section or a run of whole ones. */
-export function sparse_remove_section(kernel: Kernel, pfn: number, pages: number, altmap: VmemAltmap | undefined): void {
+export function sparse_remove_section(
+  kernel: Kernel,
+  pfn: number,
+  pages: number,
+  altmap: VmemAltmap | undefined,
+): void {
   const value = kernel.pages.section.get(pfn);
   if ((value & SECTION_HAS_MEM_MAP) === 0) {
     kernel.WARN(`section_deactivate: no section at pfn ${hex(pfn)}`);

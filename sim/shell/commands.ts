@@ -1,9 +1,9 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { PROC_FILES } from '../fs/proc.ts';
-import { FUNCTIONS } from '../mm/functions.ts';
 import { variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { ShellError } from './error.ts';
 

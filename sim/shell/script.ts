@@ -14,11 +14,17 @@ export function scriptProgram(kernel: Kernel, label: string, entries: readonly S
     stepSize: 'statement',
     create: (program) => execute(kernel, label, entries, program),
     // The span of a script's statement counts its lines.
-    describe: ({ point, base }) => (point?.kind === 'statement' && point.frame === base ? (lines[point.span.start] ?? label) : label),
+    describe: ({ point, base }) =>
+      point?.kind === 'statement' && point.frame === base ? (lines[point.span.start] ?? label) : label,
   };
 }
 
-function* execute(kernel: Kernel, label: string, entries: readonly ScriptEntry[], program: Program): KernelGenerator<CValue | undefined> {
+function* execute(
+  kernel: Kernel,
+  label: string,
+  entries: readonly ScriptEntry[],
+  program: Program,
+): KernelGenerator<CValue | undefined> {
   const frame: Frame = { name: label, kind: 'command', args: [] };
   let last: CValue | undefined;
   let line = 0;

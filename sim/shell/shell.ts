@@ -5,8 +5,8 @@
 import { CStop } from '../c/environment.ts';
 import { evaluateExpression } from '../c/evaluate.ts';
 import { formatValue } from '../c/print.ts';
-import { type CValue, errorOf } from '../c/value.ts';
 import { fieldsIn } from '../c/types.ts';
+import { type CValue, errorOf } from '../c/value.ts';
 import { lookup } from '../kernel/names.ts';
 import { createEnvironment } from '../machine/environment.ts';
 import type { Kernel } from '../machine/kernel.ts';
@@ -86,11 +86,14 @@ export function* runLine(kernel: Kernel, line: string, program: Program): Kernel
     },
   });
   const value = yield* evaluateExpression(line, env);
-  if (value.kind !== 'void' && !/;\s*$/.test(line)) program.output.push(printValue(kernel, value));
+  if (value.kind !== 'void') {
+    program.valueText = printValue(kernel, value);
+    if (!/;\s*$/.test(line)) program.output.push(program.valueText);
+  }
   return value;
 }
 
-export function printValue(kernel: Kernel, value: CValue): string {
+function printValue(kernel: Kernel, value: CValue): string {
   const env = createEnvironment(kernel, { hole: () => undefined, standIn: () => undefined, report: () => {} });
   return formatValue(value, {
     addressOf: (target) => env.addressOf(target),

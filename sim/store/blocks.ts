@@ -10,11 +10,12 @@
 
 // The constants are spelled out, stand before everything else, and what every page write
 // runs is in this file: only then do engines and bundlers alike fold them into the code,
-// which is a third of a write's time. `| 0` likewise: a block number is a small integer.
-export const LEAF_BITS = 9;
+// which is a third of a write's time; for the same reason those of the hot path are not
+// exported. `| 0` likewise: a block number is a small integer.
+const LEAF_BITS = 9;
 export const LEAF_PAGES = 512;
 const PAGE_MASK = 511;
-export const NODE_BITS = 8;
+const NODE_BITS = 8;
 export const FANOUT = 256;
 const SLOT_MASK = 255;
 /** The level of the root; level 1 points to leaves. */
@@ -29,16 +30,16 @@ export const KINDS = 16;
  */
 const CHILD_BITS = 256;
 const CHILD_WORDS = 8;
-export const NODE_PARENT = 264;
-export const NODE_STALE = 265;
-export const NODE_WORDS = 272;
+const NODE_PARENT = 264;
+const NODE_STALE = 265;
+const NODE_WORDS = 272;
 /** The parent of the root. */
 export const NO_NODE = 0xffffffff;
 
 /** Words of a leaf: its pages, the counts of two kinds a word, the node above it. */
 const LEAF_COUNTS = 512;
-export const LEAF_PARENT = 520;
-export const LEAF_WORDS = 528;
+const LEAF_PARENT = 520;
+const LEAF_WORDS = 528;
 
 export const NODE_BYTES = 1216;
 export const LEAF_BYTES = 2112;
@@ -193,6 +194,49 @@ export class BlockPool {
     this.pages[word] = (this.pages[word] as number) + (delta << ((kind & 1) << 4));
   }
 
+  /** What a slot holds: a value, or the number of a child. */
+  entry(node: number, slot: number): number {
+    return this.slots[node * NODE_WORDS + slot] as number;
+  }
+
+  /** The node above a node; `NO_NODE` above the root. */
+  parentOf(node: number): number {
+    return this.slots[node * NODE_WORDS + NODE_PARENT] as number;
+  }
+
+  parentOfLeaf(leaf: number): number {
+    return this.pages[leaf * LEAF_WORDS + LEAF_PARENT] as number;
+  }
+
+  isStale(node: number): boolean {
+    return this.slots[node * NODE_WORDS + NODE_STALE] !== 0;
+  }
+
+  /** The node's counts are up to date again. */
+  markFresh(node: number): void {
+    this.slots[node * NODE_WORDS + NODE_STALE] = 0;
+  }
+
+  /** Where in `pages` page `pfn`, which lies in `leaf`, is. */
+  indexOf(leaf: number, pfn: number): number {
+    return leaf * LEAF_WORDS + (pfn & PAGE_MASK);
+  }
+
+  isUniformLeaf(leaf: number): boolean {
+    const first = leaf * LEAF_WORDS;
+    const value = this.pages[first] as number;
+    if (this.leafCount(leaf, value & 15) !== LEAF_PAGES) return false;
+    for (let i = first + 1; i < first + LEAF_PAGES; i++) if (this.pages[i] !== value) return false;
+    return true;
+  }
+
+  isUniformNode(node: number): boolean {
+    if (this.childCount(node) > 0) return false;
+    const first = node * NODE_WORDS;
+    for (let i = first + 1; i < first + FANOUT; i++) if (this.slots[i] !== this.slots[first]) return false;
+    return true;
+  }
+
   isChild(node: number, slot: number): boolean {
     const word = this.slots[node * NODE_WORDS + CHILD_BITS + (slot >>> 5)] as number;
     return ((word >>> (slot & 31)) & 1) !== 0;
@@ -202,6 +246,13 @@ export class BlockPool {
     const bits = node * NODE_WORDS + CHILD_BITS + (slot >>> 5);
     this.slots[bits] = (this.slots[bits] as number) | (1 << (slot & 31));
     this.slots[node * NODE_WORDS + slot] = child;
+  }
+
+  /** Puts a block that was outside the tree under a slot of a node of `level`. */
+  adopt(node: number, slot: number, level: number, block: number): void {
+    this.setChild(node, slot, block);
+    if (level === 1) this.pages[block * LEAF_WORDS + LEAF_PARENT] = node;
+    else this.slots[block * NODE_WORDS + NODE_PARENT] = node;
   }
 
   setValue(node: number, slot: number, value: number): void {

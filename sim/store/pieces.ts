@@ -3,17 +3,7 @@
  * are no longer part of it. The journal keeps them; they cost no copy of uniform parts.
  */
 
-import {
-  type BlockPool,
-  FANOUT,
-  LEAF_BYTES,
-  LEAF_PAGES,
-  LEAF_WORDS,
-  NODE_BYTES,
-  NODE_WORDS,
-  spanOf,
-  TOP,
-} from './blocks.ts';
+import { type BlockPool, FANOUT, LEAF_BYTES, LEAF_PAGES, NODE_BYTES, spanOf, TOP } from './blocks.ts';
 
 /**
  * Ascending, three numbers a piece: start, end, word. A word of 0 or more is the value
@@ -44,7 +34,7 @@ export function keepPart(
   pieces: Pieces,
 ): void {
   const pages = pool.pages;
-  const first = leaf * LEAF_WORDS + (start & (LEAF_PAGES - 1));
+  const first = pool.indexOf(leaf, start);
   const last = first + (end - start);
   let runs = 0;
   for (let i = first; i < last && runs <= MAX_KEPT_RUNS; i++) {
@@ -96,7 +86,7 @@ export function visitPieces(pool: BlockPool, pieces: Pieces, visit: VisitRun): v
 /** Calls `visit` for the pages [start, end) of one leaf, in stretches of equal value. */
 export function visitLeaf(pool: BlockPool, leaf: number, start: number, end: number, visit: VisitRun): void {
   const pages = pool.pages;
-  const offset = leaf * LEAF_WORDS - Math.floor(start / LEAF_PAGES) * LEAF_PAGES;
+  const offset = pool.indexOf(leaf, start) - start;
   let from = start;
   while (from < end) {
     const value = pages[offset + from] as number;
@@ -144,7 +134,7 @@ function visitTree(pool: BlockPool, block: number, level: number, base: number, 
   }
   const span = spanOf(level);
   for (let slot = 0; slot < FANOUT; slot++) {
-    const word = pool.slots[block * NODE_WORDS + slot] as number;
+    const word = pool.entry(block, slot);
     if (pool.isChild(block, slot)) visitTree(pool, word, level - 1, base + slot * span, visit);
     else visit(base + slot * span, base + slot * span + span, word);
   }

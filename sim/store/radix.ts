@@ -15,20 +15,7 @@
  * of pieces, and `restore` puts such a list back.
  */
 
-import {
-  BlockPool,
-  FANOUT,
-  KINDS,
-  LEAF_PAGES,
-  LEAF_PARENT,
-  LEAF_WORDS,
-  NO_NODE,
-  NODE_PARENT,
-  NODE_STALE,
-  NODE_WORDS,
-  spanOf,
-  TOP,
-} from './blocks.ts';
+import { BlockPool, FANOUT, KINDS, LEAF_PAGES, NO_NODE, spanOf, TOP } from './blocks.ts';
 import { freeTree, keepPart, keepRun, levelOf, type Pieces } from './pieces.ts';
 
 /** Page frames that can be named: 52-bit physical addresses, 4 KiB pages. */
@@ -64,7 +51,7 @@ export class RadixTree {
     let node = this.root;
     for (let level = TOP; ; level--) {
       const slot = slotOf(pfn, level);
-      const word = this.pool.slots[node * NODE_WORDS + slot] as number;
+      const word = this.pool.entry(node, slot);
       if (!this.pool.isChild(node, slot)) return word;
       node = word;
     }
@@ -75,7 +62,7 @@ export class RadixTree {
     const node = this.openNode(pfn, 1);
     const slot = slotOf(pfn, 1);
     if (!this.pool.isChild(node, slot)) return this.split(node, slot, 1);
-    return this.pool.slots[node * NODE_WORDS + slot] as number;
+    return this.pool.entry(node, slot);
   }
 
   /** Sets one page, collapses what became uniform, and returns the value before. */
@@ -100,7 +87,7 @@ export class RadixTree {
     if (leaf < 0 || Math.floor((end - 1) / LEAF_PAGES) !== Math.floor(start / LEAF_PAGES)) {
       this.fillNode(this.root, TOP, 0, start, end, value, displaced);
     } else {
-      this.pool.markStale(this.pool.pages[leaf * LEAF_WORDS + LEAF_PARENT] as number);
+      this.pool.markStale(this.pool.parentOfLeaf(leaf));
       this.fillLeaf(leaf, start, end, value, displaced);
       if (this.pool.leafCount(leaf, value & 15) === LEAF_PAGES) this.settle(start);
     }
@@ -152,22 +139,22 @@ export class RadixTree {
     for (let level = TOP; level > 1; level--) {
       const slot = slotOf(pfn, level);
       if (!this.pool.isChild(node, slot)) return -1;
-      node = this.pool.slots[node * NODE_WORDS + slot] as number;
+      node = this.pool.entry(node, slot);
     }
     this.pool.cacheRegion(pfn, node);
     const slot = slotOf(pfn, 1);
-    return this.pool.isChild(node, slot) ? (this.pool.slots[node * NODE_WORDS + slot] as number) | 0 : -1;
+    return this.pool.isChild(node, slot) ? this.pool.entry(node, slot) | 0 : -1;
   }
 
   /** Brings the counts of a node up to date. */
   private recount(node: number, level: number): void {
-    const { nodeCounts, slots } = this.pool;
-    if (slots[node * NODE_WORDS + NODE_STALE] === 0) return;
-    slots[node * NODE_WORDS + NODE_STALE] = 0;
+    const nodeCounts = this.pool.nodeCounts;
+    if (!this.pool.isStale(node)) return;
+    this.pool.markFresh(node);
     nodeCounts.fill(0, node * KINDS, node * KINDS + KINDS);
     for (let slot = 0; slot < FANOUT; slot++) {
       if (level > 1 && this.pool.isChild(node, slot)) {
-        this.recount(slots[node * NODE_WORDS + slot] as number, level - 1);
+        this.recount(this.pool.entry(node, slot), level - 1);
       }
       this.countEntry(node, slot, level, 1);
     }
@@ -178,16 +165,14 @@ export class RadixTree {
     let node = this.root;
     for (let above = TOP; above > level; above--) {
       const slot = slotOf(pfn, above);
-      node = this.pool.isChild(node, slot)
-        ? (this.pool.slots[node * NODE_WORDS + slot] as number)
-        : this.split(node, slot, above);
+      node = this.pool.isChild(node, slot) ? this.pool.entry(node, slot) : this.split(node, slot, above);
     }
     return node;
   }
 
   /** Replaces a uniform entry by a block of equal entries. */
   private split(node: number, slot: number, level: number): number {
-    const value = this.pool.slots[node * NODE_WORDS + slot] as number;
+    const value = this.pool.entry(node, slot);
     const child = level === 1 ? this.pool.newLeaf(value, node) : this.pool.newNode(value, spanOf(level - 1), node);
     this.pool.setChild(node, slot, child);
     return child;
@@ -196,15 +181,9 @@ export class RadixTree {
   /** Replaces a child whose pages are all alike by a uniform entry; says whether it did. */
   private collapse(node: number, slot: number, level: number): boolean {
     const pool = this.pool;
-    const child = pool.slots[node * NODE_WORDS + slot] as number;
-    const entries = level === 1 ? pool.pages : pool.slots;
-    const first = level === 1 ? child * LEAF_WORDS : child * NODE_WORDS;
-    const value = entries[first] as number;
-    if (level === 1) {
-      if (pool.leafCount(child, value & 15) !== LEAF_PAGES) return false;
-    } else if (pool.childCount(child) > 0) return false;
-    const end = first + (level === 1 ? LEAF_PAGES : FANOUT);
-    for (let i = first + 1; i < end; i++) if (entries[i] !== value) return false;
+    const child = pool.entry(node, slot);
+    if (!(level === 1 ? pool.isUniformLeaf(child) : pool.isUniformNode(child))) return false;
+    const value = level === 1 ? pool.page(child, 0) : pool.entry(child, 0);
     if (level === 1) pool.freeLeaf(child);
     else {
       pool.freeNode(child);
@@ -219,7 +198,7 @@ export class RadixTree {
     let node = this.openNode(pfn, 1);
     for (let level = 1; level <= TOP; level++) {
       if (!this.collapse(node, slotOf(pfn, level), level)) return;
-      node = this.pool.slots[node * NODE_WORDS + NODE_PARENT] as number;
+      node = this.pool.parentOf(node);
     }
   }
 
@@ -236,7 +215,7 @@ export class RadixTree {
     const last = Math.floor((end - 1 - base) / span);
     for (let slot = Math.floor((start - base) / span); slot <= last; slot++) {
       const isChild = this.pool.isChild(node, slot);
-      const word = this.pool.slots[node * NODE_WORDS + slot] as number;
+      const word = this.pool.entry(node, slot);
       if (!isChild && word === value) continue;
       const slotStart = base + slot * span;
       const from = Math.max(start, slotStart);
@@ -266,7 +245,7 @@ export class RadixTree {
   private fillLeaf(leaf: number, start: number, end: number, value: number, displaced: Pieces | undefined): void {
     if (displaced !== undefined) keepPart(this.pool, leaf, start, end, value, displaced);
     const pool = this.pool;
-    const first = leaf * LEAF_WORDS + (start & (LEAF_PAGES - 1));
+    const first = pool.indexOf(leaf, start);
     const last = first + (end - start);
     for (let i = first; i < last; i++) pool.countLeaf(leaf, (pool.pages[i] as number) & 15, -1);
     pool.pages.fill(value, first, last);
@@ -291,18 +270,16 @@ export class RadixTree {
     this.pool.markStale(node);
     if (this.pool.isChild(node, slot)) {
       if (level > 1) this.pool.forgetRegions();
-      freeTree(this.pool, this.pool.slots[node * NODE_WORDS + slot] as number, level - 1);
+      freeTree(this.pool, this.pool.entry(node, slot), level - 1);
     }
-    this.pool.setChild(node, slot, block);
-    if (level === 1) this.pool.pages[block * LEAF_WORDS + LEAF_PARENT] = node;
-    else this.pool.slots[block * NODE_WORDS + NODE_PARENT] = node;
+    this.pool.adopt(node, slot, level, block);
   }
 
   /** Adds (or subtracts) the pages under one slot to its node's counts, unless those are out of date anyway. */
   private countEntry(node: number, slot: number, level: number, sign: 1 | -1): void {
-    const { slots, nodeCounts } = this.pool;
-    if (slots[node * NODE_WORDS + NODE_STALE] !== 0) return;
-    const word = slots[node * NODE_WORDS + slot] as number;
+    const nodeCounts = this.pool.nodeCounts;
+    if (this.pool.isStale(node)) return;
+    const word = this.pool.entry(node, slot);
     const base = node * KINDS;
     if (!this.pool.isChild(node, slot)) {
       nodeCounts[base + (word & 15)] = (nodeCounts[base + (word & 15)] as number) + sign * spanOf(level);
@@ -315,11 +292,11 @@ export class RadixTree {
   }
 
   private countNode(node: number, level: number, base: number, start: number, end: number, out: Float64Array): void {
-    const { slots, nodeCounts, pages } = this.pool;
+    const { nodeCounts, pages } = this.pool;
     const span = spanOf(level);
     const last = Math.floor((end - 1 - base) / span);
     for (let slot = Math.floor((start - base) / span); slot <= last; slot++) {
-      const word = slots[node * NODE_WORDS + slot] as number;
+      const word = this.pool.entry(node, slot);
       const slotStart = base + slot * span;
       const from = Math.max(start, slotStart);
       const to = Math.min(end, slotStart + span);
@@ -334,7 +311,7 @@ export class RadixTree {
       } else if (level > 1) {
         this.countNode(word, level - 1, slotStart, from, to, out);
       } else {
-        const first = word * LEAF_WORDS + (from - slotStart);
+        const first = this.pool.indexOf(word, from);
         for (let i = first; i < first + (to - from); i++) {
           const kind = (pages[i] as number) & 15;
           out[kind] = (out[kind] as number) + 1;
@@ -348,8 +325,8 @@ export class RadixTree {
     const leaf = this.leafOf(pfn);
     if (leaf >= 0) {
       const pages = this.pool.pages;
-      const first = leaf * LEAF_WORDS + (pfn & (LEAF_PAGES - 1));
-      const last = leaf * LEAF_WORDS + LEAF_PAGES;
+      const first = this.pool.indexOf(leaf, pfn);
+      const last = this.pool.indexOf(leaf, 0) + LEAF_PAGES;
       const value = pages[first] as number;
       let i = first + 1;
       while (i < last && pages[i] === value) i++;
@@ -359,7 +336,7 @@ export class RadixTree {
     let node = this.root;
     for (let level = TOP; ; level--) {
       const slot = slotOf(pfn, level);
-      const word = this.pool.slots[node * NODE_WORDS + slot] as number;
+      const word = this.pool.entry(node, slot);
       if (!this.pool.isChild(node, slot)) {
         this.found = word;
         return (Math.floor(pfn / spanOf(level)) + 1) * spanOf(level);

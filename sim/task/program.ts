@@ -36,6 +36,8 @@ export class Program {
   /** The outermost frame of its C text: its statements are the steps. */
   base: Frame | undefined;
   value: CValue | undefined;
+  /** `value` as text, where it is the result of a command line. */
+  valueText: string | undefined;
   error: Error | undefined;
   /** What it printed. */
   readonly output: string[] = [];

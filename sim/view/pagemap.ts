@@ -14,10 +14,10 @@ import {
 } from '../include/mmzone.ts';
 import { PAGE_KINDS, PageKind, ZONE_NAMES } from '../include/types.ts';
 import { walk } from '../kernel/resource.ts';
-import { flagsWord } from '../mm/page_flags.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { page_pgmap, pagemapType } from '../mm/memremap.ts';
+import { flagsWord } from '../mm/page_flags.ts';
 import { pfn_is_online, pfn_valid, sectionFlags } from '../mm/sparse.ts';
 import { runsOf } from '../store/column.ts';
 import type { Changes } from '../store/store.ts';
@@ -52,7 +52,12 @@ export function extents(kernel: Kernel): ExtentView[] {
     if (run.value === 0) continue;
     const start = run.start - (run.start % PAGES_PER_SECTION);
     const stop = Math.ceil(run.end / PAGES_PER_SECTION) * PAGES_PER_SECTION;
-    const label = (run.value & SECTION_IS_EARLY) !== 0 ? 'RAM' : (run.value & SECTION_IS_ONLINE) !== 0 ? 'hot-added RAM' : 'device memory';
+    const label =
+      (run.value & SECTION_IS_EARLY) !== 0
+        ? 'RAM'
+        : (run.value & SECTION_IS_ONLINE) !== 0
+          ? 'hot-added RAM'
+          : 'device memory';
     const last = found.at(-1);
     if (last && last.endPfn >= start) {
       if (last.label === label || stop <= last.endPfn) {
@@ -149,7 +154,9 @@ export function pageView(machine: Machine, pfn: number): PageView {
   const address = arch.VMEMMAP_START + BigInt(pfn) * BigInt(arch.sizeofPage);
   const map = initialised ? page_pgmap(kernel, pfn) : undefined;
   const physical = BigInt(pfn) << 12n;
-  const resources = [...walk(kernel.state.iomem)].filter(({ resource }) => resource.start <= physical && resource.end >= physical);
+  const resources = [...walk(kernel.state.iomem)].filter(
+    ({ resource }) => resource.start <= physical && resource.end >= physical,
+  );
   const section = sectionFlags(kernel, pfn);
   const mapcount = pages.mapcount.get(pfn) | 0;
   return {
@@ -178,7 +185,9 @@ export function pageView(machine: Machine, pfn: number): PageView {
     sectionState: `${sectionText(section)}${(pages.section.get(pfn) & SUBSECTION_POPULATED) !== 0 ? ', sub-section populated' : ''}`,
     ...((section & SECTION_IS_ONLINE) !== 0 ? { block: `memory${Math.floor(pfn / PAGES_PER_SECTION)}` } : {}),
     ...(map
-      ? { pgmap: `#${map.id} ${map.name} (${typeName(kernel, pagemapType(kernel, typeof map.pgmap.type === 'bigint' ? map.pgmap.type : 0n))})` }
+      ? {
+          pgmap: `#${map.id} ${map.name} (${typeName(kernel, pagemapType(kernel, typeof map.pgmap.type === 'bigint' ? map.pgmap.type : 0n))})`,
+        }
       : {}),
     ...(resources.length > 0 ? { resource: resources.map(({ resource }) => resource.name).join(' › ') } : {}),
     changed: changedFields(machine, pfn),

@@ -1,4 +1,5 @@
 /** Values as people read them. */
+import { formatPointer } from '../c/print.ts';
 import { type CPointer, errorOf } from '../c/value.ts';
 import type { Kernel } from '../machine/kernel.ts';
 
@@ -32,7 +33,10 @@ export function pointerText(kernel: Kernel, value: unknown): string {
     case 'function':
       return `${target.function.name}()`;
     case 'object':
-    case 'slot':
-      return `0x${kernel.addressOf(target.object).toString(16)}`;
+    case 'slot': {
+      // An address that nobody has asked for yet is not given out here: looking changes nothing.
+      const known = kernel.state.addresses.get(target.object);
+      return known === undefined ? formatPointer(pointer) : `0x${known.toString(16)}`;
+    }
   }
 }

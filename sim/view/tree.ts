@@ -1,14 +1,20 @@
 /** The State tree of the sidebar, and the live value of a term. */
 import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
+import { walk } from '../kernel/resource.ts';
 import { hex } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
-import { walk } from '../kernel/resource.ts';
 import { SECTIONS_PER_ROOT } from '../mm/sparse.ts';
-import { pagesText, bytesText } from './text.ts';
+import { bytesText, pagesText } from './text.ts';
 import type { Position, TreeNode, ZonesView } from './types.ts';
 import { zonesView } from './zones.ts';
 
-const node = (id: string, label: string, description: string, icon: string, more: Partial<TreeNode> = {}): TreeNode => ({
+const node = (
+  id: string,
+  label: string,
+  description: string,
+  icon: string,
+  more: Partial<TreeNode> = {},
+): TreeNode => ({
   id,
   label,
   description,
@@ -44,37 +50,74 @@ function zoneNode(nid: number, zone: ZonesView['nodes'][number]['zones'][number]
     ['managed', zone.managed],
     ['free', zone.free],
   ];
-  return node(id, zone.name, empty ? 'empty' : zone.name === 'Device' ? `spanned ${pagesText(zone.spanned)}` : `${pagesText(zone.free)} free of ${pagesText(zone.managed)}`, empty ? 'circle-outline' : 'layers', {
-    tooltip: `zone ${zone.name}: pfn ${hex(zone.startPfn)}, ${counts.map(([name, value]) => `${name} ${value}`).join(', ')}`,
-    changed: zone.changed.length > 0,
-    ...(empty
-      ? {}
-      : {
-          reveal: { startPfn: zone.startPfn, endPfn: zone.startPfn + zone.spanned },
-          children: [
-            ...counts.map(([name, value]) => node(`${id}:${name}`, name, `${value} pages · ${pagesText(value)}`, 'symbol-numeric', { changed: zone.changed.includes(name) })),
-            node(`${id}:wmark`, 'watermarks', `min ${zone.watermarks.min}, low ${zone.watermarks.low}, high ${zone.watermarks.high}`, 'dashboard'),
-          ],
-        }),
-  });
+  return node(
+    id,
+    zone.name,
+    empty
+      ? 'empty'
+      : zone.name === 'Device'
+        ? `spanned ${pagesText(zone.spanned)}`
+        : `${pagesText(zone.free)} free of ${pagesText(zone.managed)}`,
+    empty ? 'circle-outline' : 'layers',
+    {
+      tooltip: `zone ${zone.name}: pfn ${hex(zone.startPfn)}, ${counts.map(([name, value]) => `${name} ${value}`).join(', ')}`,
+      changed: zone.changed.length > 0,
+      ...(empty
+        ? {}
+        : {
+            reveal: { startPfn: zone.startPfn, endPfn: zone.startPfn + zone.spanned },
+            children: [
+              ...counts.map(([name, value]) =>
+                node(`${id}:${name}`, name, `${value} pages · ${pagesText(value)}`, 'symbol-numeric', {
+                  changed: zone.changed.includes(name),
+                }),
+              ),
+              node(
+                `${id}:wmark`,
+                'watermarks',
+                `min ${zone.watermarks.min}, low ${zone.watermarks.low}, high ${zone.watermarks.high}`,
+                'dashboard',
+              ),
+            ],
+          }),
+    },
+  );
 }
 
 function devicesNode(view: ZonesView): TreeNode {
-  return node('devices', 'Devices', view.devices.length === 0 ? 'none mapped' : String(view.devices.length), 'circuit-board', {
-    children: view.devices.map((device) =>
-      node(`device:${device.name}`, device.name, `${device.pagemaps.length} pagemap${device.pagemaps.length === 1 ? '' : 's'}`, 'chip', {
-        children: device.pagemaps.map((map) => {
-          const [range] = map.ranges;
-          return node(`pagemap:${map.id}`, map.type, range ? `${hex(range.startPfn)} · ${pagesText(range.endPfn - range.startPfn)}` : '', 'map', {
-            tooltip: `${map.live ? 'live' : 'dying'}, ${map.refs} reference(s), owner ${map.owner}`,
-            changed: map.changed,
-            ...(range ? { reveal: range } : {}),
-          });
-        }),
-        changed: device.pagemaps.some((map) => map.changed),
-      }),
-    ),
-  });
+  return node(
+    'devices',
+    'Devices',
+    view.devices.length === 0 ? 'none mapped' : String(view.devices.length),
+    'circuit-board',
+    {
+      children: view.devices.map((device) =>
+        node(
+          `device:${device.name}`,
+          device.name,
+          `${device.pagemaps.length} pagemap${device.pagemaps.length === 1 ? '' : 's'}`,
+          'chip',
+          {
+            children: device.pagemaps.map((map) => {
+              const [range] = map.ranges;
+              return node(
+                `pagemap:${map.id}`,
+                map.type,
+                range ? `${hex(range.startPfn)} · ${pagesText(range.endPfn - range.startPfn)}` : '',
+                'map',
+                {
+                  tooltip: `${map.live ? 'live' : 'dying'}, ${map.refs} reference(s), owner ${map.owner}`,
+                  changed: map.changed,
+                  ...(range ? { reveal: range } : {}),
+                },
+              );
+            }),
+            changed: device.pagemaps.some((map) => map.changed),
+          },
+        ),
+      ),
+    },
+  );
 }
 
 function resourcesNode(view: ZonesView): TreeNode {
@@ -83,16 +126,25 @@ function resourcesNode(view: ZonesView): TreeNode {
   for (const resource of view.resources) {
     const start = BigInt(`0x${resource.start}`);
     const end = BigInt(`0x${resource.end}`);
-    const entry = node(`resource:${resource.start}-${resource.end}:${resource.name}`, resource.name, `${resource.start.padStart(8, '0')}-${resource.end.padStart(8, '0')}`, 'symbol-namespace', {
-      tooltip: `${bytesText(Number(end - start + 1n))}${resource.busy ? ', busy' : ''}${resource.desc ? `, ${resource.desc}` : ''}`,
-      changed: resource.changed,
-      reveal: { startPfn: Number(start >> 12n), endPfn: Number(end >> 12n) + 1 },
-    });
+    const entry = node(
+      `resource:${resource.start}-${resource.end}:${resource.name}`,
+      resource.name,
+      `${resource.start.padStart(8, '0')}-${resource.end.padStart(8, '0')}`,
+      'symbol-namespace',
+      {
+        tooltip: `${bytesText(Number(end - start + 1n))}${resource.busy ? ', busy' : ''}${resource.desc ? `, ${resource.desc}` : ''}`,
+        changed: resource.changed,
+        reveal: { startPfn: Number(start >> 12n), endPfn: Number(end >> 12n) + 1 },
+      },
+    );
     stack.length = resource.depth;
     (stack.at(-1)?.children ?? top).push(entry);
     stack.push(entry);
   }
-  return node('resources', 'Resources', '/proc/iomem', 'list-tree', { children: top, changed: view.resources.some((resource) => resource.changed) });
+  return node('resources', 'Resources', '/proc/iomem', 'list-tree', {
+    children: top,
+    changed: view.resources.some((resource) => resource.changed),
+  });
 }
 
 /**
@@ -102,21 +154,29 @@ function resourcesNode(view: ZonesView): TreeNode {
 export function liveValue(machine: Machine, live: string): string | undefined {
   const { kernel } = machine;
   const zones = kernel.nodes.flatMap((pgdat) => pgdat.node_zones);
-  const sum = (pick: (zone: (typeof zones)[number]) => number): number => zones.reduce((total, zone) => total + pick(zone), 0);
+  const sum = (pick: (zone: (typeof zones)[number]) => number): number =>
+    zones.reduce((total, zone) => total + pick(zone), 0);
   if (live.startsWith('zone:')) {
-    const wanted = live.slice(5).replace(/^ZONE_/, '').toLowerCase();
+    const wanted = live
+      .slice(5)
+      .replace(/^ZONE_/, '')
+      .toLowerCase();
     const found = zones.filter((zone) => zone.name.toLowerCase() === wanted);
     if (found.length === 0) return `this release has no such zone`;
     return found
-      .map((zone) => `ZONE_${zone.name.toUpperCase()} on node ${zone.node}: spanned ${zone.spanned_pages}, present ${zone.present_pages}, managed ${zone.managed_pages}`)
+      .map(
+        (zone) =>
+          `ZONE_${zone.name.toUpperCase()} on node ${zone.node}: spanned ${zone.spanned_pages}, present ${zone.present_pages}, managed ${zone.managed_pages}`,
+      )
       .join('\n');
   }
   switch (live) {
     case 'sections': {
       let boot = 0;
       let device = 0;
-      for (const run of zonesView(machine, NOWHERE).sections) if (run.early || run.online) boot += run.count;
-      else device += run.count;
+      for (const run of zonesView(machine, NOWHERE).sections)
+        if (run.early || run.online) boot += run.count;
+        else device += run.count;
       return `${boot + device} sections of ${pagesText(PAGES_PER_SECTION)} present: ${boot} of RAM, ${device} of device memory; ${kernel.state.sectionRoots.size} root(s) of ${SECTIONS_PER_ROOT(kernel)} mem_sections allocated`;
     }
     case 'maxPfn':
@@ -129,7 +189,12 @@ export function liveValue(machine: Machine, live: string): string | undefined {
       return kernel.state.pgmaps.length === 0
         ? 'no dev_pagemap is mapped'
         : zonesView(machine, NOWHERE)
-            .devices.flatMap((device) => device.pagemaps.map((map) => `${device.name}: ${map.type}, ${map.ranges.map((range) => pagesText(range.endPfn - range.startPfn)).join(' + ')}, ${map.refs} reference(s)`))
+            .devices.flatMap((device) =>
+              device.pagemaps.map(
+                (map) =>
+                  `${device.name}: ${map.type}, ${map.ranges.map((range) => pagesText(range.endPfn - range.startPfn)).join(' + ')}, ${map.refs} reference(s)`,
+              ),
+            )
             .join('\n');
     case 'resource:iomem':
       return `${[...walk(kernel.state.iomem)].length} regions under iomem_resource, which ends at ${hex(kernel.state.iomem.end)}`;
@@ -140,7 +205,9 @@ export function liveValue(machine: Machine, live: string): string | undefined {
     case 'total':
       return `${sum((zone) => zone.present_pages)} pages present, ${sum((zone) => zone.managed_pages)} managed by the page allocator`;
     case 'blocks': {
-      const blocks = zonesView(machine, NOWHERE).sections.filter((run) => run.early || run.online).reduce((total, run) => total + run.count, 0);
+      const blocks = zonesView(machine, NOWHERE)
+        .sections.filter((run) => run.early || run.online)
+        .reduce((total, run) => total + run.count, 0);
       return `${blocks} memory blocks of ${pagesText(PAGES_PER_SECTION)} under /sys/devices/system/memory`;
     }
     default:

@@ -14,14 +14,17 @@ import type { Kernel, MappedPagemap } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { type PagemapType, pagemapType, refOf } from '../mm/memremap.ts';
 import { sectionFlags, subsection_map } from '../mm/sparse.ts';
-import type { Changes } from '../store/store.ts';
 import { runsOf } from '../store/column.ts';
+import type { Changes } from '../store/store.ts';
 import { pointerText } from './text.ts';
 import type { NodeView, PagemapView, Position, ResourceView, SectionRunView, ZonesView, ZoneView } from './types.ts';
 
 /** The last pfn that anything (memory, zone, section) has, plus one. */
 export function endOfMemory(kernel: Kernel): number {
-  return kernel.nodes.reduce((end, node) => Math.max(end, node.node_start_pfn + node.node_spanned_pages), kernel.state.max_pfn);
+  return kernel.nodes.reduce(
+    (end, node) => Math.max(end, node.node_start_pfn + node.node_spanned_pages),
+    kernel.state.max_pfn,
+  );
 }
 
 function zoneView(zone: Zone, changes: Changes): ZoneView {
@@ -30,7 +33,13 @@ function zoneView(zone: Zone, changes: Changes): ZoneView {
     const keys = changes.objects.get(object);
     if (keys) for (const key of keys) changed.push(names[String(key)] ?? String(key));
   };
-  note(zone, { zone_start_pfn: 'startPfn', spanned_pages: 'spanned', present_pages: 'present', managed_pages: 'managed', nr_free: 'free' });
+  note(zone, {
+    zone_start_pfn: 'startPfn',
+    spanned_pages: 'spanned',
+    present_pages: 'present',
+    managed_pages: 'managed',
+    nr_free: 'free',
+  });
   if (changes.objects.has(zone.watermark)) changed.push('watermarks');
   if (changes.objects.has(zone.lowmem_reserve)) changed.push('lowmemReserve');
   if (zone.free_area.some((area) => changes.objects.has(area))) changed.push('freeByOrder');
@@ -60,20 +69,35 @@ export function sectionRuns(kernel: Kernel, changed: readonly { start: number; e
       const whole = pfn >= run.start && pfn + PAGES_PER_SECTION <= run.end;
       const stop = whole ? run.end - (run.end % PAGES_PER_SECTION) : pfn + PAGES_PER_SECTION;
       const last = runs.at(-1);
-      if (!last || pfn / PAGES_PER_SECTION >= last.first + last.count) runs.push(sectionRun(kernel, pfn, stop, changed));
+      if (!last || pfn / PAGES_PER_SECTION >= last.first + last.count)
+        runs.push(sectionRun(kernel, pfn, stop, changed));
       pfn = stop;
     }
   }
   return runs;
 }
 
-function sectionRun(kernel: Kernel, start: number, end: number, changed: readonly { start: number; end: number }[]): SectionRunView {
+function sectionRun(
+  kernel: Kernel,
+  start: number,
+  end: number,
+  changed: readonly { start: number; end: number }[],
+): SectionRunView {
   const flags = sectionFlags(kernel, start);
   const nid = (kernel.pages.section.get(start) >>> SECTION_NID_SHIFT) & 1023;
   const zones = kernel.nodes
     .flatMap((node) => node.node_zones)
-    .filter((zone) => zone.spanned_pages > 0 && zone.zone_start_pfn < end && zone.zone_start_pfn + zone.spanned_pages > start && zone.node === nid)
-    .filter((zone) => (zone.name === 'Device') === ((flags & SECTION_IS_EARLY) === 0) || (flags & SECTION_TAINT_ZONE_DEVICE) !== 0)
+    .filter(
+      (zone) =>
+        zone.spanned_pages > 0 &&
+        zone.zone_start_pfn < end &&
+        zone.zone_start_pfn + zone.spanned_pages > start &&
+        zone.node === nid,
+    )
+    .filter(
+      (zone) =>
+        (zone.name === 'Device') === ((flags & SECTION_IS_EARLY) === 0) || (flags & SECTION_TAINT_ZONE_DEVICE) !== 0,
+    )
     .map((zone) => zone.name);
   return {
     first: start / PAGES_PER_SECTION,
@@ -92,7 +116,12 @@ function sectionRun(kernel: Kernel, start: number, end: number, changed: readonl
   };
 }
 
-const DESC: Readonly<Record<string, string>> = { '4': 'persistent memory', '5': 'persistent memory (legacy)', '6': 'device private memory', '7': 'reserved' };
+const DESC: Readonly<Record<string, string>> = {
+  '4': 'persistent memory',
+  '5': 'persistent memory (legacy)',
+  '6': 'device private memory',
+  '7': 'reserved',
+};
 
 function resourceView(resource: Resource, depth: number, changes: Changes): ResourceView {
   return {
@@ -114,7 +143,10 @@ export const typeName = (kernel: Kernel, type: PagemapType | undefined): string 
 export function pagemapView(kernel: Kernel, map: MappedPagemap, changes: Changes): PagemapView {
   const { pgmap } = map;
   const ref = refOf(pgmap);
-  const altmap = typeof pgmap.altmap === 'object' && '$struct' in pgmap.altmap ? (pgmap.altmap as unknown as Record<string, bigint>) : undefined;
+  const altmap =
+    typeof pgmap.altmap === 'object' && '$struct' in pgmap.altmap
+      ? (pgmap.altmap as unknown as Record<string, bigint>)
+      : undefined;
   const used = typeof pgmap.flags === 'bigint' && (pgmap.flags & 1n) !== 0n;
   return {
     id: map.id,
@@ -124,7 +156,14 @@ export function pagemapView(kernel: Kernel, map: MappedPagemap, changes: Changes
     refs: Number(ref?.count ?? 0n),
     live: ref?.dead === 0n,
     ...(used && altmap
-      ? { altmap: { reserve: Number(altmap.reserve ?? 0n), free: Number(altmap.free ?? 0n), alloc: Number(altmap.alloc ?? 0n), align: Number(altmap.align ?? 0n) } }
+      ? {
+          altmap: {
+            reserve: Number(altmap.reserve ?? 0n),
+            free: Number(altmap.free ?? 0n),
+            alloc: Number(altmap.alloc ?? 0n),
+            align: Number(altmap.align ?? 0n),
+          },
+        }
       : {}),
     changed: changes.objects.has(pgmap) || (ref !== undefined && changes.objects.has(ref)),
   };
@@ -141,7 +180,8 @@ export function zonesView(machine: Machine, position: Position): ZonesView {
     zones: node.node_zones.map((zone) => zoneView(zone, changes)),
   }));
   const byName = new Map<string, PagemapView[]>();
-  for (const map of kernel.state.pgmaps) byName.set(map.name, [...(byName.get(map.name) ?? []), pagemapView(kernel, map, changes)]);
+  for (const map of kernel.state.pgmaps)
+    byName.set(map.name, [...(byName.get(map.name) ?? []), pagemapView(kernel, map, changes)]);
   for (const device of kernel.state.devices) if (!byName.has(device.name)) byName.set(device.name, []);
   return {
     position,

@@ -1,6 +1,6 @@
 /** The engine: boot, memremap, undo, the buddy allocator and the timeline, beside the plain way of doing it. */
 import { checkMachine, Machine, type MachineConfig, presets, runShellLine } from '../../sim/index.ts';
-import { alloc_pages_node, __free_pages_ok } from '../../sim/mm/page_alloc.ts';
+import { __free_pages_ok, alloc_pages_node } from '../../sim/mm/page_alloc.ts';
 import { tile } from '../../sim/view/pagemap.ts';
 
 export interface Row {
@@ -20,7 +20,16 @@ const TIB16 = {
     { start: '0x100000000', end: '0x1000fffffff', type: 'usable' },
     { start: '0x10010000000', end: '0x1000fffffff0', type: 'usable' },
   ],
-  nodes: [{ id: 0, ranges: [{ start: '0x0', end: '0xfffffffffff' }, { start: '0x100000000000', end: '0x1000fffffff0' }], cpus: [0] }],
+  nodes: [
+    {
+      id: 0,
+      ranges: [
+        { start: '0x0', end: '0xfffffffffff' },
+        { start: '0x100000000000', end: '0x1000fffffff0' },
+      ],
+      cpus: [0],
+    },
+  ],
 };
 
 function machineOf(json: unknown): MachineConfig {
@@ -43,7 +52,8 @@ function time(runs: number, work: (index: number) => void): number {
 export async function bench(report: Report): Promise<void> {
   const big = machineOf(TIB16);
   report({ name: 'boot of a 16 TiB machine', value: time(5, () => void new Machine(big, '6.12')), unit: 'ms' });
-  for (const preset of presets()) report({ name: `boot of ${preset.name}`, value: time(5, () => void new Machine(preset, '6.12')), unit: 'ms' });
+  for (const preset of presets())
+    report({ name: `boot of ${preset.name}`, value: time(5, () => void new Machine(preset, '6.12')), unit: 'ms' });
 
   // 16 TiB of device memory whose struct pages lie on the device, as a driver of that size would map it.
   const machine = new Machine(machineOf({ ...TIB16, name: 'roomy' }), '6.12');
@@ -56,13 +66,18 @@ export async function bench(report: Report): Promise<void> {
   for (const line of lines) runShellLine(machine, line);
   const map = time(9, () => {
     const program = runShellLine(machine, 'memremap_pages(&m, 0)');
-    if (program?.error || machine.kernel.state.pgmaps.length !== 1) throw new Error(program?.error?.message ?? machine.kernel.state.log.at(-1)?.text);
+    if (program?.error || machine.kernel.state.pgmaps.length !== 1)
+      throw new Error(program?.error?.message ?? machine.kernel.state.log.at(-1)?.text);
     machine.travel(machine.position - 1);
   });
   report({ name: 'memremap_pages of 16 TiB, and taking it back', value: map, unit: 'ms', target: '< 1' });
   const pages = 2 ** 32;
   const sample = new Uint32Array(2 ** 24);
-  report({ name: '… one 32-bit field of as many struct pages, filled page by page', value: (time(3, () => void sample.fill(7)) * pages) / sample.length, unit: 'ms' });
+  report({
+    name: '… one 32-bit field of as many struct pages, filled page by page',
+    value: (time(3, () => void sample.fill(7)) * pages) / sample.length,
+    unit: 'ms',
+  });
 
   runShellLine(machine, 'memremap_pages(&m, 0)');
   const undo = time(9, () => {
@@ -70,7 +85,11 @@ export async function bench(report: Report): Promise<void> {
     machine.travel(machine.position + 1);
   });
   report({ name: 'undo and redo of memremap_pages of 16 TiB', value: undo, unit: 'ms' });
-  report({ name: 'bytes of all columns with 32 TiB in them', value: machine.kernel.store.bytes().columns / 1024, unit: 'KiB' });
+  report({
+    name: 'bytes of all columns with 32 TiB in them',
+    value: machine.kernel.store.bytes().columns / 1024,
+    unit: 'KiB',
+  });
 
   const kernel = new Machine(presets()[0] as MachineConfig, '6.12').kernel;
   const use = { kind: 3 as const, migratetype: 0 };
@@ -88,6 +107,10 @@ export async function bench(report: Report): Promise<void> {
 
   const pagemap = new Machine(big, '6.12');
   const changes = pagemap.lastChanges();
-  report({ name: 'a tile of 4096 cells, whole machine', value: time(9, (i) => void tile(pagemap, 20, i % 2, changes)), unit: 'ms' });
+  report({
+    name: 'a tile of 4096 cells, whole machine',
+    value: time(9, (i) => void tile(pagemap, 20, i % 2, changes)),
+    unit: 'ms',
+  });
   report({ name: 'a tile of 4096 single pages', value: time(9, (i) => void tile(pagemap, 0, i, changes)), unit: 'ms' });
 }

@@ -23,7 +23,13 @@ const sectionsOf = (machine: ReturnType<typeof boot>) =>
     Array.from({ length: run.count }, (_, index) => ({
       section: run.first + index,
       raw: run.raw,
-      flags: [run.present ? 'P' : '-', run.hasMemMap ? 'M' : '-', run.online ? 'O' : '-', run.early ? 'E' : '-', run.taintZoneDevice ? 'T' : '-'].join(''),
+      flags: [
+        run.present ? 'P' : '-',
+        run.hasMemMap ? 'M' : '-',
+        run.online ? 'O' : '-',
+        run.early ? 'E' : '-',
+        run.taintZoneDevice ? 'T' : '-',
+      ].join(''),
       subsections: run.subsectionMap.map((word) => word.toString(16).padStart(8, '0')).join(','),
     })),
   );
@@ -55,29 +61,51 @@ describe('the recorded 2 GiB machine boots as the real 6.12 kernel did', () => {
   });
 
   it('has the recorded memory blocks', () => {
-    const blocks = [...recording(BOOT, 'memory_blocks').matchAll(/^memory(\d+) .*state=online/gm)].map((match) => Number(match[1]));
-    expect(sectionsOf(machine).filter((section) => section.flags[2] === 'O').map((section) => section.section)).toEqual(blocks);
+    const blocks = [...recording(BOOT, 'memory_blocks').matchAll(/^memory(\d+) .*state=online/gm)].map((match) =>
+      Number(match[1]),
+    );
+    expect(
+      sectionsOf(machine)
+        .filter((section) => section.flags[2] === 'O')
+        .map((section) => section.section),
+    ).toEqual(blocks);
   });
 
   it('MemTotal, CommitLimit and what MemAvailable withholds are the recorded kB', () => {
-    const value = (text: string, name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
+    const value = (text: string, name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1]);
     const [real, ours] = [recording(BOOT, 'meminfo'), meminfo(machine.kernel)];
-    for (const name of ['MemTotal', 'CommitLimit', 'Hugepagesize', 'VmallocTotal']) expect(value(ours, name), name).toBe(value(real, name));
+    for (const name of ['MemTotal', 'CommitLimit', 'Hugepagesize', 'VmallocTotal'])
+      expect(value(ours, name), name).toBe(value(real, name));
     // The real one had a page cache; both withhold the same reserve.
-    expect(value(ours, 'MemFree') - value(ours, 'MemAvailable')).toBe(value(real, 'MemFree') - value(real, 'MemAvailable'));
+    expect(value(ours, 'MemFree') - value(ours, 'MemAvailable')).toBe(
+      value(real, 'MemFree') - value(real, 'MemAvailable'),
+    );
   });
 
   it('meminfo lines stand in the real order and columns', () => {
-    const shape = (text: string): string[] => text.split('\n').filter((line) => !line.startsWith('DirectMap')).map((line) => line.replace(/:\s+\d+/, (match) => `:${match.length}`));
+    const shape = (text: string): string[] =>
+      text
+        .split('\n')
+        .filter((line) => !line.startsWith('DirectMap'))
+        .map((line) => line.replace(/:\s+\d+/, (match) => `:${match.length}`));
     expect(shape(meminfo(machine.kernel))).toEqual(shape(recording(BOOT, 'meminfo')));
   });
 
   it('ZONE_DMA is free in the blocks the real kernel had', () => {
-    expect(buddyinfo(machine.kernel).split('\n')[0]).toBe('Node 0, zone      DMA      0      0      0      0      0      0      0      0      1      1      3 ');
+    expect(buddyinfo(machine.kernel).split('\n')[0]).toBe(
+      'Node 0, zone      DMA      0      0      0      0      0      0      0      0      1      1      3 ',
+    );
   });
 
   it('lists a Device zone already in 4.3, the release that brought it', () => {
-    expect(boot('qemu-2g', '4.3').kernel.nodes[0]?.node_zones.map((zone) => zone.name)).toEqual(['DMA', 'DMA32', 'Normal', 'Movable', 'Device']);
+    expect(boot('qemu-2g', '4.3').kernel.nodes[0]?.node_zones.map((zone) => zone.name)).toEqual([
+      'DMA',
+      'DMA32',
+      'Normal',
+      'Movable',
+      'Device',
+    ]);
   });
 });
 
@@ -94,7 +122,14 @@ describe('two nodes that meet at 4 GiB', () => {
       { start: '0x100000000', end: '0x1bfffffff', type: 'usable' },
     ],
     nodes: [
-      { id: 0, ranges: [{ start: '0x0', end: '0x9ffff' }, { start: '0x100000', end: '0xbfffffff' }], cpus: [0] },
+      {
+        id: 0,
+        ranges: [
+          { start: '0x0', end: '0x9ffff' },
+          { start: '0x100000', end: '0xbfffffff' },
+        ],
+        cpus: [0],
+      },
       { id: 1, ranges: [{ start: '0x100000000', end: '0x1bfffffff' }], cpus: [1] },
     ],
   });
@@ -105,27 +140,34 @@ describe('two nodes that meet at 4 GiB', () => {
   });
 
   it('have the recorded sections and sub-section maps', () => {
-    const plain = (sections: ReturnType<typeof sectionsOf>) => sections.map(({ section, flags, subsections }) => ({ section, flags, subsections }));
+    const plain = (sections: ReturnType<typeof sectionsOf>) =>
+      sections.map(({ section, flags, subsections }) => ({ section, flags, subsections }));
     expect(plain(sectionsOf(machine))).toEqual(plain(recordedSections('b1-3G+3G_00-boot')));
   });
 });
 
 describe('device private memory looks as the real kernel shows it after test_hmm has made two regions of 256 MiB', () => {
   const machine = boot();
-  const ops = [
-    'struct dev_pagemap_ops ops',
-    'ops.page_free = put_page; ops.migrate_to_ram = put_page',
-  ];
+  const ops = ['struct dev_pagemap_ops ops', 'ops.page_free = put_page; ops.migrate_to_ram = put_page'];
   sh(machine, ...ops);
   for (const name of ['a', 'b']) {
-    sh(machine, ...mapLines('MEMORY_DEVICE_PRIVATE', '256UL << 20', name), `${name}.ops = &ops; ${name}.owner = &ops`, `memremap_pages(&${name}, 0)`);
+    sh(
+      machine,
+      ...mapLines('MEMORY_DEVICE_PRIVATE', '256UL << 20', name),
+      `${name}.ops = &ops; ${name}.owner = &ops`,
+      `memremap_pages(&${name}, 0)`,
+    );
   }
   const LOADED = 'd-hmm_02-loaded';
 
   it('the regions are taken from the top of the address space down', () => {
-    const real = [...recording(LOADED, 'iomem').matchAll(/^([0-9a-f]+-[0-9a-f]+) : hmm_dmirror$/gm)].map((match) => match[1]);
+    const real = [...recording(LOADED, 'iomem').matchAll(/^([0-9a-f]+-[0-9a-f]+) : hmm_dmirror$/gm)].map(
+      (match) => match[1],
+    );
     expect(real).toHaveLength(2);
-    expect([...iomem(machine.kernel).matchAll(/^([0-9a-f]+-[0-9a-f]+) : test$/gm)].map((match) => match[1])).toEqual(real);
+    expect([...iomem(machine.kernel).matchAll(/^([0-9a-f]+-[0-9a-f]+) : test$/gm)].map((match) => match[1])).toEqual(
+      real,
+    );
   });
 
   it('ZONE_DEVICE spans both, has nothing present or managed, and the node spans up to it', () => {
@@ -137,7 +179,8 @@ describe('device private memory looks as the real kernel shows it after test_hmm
   });
 
   it('its sections are present with a memmap, never online or early', () => {
-    const plain = (sections: ReturnType<typeof sectionsOf>) => sections.map(({ section, raw, flags, subsections }) => ({ section, raw, flags, subsections }));
+    const plain = (sections: ReturnType<typeof sectionsOf>) =>
+      sections.map(({ section, raw, flags, subsections }) => ({ section, raw, flags, subsections }));
     expect(plain(sectionsOf(machine))).toEqual(plain(recordedSections(LOADED)));
   });
 
@@ -147,7 +190,11 @@ describe('device private memory looks as the real kernel shows it after test_hmm
   });
 
   it('struct pages have the recorded flags word, refcount, mapcount and pagemap', () => {
-    const lines = [...recording(LOADED, 'pginfo').matchAll(/^pfn=0x([0-9a-f]+) .*valid=1 .*page=([0-9a-f]+) flags=0x([0-9a-f]+)\S* .*ref=(\d+) mapcount_raw=(-?\d+)/gm)];
+    const lines = [
+      ...recording(LOADED, 'pginfo').matchAll(
+        /^pfn=0x([0-9a-f]+) .*valid=1 .*page=([0-9a-f]+) flags=0x([0-9a-f]+)\S* .*ref=(\d+) mapcount_raw=(-?\d+)/gm,
+      ),
+    ];
     expect(lines.length).toBeGreaterThan(10);
     for (const [, pfnText = '', , flags = '', ref, mapcount] of lines) {
       const pfn = Number.parseInt(pfnText, 16);

@@ -11,7 +11,10 @@ const ROOT = process.env.ZONESCOPE_DOCS ?? '';
 const GLOSSARY = new URL('../../media/glossary/', import.meta.url);
 const entries: GlossaryEntry[] = readdirSync(GLOSSARY).map((file) => {
   const [, head = '', ...body] = readFileSync(new URL(file, GLOSSARY), 'utf8').split(/^---$/m);
-  const keys = head.trim().split('\n').map((line) => /^([a-z]+): (.*)$/.exec(line)?.slice(1, 3) ?? ['', '']);
+  const keys = head
+    .trim()
+    .split('\n')
+    .map((line) => /^([a-z]+): (.*)$/.exec(line)?.slice(1, 3) ?? ['', '']);
   return { ...Object.fromEntries(keys), body: body.join('---').trim() };
 });
 
@@ -53,7 +56,10 @@ describe.each(['memory-model', 'hmm'] as const)('in the real %s.rst of 6.12', (d
   const index = buildTermIndex(ALL_RECORDS, parseGlossary(entries), document);
   const { mentions } = findMentions(parseRst(source), source, index);
   const starts = [0, ...[...source.matchAll(/\n/g)].map((match) => match.index + 1)];
-  const on = (line: number) => mentions.filter((mention) => mention.start < (starts[line] ?? source.length) && mention.end > (starts[line - 1] ?? 0));
+  const on = (line: number) =>
+    mentions.filter(
+      (mention) => mention.start < (starts[line] ?? source.length) && mention.end > (starts[line - 1] ?? 0),
+    );
 
   for (const row of inventory.filter((each) => each.document === document)) {
     it(`${row.kind} ${row.name} has its hover on every line that names it`, (context) => {
@@ -62,7 +68,14 @@ describe.each(['memory-model', 'hmm'] as const)('in the real %s.rst of 6.12', (d
         const wanted = TAKEN[`${document} ${row.term} ${line}`] ?? row.term;
         return !on(line).some((mention) => mention.id === wanted);
       });
-      expect(missing.map((line) => `${line}: ${source.split('\n')[line - 1]} → ${on(line).map((mention) => mention.id).join(' ')}`)).toEqual([]);
+      expect(
+        missing.map(
+          (line) =>
+            `${line}: ${source.split('\n')[line - 1]} → ${on(line)
+              .map((mention) => mention.id)
+              .join(' ')}`,
+        ),
+      ).toEqual([]);
     });
   }
 

@@ -11,7 +11,10 @@ const ENXIO = -6;
 function attempt(machine: Machine, line: string): { status: number; warnings: string[] } {
   const before = machine.kernel.state.log.length;
   const program = runShellLine(machine, line);
-  return { status: program ? statusOf(program) : 0, warnings: machine.kernel.state.log.slice(before).map((entry) => entry.text) };
+  return {
+    status: program ? statusOf(program) : 0,
+    warnings: machine.kernel.state.log.slice(before).map((entry) => entry.text),
+  };
 }
 const PRIVATE = (name = 'm'): string[] => [
   'struct dev_pagemap_ops ops',
@@ -19,17 +22,26 @@ const PRIVATE = (name = 'm'): string[] => [
   `ops.page_free = put_page; ops.migrate_to_ram = put_page; ${name}.ops = &ops; ${name}.owner = &ops`,
 ];
 const map = (machine: Machine, range: { start: string; end: string }, name = 'm'): ReturnType<typeof attempt> => {
-  sh(machine, `struct dev_pagemap ${name}`, `${name}.type = MEMORY_DEVICE_GENERIC; ${name}.nr_range = 1`, `${name}.range.start = ${range.start}; ${name}.range.end = ${range.end}`);
+  sh(
+    machine,
+    `struct dev_pagemap ${name}`,
+    `${name}.type = MEMORY_DEVICE_GENERIC; ${name}.nr_range = 1`,
+    `${name}.range.start = ${range.start}; ${name}.range.end = ${range.end}`,
+  );
   return attempt(machine, `memremap_pages(&${name}, 0)`);
 };
-const free = (machine: Machine): number => machine.kernel.nodes[0]?.node_zones.reduce((sum, zone) => sum + zone.nr_free, 0) ?? 0;
+const free = (machine: Machine): number =>
+  machine.kernel.nodes[0]?.node_zones.reduce((sum, zone) => sum + zone.nr_free, 0) ?? 0;
 const deviceZone = (machine: Machine) => machine.kernel.nodes[0]?.node_zones[4];
 
 describe('memremap_pages refuses what the kernel refuses', () => {
   it('a pagemap without a range', () => {
     const machine = boot();
     sh(machine, 'struct dev_pagemap m', 'm.type = MEMORY_DEVICE_GENERIC');
-    expect(attempt(machine, 'memremap_pages(&m, 0)')).toEqual({ status: EINVAL, warnings: ['nr_range must be specified'] });
+    expect(attempt(machine, 'memremap_pages(&m, 0)')).toEqual({
+      status: EINVAL,
+      warnings: ['nr_range must be specified'],
+    });
   });
 
   it.each([
@@ -51,8 +63,16 @@ describe('memremap_pages refuses what the kernel refuses', () => {
 
   it('from 6.19 on the callback that must be there is folio_free', () => {
     const machine = boot('qemu-2g', '6.19');
-    sh(machine, 'struct dev_pagemap_ops ops', ...mapLines('MEMORY_DEVICE_PRIVATE'), 'ops.migrate_to_ram = put_page; m.ops = &ops; m.owner = &ops');
-    expect(attempt(machine, 'memremap_pages(&m, 0)')).toEqual({ status: EINVAL, warnings: ['Missing folio_free method'] });
+    sh(
+      machine,
+      'struct dev_pagemap_ops ops',
+      ...mapLines('MEMORY_DEVICE_PRIVATE'),
+      'ops.migrate_to_ram = put_page; m.ops = &ops; m.owner = &ops',
+    );
+    expect(attempt(machine, 'memremap_pages(&m, 0)')).toEqual({
+      status: EINVAL,
+      warnings: ['Missing folio_free method'],
+    });
   });
 
   it('a range of System RAM', () => {
@@ -68,7 +88,9 @@ describe('memremap_pages refuses what the kernel refuses', () => {
   it('a range beyond the physical limit, naming the limit', () => {
     const result = map(boot(), { start: '0x400000000000', end: '0x40000fffffff' });
     expect(result.status).toBe(EINVAL);
-    expect(result.warnings[0]).toBe('Hotplug memory [0x400000000000-0x40000fffffff] exceeds maximum addressable range [0x0-0x3fffffffffff]');
+    expect(result.warnings[0]).toBe(
+      'Hotplug memory [0x400000000000-0x40000fffffff] exceeds maximum addressable range [0x0-0x3fffffffffff]',
+    );
   });
 
   it.each([
@@ -89,7 +111,10 @@ describe('memremap_pages refuses what the kernel refuses', () => {
   it('a range whose first page another live pagemap has', () => {
     const machine = boot();
     expect(map(machine, { start: '0xf000000000', end: '0xf007ffffff' }, 'a').status).toBe(0);
-    expect(map(machine, { start: '0xf007e00000', end: '0xf00fffffff' }, 'b')).toEqual({ status: ENOMEM, warnings: ['Conflicting mapping in same section'] });
+    expect(map(machine, { start: '0xf007e00000', end: '0xf00fffffff' }, 'b')).toEqual({
+      status: ENOMEM,
+      warnings: ['Conflicting mapping in same section'],
+    });
     // The look-up gave its reference back.
     expect(machine.kernel.state.pgmaps).toHaveLength(1);
   });
@@ -150,9 +175,19 @@ describe('a mapped range', () => {
 
   it('keeps what watermarks and protections were', () => {
     const machine = boot();
-    const before = JSON.stringify(machine.kernel.nodes.map((node) => node.node_zones.map((zone) => [zone.watermark, zone.lowmem_reserve, zone.managed_pages])));
+    const before = JSON.stringify(
+      machine.kernel.nodes.map((node) =>
+        node.node_zones.map((zone) => [zone.watermark, zone.lowmem_reserve, zone.managed_pages]),
+      ),
+    );
     map(machine, { start: '0xf000000000', end: '0xf03fffffff' });
-    expect(JSON.stringify(machine.kernel.nodes.map((node) => node.node_zones.map((zone) => [zone.watermark, zone.lowmem_reserve, zone.managed_pages])))).toBe(before);
+    expect(
+      JSON.stringify(
+        machine.kernel.nodes.map((node) =>
+          node.node_zones.map((zone) => [zone.watermark, zone.lowmem_reserve, zone.managed_pages]),
+        ),
+      ),
+    ).toBe(before);
   });
 });
 
@@ -160,7 +195,13 @@ describe('the reference count of a free device page rests where the release had 
   const rest = (release: Release, type: string): number => {
     const machine = boot('qemu-2g', release);
     const free = machine.kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
-    sh(machine, 'struct dev_pagemap_ops ops', ...mapLines(type), `ops.${free} = put_page; ops.migrate_to_ram = put_page; m.ops = &ops; m.owner = &ops`, 'memremap_pages(&m, 0)');
+    sh(
+      machine,
+      'struct dev_pagemap_ops ops',
+      ...mapLines(type),
+      `ops.${free} = put_page; ops.migrate_to_ram = put_page; m.ops = &ops; m.owner = &ops`,
+      'memremap_pages(&m, 0)',
+    );
     return Number((sh(machine, 'page_count(pfn_to_page(m.range.start >> 12))').value as { value: bigint }).value);
   };
   it.each<[Release, string, number]>([
@@ -184,7 +225,13 @@ describe('the reference count of a free device page rests where the release had 
 describe('memunmap_pages', () => {
   it('waits for whoever holds a reference, says who, and goes on when it is dropped', () => {
     const machine = boot();
-    sh(machine, ...PRIVATE(), 'memremap_pages(&m, 0)', 'page = pfn_to_page(m.range.start >> 12)', 'zone_device_page_init(page)');
+    sh(
+      machine,
+      ...PRIVATE(),
+      'memremap_pages(&m, 0)',
+      'page = pfn_to_page(m.range.start >> 12)',
+      'zone_device_page_init(page)',
+    );
     const unmap = runShellLine(machine, 'memunmap_pages(&m)');
     expect(unmap?.status).toBe('waiting');
     expect(unmap?.waitsFor?.holders()).toEqual(['page 0xfcf0000']);
@@ -196,7 +243,12 @@ describe('memunmap_pages', () => {
 
   it('a dying pagemap gives no new references', () => {
     const machine = boot();
-    sh(machine, ...mapLines('MEMORY_DEVICE_GENERIC'), 'memremap_pages(&m, 0)', 'held = get_dev_pagemap(m.range.start >> 12, NULL)');
+    sh(
+      machine,
+      ...mapLines('MEMORY_DEVICE_GENERIC'),
+      'memremap_pages(&m, 0)',
+      'held = get_dev_pagemap(m.range.start >> 12, NULL)',
+    );
     expect(runShellLine(machine, 'memunmap_pages(&m)')?.status).toBe('waiting');
     expect(sh(machine, 'get_dev_pagemap(m.range.start >> 12, NULL)').value).toMatchObject({ target: { address: 0n } });
   });
@@ -216,7 +268,9 @@ describe('request_free_mem_region and release_mem_region', () => {
       ['256UL << 20', 0xfce0000000n],
       ['1', 0xfcd8000000n],
     ] as const)
-      expect(sh(machine, `request_free_mem_region(&iomem_resource, ${size}, "gpu")->start`).value).toMatchObject({ value: start });
+      expect(sh(machine, `request_free_mem_region(&iomem_resource, ${size}, "gpu")->start`).value).toMatchObject({
+        value: start,
+      });
   });
 
   it('say -ERANGE when no slot is left', () => {
@@ -225,7 +279,10 @@ describe('request_free_mem_region and release_mem_region', () => {
 
   it('a region that is not there cannot be released: the kernel says so and goes on', () => {
     const result = attempt(boot(), 'release_mem_region(0xf000000000, 4096)');
-    expect(result).toEqual({ status: 0, warnings: ['Trying to free nonexistent resource <0xf000000000-0xf000000fff>'] });
+    expect(result).toEqual({
+      status: 0,
+      warnings: ['Trying to free nonexistent resource <0xf000000000-0xf000000fff>'],
+    });
   });
 });
 

@@ -35,7 +35,9 @@ const workbenchNoise = [
 ];
 const workbenchResources = /\/_static\/|\/static\/node_modules\/vsda\/|\/update\/check$/;
 
-const isOwnHost = (/** @type {string} */ hostname) => /^(127\.0\.0\.1|localhost|.*\.localhost)$/.test(hostname);
+// What a webview loads comes under this name from the window's own service worker; nothing leaves the machine.
+const isOwnHost = (/** @type {string} */ hostname) =>
+  /^(127\.0\.0\.1|localhost|.*\.localhost|.*\.vscode-resource\.vscode-cdn\.net)$/.test(hostname);
 
 const firstLines = (/** @type {string} */ text) => text.split('\n').slice(0, 4).join('\n');
 

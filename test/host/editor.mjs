@@ -43,13 +43,22 @@ export class Editor {
    * @param {string} label
    */
   async pick(label) {
-    const row = await until(`"${label}" in the list`, async () => {
-      const labels = await this.quickPickLabels();
-      const exact = labels.indexOf(label);
-      const index = exact >= 0 ? exact : labels.findIndex((text) => text.includes(label));
-      return index >= 0 ? this.#quickRows.nth(index) : undefined;
-    });
-    await row.click();
+    for (let attempt = 0; ; attempt++) {
+      const row = await until(`"${label}" in the list`, async () => {
+        const labels = await this.quickPickLabels();
+        const chosen = labels.find((text) => text === label) ?? labels.find((text) => text.includes(label));
+        if (chosen === undefined) return undefined;
+        const name = this.page.locator('.label-name').getByText(chosen, { exact: true });
+        return this.#quickRows.filter({ has: name }).first();
+      });
+      try {
+        // The list is drawn anew while it fills: a row that has gone is looked for again.
+        await row.click({ timeout: 2000 });
+        return;
+      } catch (error) {
+        if (attempt === 4) throw error;
+      }
+    }
   }
 
   /** @returns {Promise<string[]>} the labels shown by an open quick pick */

@@ -7,13 +7,24 @@ import { shapeProblems } from '../../sim/machine/schema.ts';
 import { scenesJson } from '../support/sessions.ts';
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
-const validator = (path: string): Validator => new Validator(read(path) as ConstructorParameters<typeof Validator>[0], '2020-12');
-const presetFiles = ['laptop-16g', 'server-2n-pmem', 'workstation-gpu', 'qemu-2g'].map((name) => read(`sim/machine/presets/${name}.json`));
+const validator = (path: string): Validator =>
+  new Validator(read(path) as ConstructorParameters<typeof Validator>[0], '2020-12');
+const presetFiles = ['laptop-16g', 'server-2n-pmem', 'workstation-gpu', 'qemu-2g'].map((name) =>
+  read(`sim/machine/presets/${name}.json`),
+);
 
 /** The file with one value somewhere replaced, removed or added. */
 const mutated = (files: readonly unknown[]): fc.Arbitrary<unknown> =>
   fc
-    .record({ file: fc.constantFrom(...files), path: fc.array(fc.nat({ max: 12 }), { maxLength: 5 }), how: fc.constantFrom('replace', 'remove', 'add'), value: fc.oneof(fc.jsonValue({ maxDepth: 1 }), fc.constantFrom('0x1000', '0xzz', -1, 1.5, 2 ** 60, 'usable', '', true)) })
+    .record({
+      file: fc.constantFrom(...files),
+      path: fc.array(fc.nat({ max: 12 }), { maxLength: 5 }),
+      how: fc.constantFrom('replace', 'remove', 'add'),
+      value: fc.oneof(
+        fc.jsonValue({ maxDepth: 1 }),
+        fc.constantFrom('0x1000', '0xzz', -1, 1.5, 2 ** 60, 'usable', '', true),
+      ),
+    })
     .map(({ file, path, how, value }) => {
       const copy = structuredClone(file);
       let at: unknown = copy;
@@ -42,7 +53,8 @@ describe('the published schemas say what the readers accept', () => {
       fc.property(mutated(presetFiles), (file) => {
         const problems = shapeProblems(file);
         expect(!Array.isArray(problems)).toBe(schema.validate(file).valid);
-        if (Array.isArray(problems)) for (const problem of problems) expect(problem.where + problem.message).toMatch(/^\/.+/);
+        if (Array.isArray(problems))
+          for (const problem of problems) expect(problem.where + problem.message).toMatch(/^\/.+/);
       }),
       { numRuns: 1500 },
     );

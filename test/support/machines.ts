@@ -1,6 +1,14 @@
 /** Machines and programs for tests. */
 import { expect } from 'vitest';
-import { checkMachine, Machine, type MachineConfig, type Program, presets, type Release, runShellLine } from '../../sim/index.ts';
+import {
+  checkMachine,
+  Machine,
+  type MachineConfig,
+  type Program,
+  presets,
+  type Release,
+  runShellLine,
+} from '../../sim/index.ts';
 
 export function preset(name: string): MachineConfig {
   const found = presets().find((candidate) => candidate.name === name);

@@ -48,7 +48,12 @@ A driver may do this::
 `;
 
 /** The request a lens would make for the first block of `source`. */
-export function exampleRequest(source: string, variant: string, releases: readonly Release[] = ['6.12'], more: Partial<ExampleRequest> = {}): ExampleRequest {
+export function exampleRequest(
+  source: string,
+  variant: string,
+  releases: readonly Release[] = ['6.12'],
+  more: Partial<ExampleRequest> = {},
+): ExampleRequest {
   const document = parseRst(source);
   const [placed] = placeScenes(allScenes(), 'hmm', releases, document, source);
   const block = document.blocks.find((each) => each.start === placed?.span.start);

@@ -14,11 +14,13 @@ interface Import {
   typeOnly: boolean;
 }
 const imports: Import[] = files.flatMap((file) =>
-  [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^\s*(import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'/gm)].map((match) => ({
-    from: file,
-    to: match[3]?.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), match[3])) : (match[3] ?? ''),
-    typeOnly: match[2] !== undefined,
-  })),
+  [...readFileSync(join(ROOT, file), 'utf8').matchAll(/^\s*(import|export)\s+(type\s)?[^;]*?from\s+'([^']+)'/gm)].map(
+    (match) => ({
+      from: file,
+      to: match[3]?.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), match[3])) : (match[3] ?? ''),
+      typeOnly: match[2] !== undefined,
+    }),
+  ),
 );
 const broken = (who: (file: string) => boolean, may: (edge: Import) => boolean): string[] =>
   imports.filter((edge) => who(edge.from) && !may(edge)).map((edge) => `${edge.from} → ${edge.to}`);
@@ -35,17 +37,36 @@ describe('who may know whom', () => {
     expect(broken(inside('extension'), (edge) => !inside('sim')(edge.to) || edge.to === 'sim/index.ts')).toEqual([]);
   });
   it('docs and session know no vscode and no node', () => {
-    expect(broken((file) => inside('extension/docs')(file) || inside('extension/session')(file) || inside('extension/cli')(file), (edge) => edge.to !== 'vscode' && !edge.to.startsWith('node:'))).toEqual([]);
+    expect(
+      broken(
+        (file) => inside('extension/docs')(file) || inside('extension/session')(file) || inside('extension/cli')(file),
+        (edge) => edge.to !== 'vscode' && !edge.to.startsWith('node:'),
+      ),
+    ).toEqual([]);
   });
   it('only the ways in import node', () => {
-    expect(broken((file) => !/^extension\/main\.\w+\.ts$/.test(file), (edge) => !edge.to.startsWith('node:'))).toEqual([]);
+    expect(
+      broken(
+        (file) => !/^extension\/main\.\w+\.ts$/.test(file),
+        (edge) => !edge.to.startsWith('node:'),
+      ),
+    ).toEqual([]);
   });
   it('a webview knows its protocol, what is shared, and types of the views', () => {
-    expect(broken(inside('webview'), (edge) => inside('webview')(edge.to) || (edge.to === 'sim/view/types.ts' && edge.typeOnly) || /^(lit|@vscode)/.test(edge.to))).toEqual([]);
+    expect(
+      broken(
+        inside('webview'),
+        (edge) =>
+          inside('webview')(edge.to) ||
+          (edge.to === 'sim/view/types.ts' && edge.typeOnly) ||
+          /^(lit|@vscode)/.test(edge.to),
+      ),
+    ).toEqual([]);
   });
   it('nothing imports in a circle', () => {
     const edges = new Map<string, string[]>();
-    for (const { from, to, typeOnly } of imports) if (!typeOnly && files.includes(to)) edges.set(from, [...(edges.get(from) ?? []), to]);
+    for (const { from, to, typeOnly } of imports)
+      if (!typeOnly && files.includes(to)) edges.set(from, [...(edges.get(from) ?? []), to]);
     const done = new Set<string>();
     const circles: string[] = [];
     const visit = (file: string, path: string[]): void => {

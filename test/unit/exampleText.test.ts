@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { parsePage } from '../../extension/actions/pageNumber.ts';
 import { Drift } from '../../extension/language/drift.ts';
 import { findHole, holesOf } from '../../extension/language/holes.ts';
 
@@ -46,21 +45,5 @@ describe('drift', () => {
     const drift = new Drift();
     drift.note([{ rangeOffset: 10, rangeLength: 10, text: 'x' }]);
     expect(drift.map(15)).toBe(11);
-  });
-});
-
-describe('a page that somebody types', () => {
-  const frames = { pageSize: 4096, extents: [{ startPfn: 0, endPfn: 0x200000, label: 'RAM' }] };
-  test('is a frame number, or a physical address that begins with 0x', () => {
-    expect(parsePage('1310720', frames)).toEqual({ pfn: 0x140000 });
-    expect(parsePage(' pfn 0x140000 ', frames)).toEqual({ pfn: 0x140000 });
-    expect(parsePage('0x1_4000_0fff', frames)).toEqual({ pfn: 0x140000 });
-  });
-  test('is refused with the reason if there is no such page', () => {
-    expect(parsePage('0x200000000', frames)).toEqual({
-      problem: 'Page frame 2097152 is beyond the machine\u2019s last one, 2097151 (0x1fffff)'.replace('\u2019', "'"),
-    });
-    expect(parsePage('-1', frames)).toHaveProperty('problem');
-    expect(parsePage('zone', frames)).toHaveProperty('problem');
   });
 });

@@ -11,7 +11,9 @@ describe('the device memory example', () => {
     const { session } = newSession();
     const state = await session.runExample(exampleRequest(DEVICE_MEMORY, 'as-written'));
     expect(state.status).toBe('failed');
-    expect(state.why).toMatch(/Missing owner.*memremap_pages\(\) returned -EINVAL.*memunmap_pages: this pagemap is not mapped/);
+    expect(state.why).toMatch(
+      /Missing owner.*memremap_pages\(\) returned -EINVAL.*memunmap_pages: this pagemap is not mapped/,
+    );
     expect(DEVICE_MEMORY.slice(state.span?.start, state.span?.end)).toBe('memunmap_pages(&pagemap);');
     expect(device(session)).toBe(EMPTY);
   });
@@ -32,7 +34,9 @@ describe('the device memory example', () => {
 
   it('takes the size the reader gives for the hole', async () => {
     const { session } = newSession();
-    await session.runExample(exampleRequest(DEVICE_MEMORY, 'owner-set', ['6.12'], { holes: { 'number of bytes': '1UL << 30' } }));
+    await session.runExample(
+      exampleRequest(DEVICE_MEMORY, 'owner-set', ['6.12'], { holes: { 'number of bytes': '1UL << 30' } }),
+    );
     expect(device(session)).toBe('ZONE_DEVICE on node 0: spanned 262144, present 0, managed 0');
   });
 
@@ -121,20 +125,53 @@ describe('a session that was kept', () => {
     await first.session.runExample(exampleRequest(DEVICE_MEMORY, 'owner-set'));
     await new Promise((resolve) => setImmediate(resolve));
     const again = newSession({ storage: { get: (key) => first.kept.get(key), set: () => undefined } });
-    expect(again.session.timeline().map((step) => step.label)).toEqual(first.session.timeline().map((step) => step.label));
+    expect(again.session.timeline().map((step) => step.label)).toEqual(
+      first.session.timeline().map((step) => step.label),
+    );
     expect(again.session.position.step).toBe(first.session.position.step);
     expect(device(again.session)).toBe(MAPPED);
+    expect(again.session.example).toEqual(first.session.example);
+    expect(again.session.position.paused).toEqual(first.session.position.paused);
     expect((await again.session.runLine('a')).value).toBe('4096');
+    const [end, endThere] = [await again.session.continueExample(), await first.session.continueExample()];
+    expect(end).toEqual(endThere);
+    expect(end?.status).toBe('done');
+    expect(device(again.session)).toBe(device(first.session));
   });
 
-  it.each(['', 'nonsense', '{}', '{"version":1}', JSON.stringify({ version: 1, machine: { preset: 'gone' }, release: '6.12', programs: [], steps: [], position: 0 })])(
-    'but not from %j',
-    (text) => {
-      const { session } = newSession({ storage: { get: () => text, set: () => undefined } });
-      expect(session.position.steps).toBe(0);
-      expect(session.machineName).toBe('qemu-2g');
-    },
-  );
+  it('shows the failed statement again where it stands in the document', async () => {
+    const first = newSession();
+    await first.session.runExample(exampleRequest(DEVICE_MEMORY, 'as-written'));
+    await new Promise((resolve) => setImmediate(resolve));
+    const again = newSession({ storage: { get: (key) => first.kept.get(key), set: () => undefined } });
+    const span = again.session.example?.span;
+    expect(DEVICE_MEMORY.slice(span?.start, span?.end)).toBe('memunmap_pages(&pagemap);');
+  });
+
+  it('keeps its steps when the kept example is not one', async () => {
+    const first = newSession();
+    await first.session.runExample(exampleRequest(DEVICE_MEMORY, 'owner-set'));
+    await new Promise((resolve) => setImmediate(resolve));
+    const storage = (get: (text: string) => string) => ({
+      get: (key: string) => get(first.kept.get(key) ?? ''),
+      set: () => undefined,
+    });
+    const again = newSession({ storage: storage((text) => text.replace('"variant":"owner-set"', '"variant":7')) });
+    expect(again.session.example).toBeUndefined();
+    expect(again.session.position.step).toBe(first.session.position.step);
+  });
+
+  it.each([
+    '',
+    'nonsense',
+    '{}',
+    '{"version":1}',
+    JSON.stringify({ version: 1, machine: { preset: 'gone' }, release: '6.12', programs: [], steps: [], position: 0 }),
+  ])('but not from %j', (text) => {
+    const { session } = newSession({ storage: { get: () => text, set: () => undefined } });
+    expect(session.position.steps).toBe(0);
+    expect(session.machineName).toBe('qemu-2g');
+  });
 });
 
 describe('choosing a machine', () => {
@@ -146,12 +183,43 @@ describe('choosing a machine', () => {
 
   it.each([
     ['no JSON', '{', /is not JSON/],
-    ['overlapping ranges', JSON.stringify({ name: 'x', physBits: 40, e820: [{ start: '0x0', end: '0x7fffffff', type: 'usable' }, { start: '0x40000000', end: '0x8fffffff', type: 'usable' }] }), /overlap/],
-    ['a range beyond the physical limit', JSON.stringify({ name: 'x', physBits: 36, e820: [{ start: '0x0', end: '0xfffffffff0', type: 'usable' }] }), /beyond the 36-bit physical limit/],
-    ['a range that ends before it starts', JSON.stringify({ name: 'x', physBits: 40, e820: [{ start: '0x80000000', end: '0x1000', type: 'usable' }] }), /before its start/],
-    ['a type that e820 has not', JSON.stringify({ name: 'x', physBits: 40, e820: [{ start: 0, end: 1, type: 'ram' }] }), /\/e820\/0\/type/],
-    ['nothing to boot on', JSON.stringify({ name: 'x', physBits: 40, e820: [{ start: 0, end: '0xfffff', type: 'usable' }] }), /no usable range of 16 MiB/],
-    ['a key it does not know', JSON.stringify({ name: 'x', physBits: 40, ram: 4, e820: [{ start: 0, end: '0x7fffffff', type: 'usable' }] }), /ram/],
+    [
+      'overlapping ranges',
+      JSON.stringify({
+        name: 'x',
+        physBits: 40,
+        e820: [
+          { start: '0x0', end: '0x7fffffff', type: 'usable' },
+          { start: '0x40000000', end: '0x8fffffff', type: 'usable' },
+        ],
+      }),
+      /overlap/,
+    ],
+    [
+      'a range beyond the physical limit',
+      JSON.stringify({ name: 'x', physBits: 36, e820: [{ start: '0x0', end: '0xfffffffff0', type: 'usable' }] }),
+      /beyond the 36-bit physical limit/,
+    ],
+    [
+      'a range that ends before it starts',
+      JSON.stringify({ name: 'x', physBits: 40, e820: [{ start: '0x80000000', end: '0x1000', type: 'usable' }] }),
+      /before its start/,
+    ],
+    [
+      'a type that e820 has not',
+      JSON.stringify({ name: 'x', physBits: 40, e820: [{ start: 0, end: 1, type: 'ram' }] }),
+      /\/e820\/0\/type/,
+    ],
+    [
+      'nothing to boot on',
+      JSON.stringify({ name: 'x', physBits: 40, e820: [{ start: 0, end: '0xfffff', type: 'usable' }] }),
+      /no usable range of 16 MiB/,
+    ],
+    [
+      'a key it does not know',
+      JSON.stringify({ name: 'x', physBits: 40, ram: 4, e820: [{ start: 0, end: '0x7fffffff', type: 'usable' }] }),
+      /ram/,
+    ],
   ])('a machine file with %s says where and what', (_what, json, problem) => {
     const { session } = newSession();
     const { problems } = session.chooseMachine({ json, name: 'my.json' });
@@ -185,7 +253,14 @@ describe('scenes', () => {
     expect(loadScenes(scenesJson()).problems).toEqual([]);
     expect(allScenes().length).toBeGreaterThanOrEqual(2);
   });
-  it.each([[{}], [{ id: 'x' }], [null], [42], [{ ...(scenesJson()[0] as object), release: '9.9' }], [{ ...(scenesJson()[0] as object), nonsense: 1 }]])('%j is left out, and named', (scene) => {
+  it.each([
+    [{}],
+    [{ id: 'x' }],
+    [null],
+    [42],
+    [{ ...(scenesJson()[0] as object), release: '9.9' }],
+    [{ ...(scenesJson()[0] as object), nonsense: 1 }],
+  ])('%j is left out, and named', (scene) => {
     const { scenes, problems } = loadScenes([scene]);
     expect(scenes).toEqual([]);
     expect(problems).toHaveLength(1);

@@ -33,11 +33,13 @@ put_page(page);
 memunmap_pages(&map);
 release_mem_region(map.range.start, range_len(&map.range));`;
 
-const block = (machine: Machine): Block => blockProgram(machine.kernel, { label: 'card', text: TEXT, holes: {}, standIns: { all: FREE_CALLBACK } });
+const block = (machine: Machine): Block =>
+  blockProgram(machine.kernel, { label: 'card', text: TEXT, holes: {}, standIns: { all: FREE_CALLBACK } });
 const runAll = (machine: Machine, program: Program): void => {
   while (machine.advance(program) === 'step');
 };
-const logOf = (machine: Machine): string[] => machine.kernel.state.log.map((line) => line.text).filter((line) => line.startsWith('on_free'));
+const logOf = (machine: Machine): string[] =>
+  machine.kernel.state.log.map((line) => line.text).filter((line) => line.startsWith('on_free'));
 
 describe('a C callback of the engine is a frame of the calling task', () => {
   it('page_free can be paused between its statements, undone, and run again to the same bytes', () => {
@@ -52,10 +54,19 @@ describe('a C callback of the engine is a frame of the calling task', () => {
     const program = machine.start(block(machine).spec);
     // Stop before the second pr_info inside the callback.
     let stop = '';
-    do stop = machine.advance(program, { shouldPause: (point) => point.kind === 'statement' && point.frame.name === 'on_free' && logOf(machine).length === 1 });
+    do
+      stop = machine.advance(program, {
+        shouldPause: (point) =>
+          point.kind === 'statement' && point.frame.name === 'on_free' && logOf(machine).length === 1,
+      });
     while (stop === 'step');
     expect(stop).toBe('pause');
-    expect(program.frames.map((frame) => frame.name)).toEqual(['block', 'put_page', 'free_zone_device_folio', 'on_free']);
+    expect(program.frames.map((frame) => frame.name)).toEqual([
+      'block',
+      'put_page',
+      'free_zone_device_folio',
+      'on_free',
+    ]);
     expect(logOf(machine)).toEqual(['on_free: first']);
     const paused = short(machine.canonical());
     const at = machine.position;
@@ -79,7 +90,11 @@ describe('a C callback of the engine is a frame of the calling task', () => {
   it('while it is paused other commands run on the same machine', () => {
     const machine = boot();
     const program = machine.start(block(machine).spec);
-    while (machine.advance(program, { shouldPause: (point) => point.kind === 'statement' && point.frame.name === 'on_free' }) === 'step');
+    while (
+      machine.advance(program, {
+        shouldPause: (point) => point.kind === 'statement' && point.frame.name === 'on_free',
+      }) === 'step'
+    );
     expect(sh(machine, 'page_count(pfn_to_page(0xfcf8000))').output).toEqual(['0']);
     sh(machine, 'request_mem_region(0xf000000000, 4096, "other")');
     runAll(machine, program);
