@@ -12,10 +12,14 @@ const dist = join(root, 'dist');
 const distTest = join(root, 'dist-test');
 const at = (/** @type {string[]} */ ...path) => join(root, ...path);
 
-/** Bytes; a kilobyte is 1024. A bundle that outgrows its budget fails the build. */
+/**
+ * Bytes; a kilobyte is 1024. A bundle that outgrows its budget fails the build. A host loads one file at activation;
+ * the desktop's leaves the engine in a second one, which a web host has no way to load.
+ */
 const budgets = [
   { name: 'desktop host', files: ['dist/extension.cjs'], limit: 400 * 1024 },
-  { name: 'web host', files: ['dist/extension.web.cjs'], limit: 400 * 1024 },
+  { name: 'engine', files: ['dist/engine.cjs'], limit: 800 * 1024 },
+  { name: 'web host', files: ['dist/extension.web.cjs'], limit: 1000 * 1024 },
   { name: 'Zones panel', files: ['dist/webview/zones.js', 'dist/webview/zones.css'], limit: 150 * 1024 },
   { name: 'Pagemap panel', files: ['dist/webview/pagemap.js', 'dist/webview/pagemap.css'], limit: 150 * 1024 },
 ];
@@ -69,7 +73,7 @@ const proseAside = {
       words = undefined;
     });
     build.onLoad(
-      { filter: /sim[\\/](kernel[\\/](records[\\/]\w+|release)|mm[\\/](functions|initFunctions))\.ts$/ },
+      { filter: /sim[\\/](kernel[\\/](records[\\/]\w+|release)|mm[\\/]\w*[fF]unctions)\.ts$/ },
       async ({ path }) => {
         words ??= recordWords();
         const known = await words;
@@ -87,6 +91,37 @@ const proseAside = {
         return { contents, loader: 'ts' };
       },
     );
+  },
+};
+
+/**
+ * Leaves the engine out of a bundle: what the bundle imports from it is fetched from dist/engine.cjs when it is first
+ * used, so that a window which runs nothing does not load it.
+ *
+ * @type {esbuild.Plugin}
+ */
+const engineAside = {
+  name: 'engine-aside',
+  setup(build) {
+    build.onResolve({ filter: /sim\/index\.ts$/ }, () => ({ path: 'engine', namespace: 'engine-aside' }));
+    build.onResolve({ filter: /engine\.cjs$/ }, ({ path }) => ({ path, external: true }));
+    build.onLoad({ filter: /.*/, namespace: 'engine-aside' }, async () => {
+      const entry = at('sim/index.ts');
+      const { metafile } = await esbuild.build({
+        entryPoints: [entry],
+        bundle: true,
+        format: 'esm',
+        write: false,
+        metafile: true,
+        outdir: dist,
+      });
+      const names = Object.values(metafile.outputs).flatMap((output) => output.exports);
+      const getters = names.map((name) => `${name}: { enumerable: true, get: () => load().${name} }`);
+      const contents =
+        "let engine;\nconst load = () => (engine ??= require('./engine.cjs'));\n" +
+        `Object.defineProperties(exports, { ${getters.join(',\n')} });\n`;
+      return { contents, loader: 'js', resolveDir: root, watchFiles: [entry] };
+    });
   },
 };
 
@@ -113,6 +148,14 @@ function bundles(production) {
       entryPoints: ['extension/main.desktop.ts'],
       outfile: 'dist/extension.cjs',
       platform: 'node',
+      target: 'node20',
+      plugins: [engineAside],
+    },
+    {
+      ...host,
+      entryPoints: ['sim/index.ts'],
+      outfile: 'dist/engine.cjs',
+      platform: 'neutral',
       target: 'node20',
     },
     {
@@ -326,7 +369,6 @@ export async function build({ production = false, pack = false, tests = false, w
   const outcomes = await Promise.allSettled([...all.map((options) => esbuild.build(options)), gatherData()]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   await writeFile(join(dist, 'prose.json'), JSON.stringify([...sentences.keys()]));
-  await copyFile(at('sim/machine/machine.schema.json'), join(dist, 'machine.schema.json'));
   await finishCommandLine();
   if (!production) return;
   const rows = [];

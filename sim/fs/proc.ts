@@ -7,6 +7,7 @@
 import type { Zone } from '../include/mmzone.ts';
 import { walk } from '../kernel/resource.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { fixedFiles } from './files.ts';
 
 const NODE_STATS = [
   'nr_inactive_anon',
@@ -235,13 +236,12 @@ export function vmstat(kernel: Kernel): string {
   return `nr_free_pages ${sum((zone) => zone.nr_free)}\nnr_memmap_pages ${nodes('nr_memmap')}\nnr_memmap_boot_pages ${nodes('nr_memmap_boot')}\n`;
 }
 
-/** Files by path, each made when it is read. */
-export const PROC_FILES: Readonly<Record<string, (kernel: Kernel) => string>> = {
-  '/proc/zoneinfo': zoneinfo,
-  '/proc/buddyinfo': buddyinfo,
-  '/proc/iomem': iomem,
-  '/proc/meminfo': meminfo,
-  '/proc/vmstat': vmstat,
-  '/proc/cmdline': (kernel) => `${kernel.config.cmdline}\n`,
-  '/proc/version': (kernel) => `Linux version ${kernel.release} (simulated)\n`,
-};
+export const PROC = fixedFiles('/proc', {
+  zoneinfo,
+  buddyinfo,
+  iomem,
+  meminfo,
+  vmstat,
+  cmdline: (kernel) => `${kernel.config.cmdline}\n`,
+  version: (kernel) => `Linux version ${kernel.release} (simulated)\n`,
+});

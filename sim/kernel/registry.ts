@@ -7,7 +7,7 @@
 import type { CallArgs, CValue } from '../c/value.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import type { Span } from './release.ts';
+import type { Release, Span } from './release.ts';
 
 export type { Span } from './release.ts';
 
@@ -120,3 +120,21 @@ export type KernelRecord =
   | SymbolRecord
   | ConfigRecord
   | NeverRecord;
+
+/* ---- ways to write records ---- */
+
+export const fn = (
+  name: string,
+  contract: string,
+  variants: readonly FunctionVariant[],
+  more: { replacedBy?: string; macro?: boolean } = {},
+): FunctionRecord => ({ kind: 'function', name, contract, variants, ...more });
+
+export const variant = (
+  since: Release,
+  file: string,
+  prototype: string,
+  run: FunctionVariant['run'],
+  errors: readonly ErrorCase[] = [],
+  until?: Release,
+): FunctionVariant => ({ since, file, prototype, errors, ...(run ? { run } : {}), ...(until ? { until } : {}) });

@@ -1,28 +1,23 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
-import { PROC_FILES } from '../fs/proc.ts';
+import { type Mount, nodeAt, readNode } from '../fs/files.ts';
+import { PROC } from '../fs/proc.ts';
+import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import type { Command } from './command.ts';
 import { ShellError } from './error.ts';
 
-export interface CommandContext {
-  readonly kernel: Kernel;
-  print(text: string): void;
-}
-export interface Command {
-  readonly name: string;
-  readonly usage: string;
-  readonly summary: string;
-  run(context: CommandContext, args: readonly string[]): KernelGenerator<void> | undefined;
-}
+/** Everything that can be read or written by path. */
+const MOUNTS: readonly Mount[] = [PROC];
 
-const list: readonly Command[] = [
+const FILE_COMMANDS: readonly Command[] = [
   {
     name: 'cat',
     usage: 'cat FILE...',
-    summary: 'print files of /proc',
+    summary: 'print files of /proc and /sys',
     run({ kernel, print }, args) {
       if (args.length === 0) throw new ShellError('cat: name a file, for example cat /proc/zoneinfo');
       for (const path of args) print(readFile(kernel, path).replace(/\n$/, ''));
@@ -30,18 +25,38 @@ const list: readonly Command[] = [
     },
   },
   {
+    name: 'echo',
+    usage: 'echo TEXT [> FILE]',
+    summary: 'print a text, or write it to a file of /sys',
+    *run({ kernel, print }, args) {
+      const at = args.indexOf('>');
+      if (at < 0) {
+        print(args.join(' '));
+        return;
+      }
+      const [path, ...more] = args.slice(at + 1);
+      if (path === undefined || more.length > 0) throw new ShellError('echo: name one file behind >');
+      yield* writeFile(kernel, path, `${args.slice(0, at).join(' ')}\n`);
+    },
+  },
+  {
     name: 'ls',
     usage: 'ls [DIRECTORY]',
-    summary: 'list what cat can read',
-    run({ print }, args) {
-      const directory = (args[0] ?? '/proc').replace(/\/+$/, '') || '/';
-      const below = Object.keys(PROC_FILES).filter((path) => directory === '/' || path.startsWith(`${directory}/`));
-      if (below.length === 0) throw new ShellError(`ls: ${directory}: no such directory`, -2);
-      const names = below.map((path) => path.slice(directory === '/' ? 1 : directory.length + 1).split('/')[0] ?? '');
-      print([...new Set(names)].sort().join('\n'));
+    summary: 'list a directory of /proc or /sys',
+    run({ kernel, print }, args) {
+      const path = args[0] ?? '/proc';
+      const node = nodeAt(kernel, MOUNTS, path);
+      if (!node) throw new ShellError(`ls: ${path}: no such directory`, -2);
+      print(node.kind === 'file' ? path : [...node.names()].sort(byNumber.compare).join('\n'));
       return undefined;
     },
   },
+];
+
+/** memory2 before memory10. */
+const byNumber = new Intl.Collator('en', { numeric: true });
+
+const KERNEL_COMMANDS: readonly Command[] = [
   {
     name: 'dmesg',
     usage: 'dmesg',
@@ -83,10 +98,18 @@ const list: readonly Command[] = [
   },
 ];
 
+const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
-export function readFile(kernel: Kernel, path: string): string {
-  const file = Object.hasOwn(PROC_FILES, path) ? PROC_FILES[path] : undefined;
-  if (!file) throw new ShellError(`cat: ${path}: no such file; ls lists what there is`, -2);
-  return file(kernel);
+export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);
+
+/** echo TEXT > FILE: what write(2) refuses is the shell's error, in the shell's words. */
+function* writeFile(kernel: Kernel, path: string, text: string): KernelGenerator<void> {
+  const node = nodeAt(kernel, MOUNTS, path);
+  if (!node) throw new ShellError(`sh: ${path}: no such file; ls lists what there is`, -2);
+  if (node.kind === 'directory') throw new ShellError(`sh: ${path}: is a directory`, -21);
+  if (!node.write) throw new ShellError(`sh: ${path}: permission denied: it can only be read`, -13);
+  const result = node.write(text);
+  const status = typeof result === 'number' ? result : yield* result;
+  if (status < 0) throw new ShellError(`sh: write error: ${path}: -${errnoName(-status) ?? -status}`, status);
 }

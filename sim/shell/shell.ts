@@ -13,7 +13,8 @@ import type { Kernel } from '../machine/kernel.ts';
 import { lineProgram, type Machine } from '../machine/machine.ts';
 import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { COMMANDS, type Command } from './commands.ts';
+import type { Command } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { ShellError } from './error.ts';
 
 const MAX_LINE = 10_000;
@@ -46,8 +47,9 @@ export function words(line: string): string[] {
     } else if (c === '"' || c === "'") {
       quote = c;
       word ??= '';
-    } else if (/\s/.test(c)) {
+    } else if (/[\s>]/.test(c)) {
       if (word !== undefined) found.push(word);
+      if (c === '>') found.push(c);
       word = undefined;
     } else word = (word ?? '') + c;
   }
