@@ -12,7 +12,6 @@ export { checkMachine, readMachine } from './machine/config.ts';
 export { hex } from './machine/kernel.ts';
 export { Machine, type Step, type Stop } from './machine/machine.ts';
 export { presets } from './machine/presets.ts';
-export { plainObject } from './machine/schema.ts';
 export { type ScriptEntry, scriptProgram } from './shell/script.ts';
 export { errorText, runShellLine, shellProgram, statusOf, stripComment } from './shell/shell.ts';
 export type { Program, ProgramSpec } from './task/program.ts';

@@ -11,8 +11,9 @@ import {
 
 export type { KernelDocument } from './releaseTexts.ts';
 
+const all = (): readonly Release[] => RELEASES;
+
 /** Oldest first. */
-const ALL: readonly Release[] = RELEASES;
 
 /** What the name of a file promises. */
 export interface NamedDocument {
@@ -65,7 +66,7 @@ export function isKernelDocument(path: string, languageId?: string): NamedDocume
 export function releaseInPath(path: string): Release | undefined {
   let found: Release | undefined;
   for (const match of path.matchAll(VERSION_IN_PATH)) {
-    found = ALL.find((release) => release === match[1]) ?? found;
+    found = all().find((release) => release === match[1]) ?? found;
   }
   return found;
 }
@@ -98,7 +99,7 @@ export async function sha256(text: string): Promise<string> {
 }
 
 function recognised(path: string, known: KnownText): Recognition {
-  const releases = ALL.filter((release) => holds(known, release));
+  const releases = all().filter((release) => holds(known, release));
   return {
     document: known.document,
     releases,
@@ -134,9 +135,9 @@ export function recogniseByNames(path: string, text: string): Recognition {
 
 /** The releases with which most of the evidence agrees: all of it, if it does not contradict itself. */
 function bestAgreeing(evidence: readonly Evidence[]): Release[] {
-  const scores = ALL.map((release) => evidence.filter((item) => holds(item, release)).length);
+  const scores = all().map((release) => evidence.filter((item) => holds(item, release)).length);
   const best = Math.max(...scores);
-  return ALL.filter((_, i) => scores[i] === best);
+  return all().filter((_, i) => scores[i] === best);
 }
 
 function preferred(path: string, releases: readonly Release[]): Release | undefined {
@@ -154,9 +155,9 @@ function spanOf(span: Releases): Releases {
 }
 
 function holds(span: Releases, release: Release): boolean {
-  const at = ALL.indexOf(release);
-  const last = span.until === undefined ? ALL.length - 1 : ALL.indexOf(span.until);
-  return ALL.indexOf(span.since) <= at && at <= last;
+  const at = all().indexOf(release);
+  const last = span.until === undefined ? all().length - 1 : all().indexOf(span.until);
+  return all().indexOf(span.since) <= at && at <= last;
 }
 
 /** The document whose names are found most, if any is. */

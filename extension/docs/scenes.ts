@@ -3,7 +3,7 @@
  * here (and by editors against scene.schema.json); `session` runs them.
  */
 import * as v from 'valibot';
-import { compareReleases, plainObject, RELEASES, type Release } from '../../sim/index.ts';
+import { compareReleases, RELEASES, type Release } from '../../sim/index.ts';
 import { type Anchor, resolveAnchor } from './anchors.ts';
 import type { RstDocument, Span } from './rstTypes.ts';
 
@@ -41,8 +41,13 @@ export interface Scenes {
   readonly problems: readonly string[];
 }
 
-const dictionary = <T extends v.GenericSchema>(value: T) => v.pipe(plainObject, v.record(v.string(), value));
-const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plainObject, v.strictObject(entries));
+/** An object, which to valibot a list is too. */
+const plain = v.custom<Record<string, unknown>>(
+  (input) => typeof input === 'object' && input !== null && !Array.isArray(input),
+  'must be an object',
+);
+const dictionary = <T extends v.GenericSchema>(value: T) => v.pipe(plain, v.record(v.string(), value));
+const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plain, v.strictObject(entries));
 const word = v.pipe(v.string(), v.minLength(1));
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/));
 const sceneSchema = object({

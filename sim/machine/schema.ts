@@ -2,7 +2,7 @@
 import * as v from 'valibot';
 
 /** An object, which to valibot a list is too. Comes before the check of its keys. */
-export const plainObject = v.custom<Record<string, unknown>>(
+const plainObject = v.custom<Record<string, unknown>>(
   (input) => typeof input === 'object' && input !== null && !Array.isArray(input),
   'must be an object',
 );
