@@ -11,9 +11,8 @@ import {
 
 export type { KernelDocument } from './releaseTexts.ts';
 
-const all = (): readonly Release[] => RELEASES;
-
 /** Oldest first. */
+const all = (): readonly Release[] => RELEASES;
 
 /** What the name of a file promises. */
 export interface NamedDocument {
