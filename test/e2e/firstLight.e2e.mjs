@@ -40,6 +40,12 @@ export async function run({ check, skip, open, hasDocuments }) {
   const zonesText = async () => (await zones()).locator('body').innerText();
   /** @param {RegExp} wanted */
   const zonesSay = (wanted) => until(`Zones to say ${wanted}`, async () => wanted.test(await zonesText()) || undefined);
+  /** @param {RegExp} wanted */
+  const pagemapSays = (wanted) =>
+    until(
+      `Pagemap to say ${wanted}`,
+      async () => wanted.test(await (await pagemap()).locator('body').innerText()) || undefined,
+    );
   const status = () => window.statusBar('Zonescope');
 
   await window.openFile(memoryModel);
@@ -66,6 +72,7 @@ export async function run({ check, skip, open, hasDocuments }) {
     await zonesSay(/262,?144/);
     await zonesSay(/MEMORY_DEVICE_GENERIC/);
     assert.match(await status(), /step (\d+)\/\1$/);
+    await pagemapSays(/device/i);
     await window.screenshot('zone-device-mapped');
   });
   await check('Continue unbinds the device; the span of the zone stays', async () => {
@@ -85,6 +92,7 @@ export async function run({ check, skip, open, hasDocuments }) {
       const text = await window.page.locator('.editor-group-container .monaco-editor').first().innerText();
       return /Missing owner/.test(text.replaceAll('\u00a0', ' ')) || undefined;
     });
+    await pagemapSays(/memmap/i);
     await window.screenshot('hmm-as-written');
   });
   await check('with the owner set it pauses at the blank line with the memory mapped', async () => {
@@ -92,15 +100,15 @@ export async function run({ check, skip, open, hasDocuments }) {
     await window.clickLens(hmm, 'struct resource *res;', 'Run with owner set');
     await zonesSay(/MEMORY_DEVICE_PRIVATE/);
     await window.lens(hmm, 'struct resource *res;', 'Continue');
+    await pagemapSays(/device private/i);
     await window.screenshot('hmm-owner-set-paused');
   });
   await check('the Pagemap panel shows the pages and decodes one', async () => {
     await window.palette('Zonescope: Open Pagemap');
-    const frame = await pagemap();
-    await until('the legend', async () => /device private/i.test(await frame.locator('body').innerText()) || undefined);
+    await pagemapSays(/device private/i);
     await window.palette('Zonescope: Show Page');
-    await window.answer('0x1000');
-    await until('the inspector', async () => /vmemmap/.test(await frame.locator('body').innerText()) || undefined);
+    await window.answer('0x3ff0000');
+    await pagemapSays(/vmemmap/i);
     await window.screenshot('pagemap-inspector');
   });
   await check('Continue takes the mapping down', async () => {
@@ -156,12 +164,7 @@ export async function run({ check, skip, open, hasDocuments }) {
     await window.reload();
     await zonesSay(/MEMORY_DEVICE_PRIVATE/);
     assert.equal(await status(), before);
-    const frame = await pagemap().catch(() => undefined);
-    await window.palette('Zonescope: Open Pagemap');
-    await until(
-      'the legend',
-      async () => /device private/i.test(await (frame ?? (await pagemap())).locator('body').innerText()) || undefined,
-    );
+    await pagemapSays(/device private/i);
   });
 
   for (const theme of /** @type {const} */ (['light', 'contrast', 'dark']))
@@ -172,8 +175,7 @@ export async function run({ check, skip, open, hasDocuments }) {
       await zonesSay(/MEMORY_DEVICE_PRIVATE/);
       await window.screenshot(`zones-${theme}`);
       await window.palette('Zonescope: Open Pagemap');
-      await pagemap();
-      await new Promise((resolve) => setTimeout(resolve, 800));
+      await pagemapSays(/device private/i);
       await window.screenshot(`pagemap-${theme}`);
     });
 

@@ -77,7 +77,9 @@ button.legend-item:hover { background: var(--zs-hover); outline: 1px dashed var(
 @media (max-width: 640px) { .cell-pages { display: none; } }
 @media (max-width: 819px) {
   main.pagemap { grid-template-columns: minmax(0, 1fr); grid-template-rows: minmax(0, 63fr) minmax(0, 37fr); }
+  main.pagemap:has(.inspector > .hint:only-child) { grid-template-rows: minmax(0, 1fr) auto; }
   .inspector { border-left: 0; border-top: 1px solid var(--zs-line); padding: 10px 14px 16px; }
+  .inspector:has(> .hint:only-child) { padding: 2px 14px 8px; }
 }
 @media (max-width: 819px) and (min-width: 480px) { .place { columns: 2; column-gap: 20px; } .fact { break-inside: avoid; } }
 `;
