@@ -16,7 +16,7 @@ const at = (/** @type {string[]} */ ...path) => join(root, ...path);
  * Bytes; a kilobyte is 1024. A bundle that outgrows its budget fails the build. A host loads one file at activation;
  * the desktop's leaves the engine in a second one, which a web host has no way to load.
  */
-const budgets = [
+export const budgets = [
   { name: 'desktop host', files: ['dist/extension.cjs'], limit: 400 * 1024 },
   { name: 'engine', files: ['dist/engine.cjs'], limit: 800 * 1024 },
   { name: 'web host', files: ['dist/extension.web.cjs'], limit: 1000 * 1024 },

@@ -1,6 +1,6 @@
 /** The extension in a host that is Node: a desktop, or a remote machine. */
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { ExtensionContext } from 'vscode';
 import { start } from './activate.ts';
@@ -14,10 +14,19 @@ function cacheBase(): string {
   return join(homedir(), '.cache');
 }
 
+/** `doc` in each of the system's data folders. */
+function packageFolders(): string[] {
+  if (process.platform !== 'linux') return [];
+  const folders = (process.env.XDG_DATA_DIRS || '/usr/local/share:/usr/share').split(':').filter(isAbsolute);
+  return [...new Set(folders.map((folder) => pathToFileURL(join(folder, 'doc')).href))];
+}
+
 const platform: Platform = {
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),
-  packages: process.platform === 'linux' ? 'file:///usr/share/doc' : undefined,
+  get packages() {
+    return packageFolders();
+  },
   get caches() {
     return [pathToFileURL(join(cacheBase(), 'zonescope', 'documents')).href];
   },

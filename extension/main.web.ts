@@ -6,7 +6,7 @@ import type { Platform } from './platform.ts';
 const platform: Platform = {
   breathe: () => new Promise((resolve) => setTimeout(resolve, 0)),
   now: () => performance.now(),
-  packages: undefined,
+  packages: [],
   caches: [],
 };
 

@@ -4,8 +4,8 @@ export interface Platform {
   breathe(): Promise<void>;
   /** Milliseconds, rising. */
   now(): number;
-  /** Where distributions put documents; undefined where there is no such file system. */
-  readonly packages: string | undefined;
+  /** Folders where distributions put documents. */
+  readonly packages: readonly string[];
   /** Folders that hold documents fetched before. */
   readonly caches: readonly string[];
 }

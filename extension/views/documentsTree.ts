@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import { RELEASES } from '../../sim/index.ts';
-import { type FoundDocument, type Located, locateDocuments } from '../docs/locate.ts';
+import { type FoundDocument, type Located, locateDocuments, type Places } from '../docs/locate.ts';
 import { uriToOpen, workspaceFiles } from '../files/readonlyFiles.ts';
 import { nameOf } from '../language/examples.ts';
 import { commandOf } from '../language/lens.ts';
@@ -58,19 +58,17 @@ export class Documents implements vscode.TreeDataProvider<DocumentEntry>, vscode
 
   private async search(): Promise<Located> {
     const setting = vscode.workspace.getConfiguration('zonescope').get<string>('documentsPath', '').trim();
-    const places = {
-      workspaceFolders: await this.folders(),
-      ...(setting === '' ? {} : { setting: uriOfSetting(setting) }),
-      packages: this.platform.packages ?? '',
-    };
-    let all: Located = { found: [], looked: [] };
-    for (const cache of [this.storage.toString(), ...this.platform.caches]) {
-      const isFirst = cache === this.storage.toString();
-      const one = await locateDocuments(workspaceFiles, isFirst ? { ...places, cache } : { ...NOWHERE, cache });
-      all = { found: [...all.found, ...one.found], looked: [...all.looked, ...one.looked] };
-    }
-    for (const { from, path, why } of all.looked) this.report.log.debug(`documents: ${from} ${path} ${why}`);
-    return { found: withoutCopies(all.found), looked: all.looked };
+    const named = setting === '' ? {} : { setting: uriOfSetting(setting) };
+    const rooms: Places[] = [
+      { ...NOWHERE, workspaceFolders: await this.folders(), ...named },
+      ...this.platform.packages.map((packages) => ({ ...NOWHERE, packages })),
+      ...[this.storage.toString(), ...this.platform.caches].map((cache) => ({ ...NOWHERE, cache })),
+    ];
+    const all: Located[] = [];
+    for (const places of rooms) all.push(await locateDocuments(workspaceFiles, places));
+    const looked = all.flatMap((one) => one.looked);
+    for (const { from, path, why } of looked) this.report.log.debug(`documents: ${from} ${path} ${why}`);
+    return { found: withoutCopies(all.flatMap((one) => one.found)), looked };
   }
 
   /** The open folders, and those in them that may be kernel trees. */

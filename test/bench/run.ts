@@ -1,6 +1,7 @@
 // Runs the modules beside this one that export `bench`, and prints their figures as one table.
 //   node test/bench/run.ts [part of a module's name ...]
 import { readdirSync } from 'node:fs';
+import { prepareDocuments } from '../setup/documents.mjs';
 
 /** One figure. A target such as "< 100" or ">= 30" is compared with it. */
 export interface Figure {
@@ -46,6 +47,9 @@ function print(figures: readonly Figure[]): void {
     console.log(cells.join('  ').trimEnd());
   }
 }
+
+const { dir, available } = await prepareDocuments();
+if (available.length > 0) process.env.ZONESCOPE_DOCS = dir;
 
 const wanted = process.argv.slice(2);
 const figures: Figure[] = [];

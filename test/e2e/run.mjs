@@ -1,6 +1,7 @@
 // Runs the scripts test/e2e/*.e2e.mjs, each in windows of its own, and writes artifacts/results/e2e.json.
 //   node test/e2e/run.mjs [part of a script's name ...]
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -20,6 +21,7 @@ import { explain, root } from '../setup/exec.mjs';
  * @property {(options?: OpenOptions) => Promise<Workbench>} open a window, closed when the script ends; on a fresh copy
  * of the reader's folder (the two documents of 6.12 and the tour) unless another folder is given
  * @property {() => string} freshFolder a copy of the reader's folder to write to, removed when the script ends
+ * @property {() => string} emptyFolder a folder with nothing in it, removed when the script ends
  * @property {boolean} hasDocuments whether the reader's folder holds the two real documents
  * @property {string} root the project's folder
  * @property {string} artifacts where a script leaves what is worth keeping of the run
@@ -60,6 +62,11 @@ async function runScript(script, reader, chromium) {
     folders.push(folder);
     return folder;
   };
+  const emptyFolder = () => {
+    const folder = mkdtempSync(join(realpathSync(tmpdir()), 'zonescope-empty-'));
+    folders.push(folder);
+    return folder;
+  };
   /** @type {Context} */
   const context = {
     hasDocuments: reader.hasDocuments,
@@ -67,6 +74,7 @@ async function runScript(script, reader, chromium) {
     artifacts,
     chromium,
     freshFolder,
+    emptyFolder,
     async check(what, body) {
       const began = Date.now();
       try {

@@ -32,6 +32,7 @@ const workbenchNoise = [
   /\bCanceled: Canceled\b/,
   /Timed out waiting for authentication provider/,
   /Long running operations during shutdown are unsupported in the web/,
+  /Error: The file is not displayed in the text editor because/,
 ];
 const workbenchResources = /\/_static\/|\/static\/node_modules\/vsda\/|\/update\/check$/;
 
@@ -225,6 +226,18 @@ export class Workbench extends Editor {
   }
 
   /**
+   * What a view without content says instead.
+   *
+   * @param {string} view
+   * @returns {Promise<string>}
+   */
+  async viewWelcome(view) {
+    const welcome = this.#pane(view).locator('.welcome-view-content');
+    await welcome.waitFor();
+    return plain(await welcome.innerText());
+  }
+
+  /**
    * @param {string} view
    * @param {string} label
    * @returns {Locator}
@@ -264,9 +277,72 @@ export class Workbench extends Editor {
     );
   }
 
-  /** @returns {Promise<string[]>} the notifications that are on the screen */
+  /**
+   * What the window has told and nobody has cleared away, newest first. A window under automation shows no toasts:
+   * the bell of the status bar keeps them.
+   *
+   * @returns {Promise<string[]>}
+   */
   async notifications() {
-    return this.page.locator('.notifications-toasts .notification-list-item-message').allInnerTexts();
+    const bell = this.page.locator('.part.statusbar .statusbar-item[id="status.notifications"]');
+    const center = this.page.locator('.notifications-center');
+    await bell.click();
+    await center.waitFor();
+    const texts = await center.locator('.notification-list-item-message').allInnerTexts();
+    await bell.click();
+    await center.waitFor({ state: 'hidden' });
+    return texts.map(plain);
+  }
+
+  /**
+   * @param {RegExp} wanted
+   * @returns {Promise<string>} the notification that says so
+   */
+  async notification(wanted) {
+    return until(`a notification that says ${wanted}`, async () =>
+      (await this.notifications()).find((text) => wanted.test(text)),
+    );
+  }
+
+  /**
+   * Names a file to the open dialogue; in a browser that is a quick pick of VS Code's own.
+   *
+   * @param {string} path
+   */
+  async chooseFile(path) {
+    const input = this.page.locator('.quick-input-widget:visible input[type="text"]').first();
+    await until(
+      'the open dialogue',
+      async () =>
+        // It begins with the folder, and fills its list before it takes an answer.
+        (await input.inputValue({ timeout: 1000 }).catch(() => '')).startsWith('/') || undefined,
+    );
+    await input.fill(path);
+    const name = path.split('/').at(-1) ?? path;
+    await until(`${name} in the open dialogue`, async () => (await this.quickPickLabels()).includes(name) || undefined);
+    await this.page.keyboard.press('Enter');
+  }
+
+  /**
+   * The text of a dialogue that stands before the window.
+   *
+   * @returns {Promise<string>}
+   */
+  async dialogue() {
+    const box = this.page.locator('.monaco-dialog-box');
+    await box.waitFor();
+    return plain(await box.locator('.dialog-message-row').innerText());
+  }
+
+  /**
+   * Presses a button of the dialogue, and waits until it has gone.
+   *
+   * @param {string} button
+   */
+  async answerDialogue(button) {
+    const box = this.page.locator('.monaco-dialog-box');
+    await box.getByRole('button', { name: button, exact: true }).click();
+    await box.waitFor({ state: 'detached' });
   }
 
   /**

@@ -112,12 +112,27 @@ export class Editor {
    * @param {string} path relative to the folder, with slashes
    */
   async openFile(path) {
+    await this.openTab(path);
+    await this.page.locator('.editor-group-container.active .monaco-editor .view-line').first().waitFor();
+  }
+
+  /**
+   * Opens a file by quick open, whether or not the editor then shows a text.
+   *
+   * @param {string} path relative to the folder, with slashes
+   */
+  async openTab(path) {
     const name = path.split('/').at(-1) ?? path;
     const input = await this.#quickInput('Control+P');
     await input.fill(path);
     await this.pick(name);
     await this.tab(name).waitFor();
-    await this.page.locator('.editor-group-container.active .monaco-editor .view-line').first().waitFor();
+  }
+
+  /** Closes every tab of the window. */
+  async closeAll() {
+    await this.palette('View: Close All Editors');
+    await until('no tab', async () => (await this.tabs()).length === 0 || undefined);
   }
 
   /** @param {string} title */
@@ -148,6 +163,14 @@ export class Editor {
   }
 
   /**
+   * @param {string} path
+   * @returns {string} the text of a file of the folder, as it is on the disk
+   */
+  read(path) {
+    return readFileSync(join(this.folder, path), 'utf8');
+  }
+
+  /**
    * Finds text in a file of the folder.
    *
    * @param {string} path
@@ -156,7 +179,7 @@ export class Editor {
    * @returns {{line: number, column: number, text: string}} from 1
    */
   locate(path, text, occurrence = 1) {
-    const content = readFileSync(join(this.folder, path), 'utf8');
+    const content = this.read(path);
     const source = typeof text === 'string' ? text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&') : text.source;
     const match = [...content.matchAll(new RegExp(source, 'g'))][occurrence - 1];
     if (!match) throw new Error(`${path} does not hold ${occurrence} times ${text}`);
