@@ -319,7 +319,16 @@ async function packExtension() {
   const { name, version } = JSON.parse(await readFile(at('package.json'), 'utf8'));
   const target = `${name}-${version}.vsix`;
   const vsce = at('node_modules/@vscode/vsce/vsce');
-  const args = [vsce, 'package', '--no-dependencies', '--allow-missing-repository', '--skip-license', '--out', target];
+  const args = [
+    vsce,
+    'package',
+    '--no-dependencies',
+    '--allow-missing-repository',
+    '--no-rewrite-relative-links',
+    '--skip-license',
+    '--out',
+    target,
+  ];
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: root }).catch((error) => {
     throw new Error(`vsce could not package the extension:\n${error.stdout}${error.stderr}`);
   });

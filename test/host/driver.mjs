@@ -364,9 +364,11 @@ export class Workbench extends Editor {
     this.theme = theme;
   }
 
-  /** Reloads the window, as "Developer: Reload Window" does. */
+  /** Reloads the window by VS Code's own command, which lets it write down what it keeps. */
   async reload() {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent('load');
+    await this.palette('Developer: Reload Window');
+    await loaded;
     await this.ready();
   }
 
