@@ -4,7 +4,6 @@
  * stays responsive.
  */
 import {
-  ERRNO,
   errorText,
   liveValue,
   Machine,
@@ -29,18 +28,18 @@ import {
   type ZonesView,
   zonesView,
 } from '../../sim/index.ts';
-import { type Scene, type SceneVariant, standInsFor } from '../docs/scenes.ts';
-import { type ExampleText, exampleText } from './example.ts';
+import { type Scene, standInsFor } from '../docs/scenes.ts';
+import { exampleText } from './example.ts';
+import { isExample, keepExample, type ProgramSource, readSaved, type SavedSession, specOf } from './programs.ts';
 import {
-  fromPlaces,
-  isExample,
-  keepExample,
-  type ProgramSource,
-  readSaved,
-  type SavedExample,
-  type SavedSession,
-  specOf,
-} from './programs.ts';
+  type ExampleStep,
+  type Running,
+  runningAgain,
+  spanOf,
+  stepsOf,
+  variantOfScene,
+  whyItFailed,
+} from './running.ts';
 import type { Disposable, ExampleRequest, ExampleState, LineResult, MachineChoice, Session } from './types.ts';
 
 export interface SessionOptions {
@@ -71,16 +70,6 @@ interface Desk {
   machine: Machine;
   choice: SavedSession['machine'];
   sources: Map<number, ProgramSource>;
-}
-
-/** The example that is running or was run last. */
-interface Running {
-  program: number;
-  state: ExampleState;
-  text: ExampleText | undefined;
-  request: ExampleRequest | undefined;
-  shown: Set<number>;
-  findings: readonly { message: string; span: { start: number; end: number } }[];
 }
 
 export function createSession(options: SessionOptions): Session {
@@ -439,23 +428,8 @@ class ReaderSession implements Session {
     return this.running?.state;
   }
 
-  exampleSteps(): { line: string; status: number; output: string }[] {
-    const { running } = this;
-    if (!running) return [];
-    const own = this.desk.machine.steps.filter((step) => step.program === running.program);
-    return own.map((step, index) => {
-      if (index === own.length - 1 && running.state.status === 'failed')
-        return { line: step.label, status: -14, output: running.state.why };
-      const failed = step.trace.find((call) => call.result.startsWith('ERR_PTR(-'));
-      return {
-        line: step.label,
-        status: failed ? -(errnoOf(failed.result.slice(9, -1)) ?? 1) : 0,
-        output: [
-          ...step.printk.map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text)),
-          ...step.trace.map((call) => `${call.name}(${call.args.join(', ')})${call.result ? ` = ${call.result}` : ''}`),
-        ].join('\n'),
-      };
-    });
+  exampleSteps(): ExampleStep[] {
+    return this.running ? stepsOf(this.running, this.desk.machine) : [];
   }
 
   continueExample(): Promise<ExampleState | undefined> {
@@ -504,7 +478,7 @@ class ReaderSession implements Session {
     const end = await this.drive(program, shouldPause);
     machine.runReady();
     const { point } = program;
-    const span = this.spanOf(running, program);
+    const span = spanOf(running, program);
     const why =
       end === 'paused'
         ? (pausedFor ?? (point?.kind === 'pause' ? point.why : 'paused'))
@@ -527,14 +501,6 @@ class ReaderSession implements Session {
     if (!span) delete running.state.span;
     this.touch();
     return running.state;
-  }
-
-  /** The statement it stands at or failed in, in the document. */
-  private spanOf(running: Running, program: Program): { start: number; end: number } | undefined {
-    const { request, text } = running;
-    const span = program.base?.span;
-    if (!request || !text || !span || program.status === 'done') return undefined;
-    return { start: request.toDocument(text.toBlock(span.start)), end: request.toDocument(text.toBlock(span.end)) };
   }
 
   /** A command may have set a waiting example free. */
@@ -584,43 +550,8 @@ class ReaderSession implements Session {
   }
 }
 
-/** An example of a session that was kept, standing where it stood; one that was running then has stopped. */
-function runningAgain({ program, state, shown, request }: SavedExample, findings: Running['findings']): Running {
-  const { places, ...rest } = request ?? { places: [] };
-  const whole = request && { ...(rest as Omit<ExampleRequest, 'toDocument'>), toDocument: fromPlaces(places) };
-  return {
-    program,
-    state: state.status === 'running' ? { ...state, status: 'stopped', why: 'the window was closed' } : state,
-    text: whole && exampleText(whole.text, variantOfScene(whole)),
-    request: whole,
-    shown: new Set(shown),
-    findings,
-  };
-}
-
-const variantOfScene = ({ scene, variant }: Pick<ExampleRequest, 'scene' | 'variant'>): SceneVariant =>
-  scene.variants.find((each) => each.id === variant) ?? scene.variants[0] ?? { id: '', title: '' };
-
-/** `EINVAL` or `22` as a number. */
-const errnoOf = (text: string): number | undefined => (/^\d+$/.test(text) ? Number(text) : ERRNO.get(text));
-
 function configOf(choice: SavedSession['machine']): MachineConfig | undefined {
   if ('preset' in choice) return presets().find((preset) => preset.name === choice.preset);
   const result = readMachine(choice.json, choice.name);
   return 'machine' in result ? result.machine : undefined;
-}
-
-/** The error, and what the kernel had said before it. */
-function whyItFailed(program: Program, machine: Machine, logged: number): string {
-  const warnings = machine.kernel.state.log.slice(logged).filter((line) => line.warn || line.level <= 4);
-  const failed = machine.steps
-    .filter((step) => step.program === program.id)
-    .flatMap((step) => step.trace)
-    .filter((call) => call.result.startsWith('ERR_PTR('));
-  const before = [
-    ...warnings.map((line) => `the kernel warned “${line.text}”`),
-    ...failed.map((call) => `${call.name}() returned ${call.result.slice(8, -1)}`),
-  ];
-  const error = program.error?.message ?? 'failed';
-  return before.length > 0 ? `${before.join('; ')}. ${error}` : error;
 }
