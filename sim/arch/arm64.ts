@@ -41,6 +41,22 @@ export function arm64Layout(release: Release, options: ArchOptions): ArchLayout 
     ],
     release,
   );
+  const fourGiB = 1n << 32n;
+  // One zone below 4 GiB, renamed between 4.20 and 5.4; from 5.5 two, of which the first is as large as devices need.
+  const zones = inRelease(
+    [
+      { since: '4.3', until: '4.20', value: [{ name: 'DMA', end: fourGiB }] },
+      { since: '5.0', until: '5.4', value: [{ name: 'DMA32', end: fourGiB }] },
+      {
+        since: '5.5',
+        value: [
+          { name: 'DMA', end: fourGiB },
+          { name: 'DMA32', end: fourGiB },
+        ],
+      },
+    ],
+    release,
+  );
   return {
     name: 'arm64',
     variant: `${pageKiB} KiB pages, ${options.physBits ?? 48}-bit physical addresses`,
@@ -51,13 +67,9 @@ export function arm64Layout(release: Release, options: ArchOptions): ArchLayout 
     NODES_SHIFT: 4,
     numaBalancing: true,
     NR_CPUS_BITS: 8,
-    zones: [
-      { name: 'DMA', end: 1n << 32n },
-      { name: 'DMA32', end: 1n << 32n },
-      { name: 'Normal' },
-      { name: 'Movable' },
-    ],
-    zoneDevice: true,
+    zones: [...(zones ?? []), { name: 'Normal' }, { name: 'Movable' }],
+    // Needs hot-remove, which arm64 has from 5.7.
+    zoneDevice: inRelease([{ since: '5.7', value: true }], release) ?? false,
     PAGE_OFFSET: PAGE_OFFSET ?? 0n,
     linearAlign: 1n << BigInt(Math.max(memstartShift, SECTION_SIZE_BITS ?? 0)),
     pfnOffsetIsRamStart: true,

@@ -1,5 +1,5 @@
 /** DISCONTIGMEM: an array for each node (include/asm-generic/memory_model.h until 5.13, mm/page_alloc.c:alloc_node_mem_map). */
-import { bytesPerPage, maxOrderPages } from '../arch/layout.ts';
+import { bytesPerPage, maxOrderPages, type ValidRule } from '../arch/layout.ts';
 import { factHolds } from '../kernel/release.ts';
 import { TOP_DOWN_RULE, TopDown } from './model_alloc.ts';
 import { pfnToNid } from './model_nid.ts';
@@ -49,7 +49,7 @@ export function discontigmem(setup: ModelSetup): ModelInstance {
     return layout.valid === 'node end inclusive' ? pfn <= node.end : pfn < node.end;
   };
   const remark = (list: StepList, pfn: number, node: NodeMap): void => {
-    list.notes.push(`pfn_valid (${VALID_TEXT[layout.valid] ?? layout.valid}): ${isValid(pfn)}`);
+    list.notes.push(`pfn_valid (${VALID_TEXT[layout.valid]}): ${isValid(pfn)}`);
     if (pfn < node.from || pfn >= node.to)
       list.notes.push(
         `the array of node ${node.nid} covers ${hx(node.from)}-${hx(node.to - 1)}: this address is outside`,
@@ -142,10 +142,13 @@ export function discontigmem(setup: ModelSetup): ModelInstance {
   };
 }
 
-const VALID_TEXT: Readonly<Record<string, string>> = {
+const NODE_END = 'nid >= 0 and pfn < node_end_pfn(nid)';
+const VALID_TEXT: Readonly<Record<ValidRule, string>> = {
   'node span': 'pfn - node_start_pfn < node_spanned_pages',
-  'node end': 'nid >= 0 and pfn < node_end_pfn(nid)',
-  max_mapnr: 'nid >= 0 and pfn < node_end_pfn(nid)',
+  'node end': NODE_END,
+  max_mapnr: NODE_END,
+  memblock: NODE_END,
+  'memblock pageblock': NODE_END,
   'node end inclusive': 'pfn <= node_end_pfn(nid), one too many',
   high_memory: 'the kernel address lies below high_memory',
 };

@@ -79,16 +79,15 @@ export function allocatedRoots(runs: readonly SectionRun[], numbers: SectionNumb
   return roots;
 }
 
-/** Bytes of the struct pages of one section, in whole pages; with vmemmap in whole PMDs (section_map_size). */
-export function sectionMapSize(
-  setup: ModelSetup,
-  numbers: SectionNumbers,
-  sizeofPage: bigint,
-  vmemmap: boolean,
-): bigint {
-  const unit = vmemmap ? 1n << BigInt(setup.layout.PMD_SHIFT) : bytesPerPage(setup.layout);
+/** vmemmap_populate: x86_64 maps with PMDs what fills them, arm64 only with 4 KiB pages. */
+export const populatesPmds = ({ layout }: ModelSetup, sectionBytes: bigint): boolean =>
+  sectionBytes % (1n << BigInt(layout.PMD_SHIFT)) === 0n && (layout.name === 'x86_64' || layout.PAGE_SHIFT === 12);
+
+/** Bytes that the struct pages of one section take, in whole pages. */
+export function sectionMapSize(setup: ModelSetup, numbers: SectionNumbers, sizeofPage: bigint): bigint {
+  const page = bytesPerPage(setup.layout);
   const bytes = BigInt(numbers.PAGES_PER_SECTION) * sizeofPage;
-  return ((bytes + unit - 1n) / unit) * unit;
+  return ((bytes + page - 1n) / page) * page;
 }
 
 export function runOf(runs: readonly SectionRun[], section: number): SectionRun | undefined {

@@ -46,7 +46,7 @@ export function sparsemem(setup: ModelSetup, extreme: boolean): ModelInstance {
   const size = BigInt(flags.sizeofPage);
   const page = bytesPerPage(layout);
   const bits = BigInt(earlyFlags(setup));
-  const mapSize = sectionMapSize(setup, numbers, size, false);
+  const mapSize = sectionMapSize(setup, numbers, size);
   const word = BigInt(layout.BITS_PER_LONG / 8);
   const alloc = new TopDown(setup);
   const present = presentSections(setup, numbers);

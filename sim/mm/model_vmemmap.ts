@@ -6,8 +6,9 @@
 import { bytesPerPage } from '../arch/layout.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { memblockMemory, memblockReserved, type PfnRange } from './memblock.ts';
+import { mminit_validate_memmodel_limits } from './memmodel_limits.ts';
 import { alignmentFor, TOP_DOWN_RULE, TopDown } from './model_alloc.ts';
-import { presentSections, runOf, sectionMapSize, sectionNumbers } from './model_sections.ts';
+import { populatesPmds, presentSections, runOf, sectionMapSize, sectionNumbers } from './model_sections.ts';
 import {
   flagsOf,
   hx,
@@ -34,7 +35,7 @@ export function vmemmap(setup: ModelSetup): ModelInstance {
   // arm64 moves vmemmap so that the first struct page it maps is that of the first page frame of RAM.
   const shifted = layout.pfnOffsetIsRamStart ? linearStart(setup) / bytesPerPage(layout) : 0n;
   const base = pointerIn(setup, start - shifted * size);
-  const mapSize = sectionMapSize(setup, numbers, size, true);
+  const mapSize = sectionMapSize(setup, numbers, size);
   const runs = presentSections(setup, numbers);
   const maps = booted
     ? bootedMaps(booted, base, size)
@@ -110,8 +111,7 @@ export function vmemmap(setup: ModelSetup): ModelInstance {
 function populateText(setup: ModelSetup, sectionBytes: bigint): string {
   const { layout } = setup;
   const pmd = 1n << BigInt(layout.PMD_SHIFT);
-  const huge = sectionBytes % pmd === 0n && (layout.name === 'x86_64' || layout.PAGE_SHIFT === 12);
-  return huge
+  return populatesPmds(setup, sectionBytes)
     ? `vmemmap_populate maps it with ${sectionBytes / pmd} PMD(s) of ${pmd} bytes; less than a section with base pages`
     : `vmemmap_populate maps it with ${(sectionBytes + bytesPerPage(layout) - 1n) / bytesPerPage(layout)} base pages of ${bytesPerPage(layout)} bytes`;
 }
@@ -126,11 +126,12 @@ function computedMaps(
 ): MapPiece[] {
   const alloc = new TopDown(setup);
   const page = bytesPerPage(setup.layout);
+  const align = populatesPmds(setup, mapSize) ? alignmentFor(mapSize, page) : page;
   const maps: MapPiece[] = [];
   for (const nid of new Set(runs.map((run) => run.nid))) {
     const own = runs.filter((run) => run.nid === nid);
     const count = BigInt(own.reduce((sum, run) => sum + run.count, 0));
-    let at = alloc.alloc(count * mapSize, alignmentFor(mapSize, page), nid);
+    let at = alloc.alloc(count * mapSize, align, nid);
     if (at === undefined)
       throw new NoModel(`node ${nid} has no room for the ${count * mapSize} bytes of its memory map`);
     for (const run of own) {
@@ -152,7 +153,7 @@ export function bootedMaps(kernel: Kernel, base: bigint, size: bigint): MapPiece
   const { arch } = kernel;
   const pages = 2 ** (arch.SECTION_SIZE_BITS - arch.PAGE_SHIFT);
   const frames = (pages * Number(size)) / 2 ** arch.PAGE_SHIFT;
-  const memory = memblockMemory(kernel.config);
+  const memory = mminit_validate_memmodel_limits(arch, memblockMemory(kernel.config));
   const reserved = memblockReserved(kernel.config, memory, pages).filter((range) => range.what === 'memmap');
   const at = (pfn: number): bigint => BigInt.asUintN(64, base + BigInt(pfn) * size);
   const maps: MapPiece[] = [];

@@ -1,9 +1,9 @@
 /** The arguments of `explain`: what they may be, and the configuration they ask for. */
 
-import { type ArchName, type ArchOptions, MEMORY_MODELS, type MemoryModel } from '../arch/layout.ts';
+import { type ArchLayout, type ArchName, type ArchOptions, MEMORY_MODELS, type MemoryModel } from '../arch/layout.ts';
 import { ARCH_NAMES, archLayout } from '../arch/layouts.ts';
 import { hasFiveLevels } from '../arch/x86_64.ts';
-import { RELEASES, type Release } from '../kernel/release.ts';
+import { factHolds, RELEASES, type Release } from '../kernel/release.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { type Bank, modelSetup } from '../mm/model_machines.ts';
 import type { ModelSetup } from '../mm/model_setup.ts';
@@ -80,7 +80,7 @@ export function readExplain(kernel: Kernel, args: readonly string[], operandName
   const setup = modelSetup(kernel, {
     layout,
     release,
-    flags: flagsConfig(kernel, arch, layout, given),
+    flags: flagsConfig(kernel, layout, zoneCount(kernel, layout, release), given),
     pageExtension: onOff(given, 'page_ext') ?? (arch === kernel.arch.name && kernel.config.config.pageExtension),
     ...(banks ? { banks } : {}),
   });
@@ -126,20 +126,26 @@ function archOptions(
   };
 }
 
+/** The zones of the running kernel, or those an ordinary configuration has: ZONE_DMA leaves no bits for ZONE_DEVICE until 4.5. */
+function zoneCount(kernel: Kernel, layout: ArchLayout, release: Release): number {
+  if (layout.name === kernel.arch.name && release === kernel.release) return kernel.nodes[0]?.node_zones.length ?? 0;
+  return layout.zones.length + (layout.zoneDevice && factHolds('threeZoneBits', release) ? 1 : 0);
+}
+
 function flagsConfig(
   kernel: Kernel,
-  arch: ArchName,
-  layout: ReturnType<typeof archLayout>,
+  layout: ArchLayout,
+  zones: number,
   given: ReadonlyMap<Option, string>,
 ): PageFlagsConfig {
-  const own = pageFlagsConfig(kernel.config, layout.zones.length + (layout.zoneDevice ? 1 : 0));
+  const own = pageFlagsConfig(kernel.config, zones);
   const base: PageFlagsConfig =
-    arch === kernel.arch.name
+    layout.name === kernel.arch.name
       ? own
       : {
           NODES_SHIFT: layout.NODES_SHIFT,
           LAST_CPUPID_SHIFT: layout.numaBalancing ? lastCpupidShift(layout.NR_CPUS_BITS) : 0,
-          zones: own.zones,
+          zones,
           kasanTags: false,
           lruGen: false,
           flags: {
