@@ -11,7 +11,7 @@ import { type Conversion, type ModelInstance, type ModelSetup, NoModel, pfnOffse
 import { pageFlagsConfig, pageFlagsLayoutOf } from '../../sim/mm/page_flags.ts';
 import { lastCpupidShift, type PageFlagsConfig, pageFlagsLayout } from '../../sim/mm/page_flags_layout.ts';
 import { section_mem_map } from '../../sim/mm/section_word.ts';
-import { boot, machineOf } from '../support/machines.ts';
+import { boot, machineOf, mapLines, sh } from '../support/machines.ts';
 import { recordedSections, recording } from '../support/recording.ts';
 
 const RUNS = Number(process.env.ZONESCOPE_PROPERTY_RUNS ?? 60);
@@ -547,6 +547,30 @@ describe('5-level page tables', () => {
     const pfn = Number(far >> 12n) + 0x123;
     expect(five.pfnToPage(pfn)).toMatchObject({ valid: true, value: 0xffd4000000000000n + BigInt(pfn) * 64n });
     expect(five.pageToPfn(five.pfnToPage(pfn).value ?? 0n).value).toBe(BigInt(pfn));
+  });
+
+  it('request_free_mem_region takes the top of 52 bits, and device memory there has struct pages', () => {
+    const on = machineOf(json);
+    sh(
+      on,
+      'struct dev_pagemap_ops ops',
+      'ops.page_free = put_page; ops.migrate_to_ram = put_page',
+      ...mapLines('MEMORY_DEVICE_PRIVATE'),
+      'm.ops = &ops; m.owner = &ops',
+      'memremap_pages(&m, 0)',
+    );
+    const top = 2 ** 40;
+    const five = modelOf('sparsemem-vmemmap', { on, options: { pageTableLevels: 5 } });
+    expect(five.pfnToPage(top - 1)).toMatchObject({ valid: true, value: 0xffd4000000000000n + (1n << 46n) - 64n });
+    expect(five.pfnToPage(top - 65537).valid).toBe(false);
+    // The last root of all.
+    expect(on.kernel.state.sectionRoots.has(2 ** 25 / 128 - 1)).toBe(true);
+  });
+
+  it('a CPU with fewer bits than the memory model bounds it lower', () => {
+    const on = machineOf({ ...json, physBits: 48, e820: json.e820.slice(0, 2), nodes: json.nodes.slice(0, 1) });
+    sh(on, ...mapLines('MEMORY_DEVICE_PRIVATE'));
+    expect(sh(on, 'm.range.end').output).toEqual([`${2n ** 48n - 1n} (0xffffffffffff)`]);
   });
 
   it('a release without them leaves out what 46 bits do not reach, and says so', () => {
