@@ -325,6 +325,12 @@ describe('pfn_to_page, worked', () => {
     expect(modelOf('sparsemem-vmemmap').maps[0]?.frame).toBe(piece?.frame);
   });
 
+  it('arm64 shifts vmemmap so that the first page frame of RAM has the first struct page', () => {
+    const arm64 = modelOf('sparsemem-vmemmap', { arch: 'arm64' });
+    expect(arm64.pfnToPage(0x80000).value).toBe(0xfffffdffc0000000n);
+    expect(arm64.pfnToPage(0x80001).value).toBe(0xfffffdffc0000040n);
+  });
+
   it('FLATMEM subtracts ARCH_PFN_OFFSET where RAM does not begin at 0', () => {
     const arm = modelOf('flatmem', { arch: 'arm', release: '5.4' });
     const conversion = arm.pfnToPage(0x82000);
