@@ -284,6 +284,25 @@ export const FACTS = {
   },
   // Adding memory and memory models
   discontigmem: { since: '4.3', until: '5.13', source: 'mm/Kconfig: DISCONTIGMEM is one of the memory models' },
+  lastCpupidBesideWholeNode: {
+    since: '4.3',
+    until: '5.12',
+    source:
+      'include/linux/page-flags-layout.h: LAST_CPUPID must fit beside NODES_SHIFT bits even where the node itself is not in page->flags (so in 5.4)',
+  },
+  kasanTagInPageFlags: {
+    since: '5.0',
+    source: 'include/linux/page-flags-layout.h: KASAN_TAG_WIDTH, 8 bits with tag-based KASAN (seen in 5.4)',
+  },
+  lruGen: {
+    since: '6.1',
+    source: 'include/linux/page-flags-layout.h: LRU_GEN and LRU_REFS fields, with CONFIG_LRU_GEN',
+  },
+  sectionRootsAtBoot: {
+    since: '4.15',
+    source:
+      'mm/sparse.c:memory_present: with SPARSEMEM_EXTREME the table of roots is allocated at boot; before, it is a static array',
+  },
   freeAreaInitNodeCalledByArch: {
     since: '4.3',
     until: '5.7',

@@ -14,6 +14,7 @@ import {
   resource,
 } from '../kernel/resource.ts';
 import { memblockMemory, memblockReserved } from '../mm/memblock.ts';
+import { mminit_validate_memmodel_limits } from '../mm/memmodel_limits.ts';
 import { free_area_init, freeInitMemory, init_per_zone_wmark_min, memblock_free_all } from '../mm/mm_init.ts';
 import { sparse_init } from '../mm/sparse.ts';
 import { bootTables } from '../mm/sparse-vmemmap.ts';
@@ -31,7 +32,7 @@ function bring_up(kernel: Kernel): void {
   kernel.pr_info(`Linux version ${kernel.release} (simulated)`);
   if (config.cmdline) kernel.pr_info(`Command line: ${config.cmdline}`);
   for (const entry of config.e820) kernel.pr_info(`BIOS-e820: ${mem(entry.start, entry.end)} ${entry.type}`);
-  const memory = memblockMemory(config);
+  const memory = mminit_validate_memmodel_limits(kernel.arch, memblockMemory(config), (text) => kernel.WARN(text));
   const reserved = memblockReserved(config, memory, PAGES_PER_SECTION);
   state.max_pfn = memory.at(-1)?.end ?? 0;
   state.max_low_pfn = state.max_pfn;

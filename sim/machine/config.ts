@@ -1,4 +1,5 @@
 /** Machine files: JSON that describes a machine to boot. The schema is machine.schema.json beside this file. */
+import { maxPhysmemBits } from '../arch/x86_64.ts';
 import { type MachineFile, shapeProblems } from './schema.ts';
 
 export type E820Type = 'usable' | 'reserved' | 'ACPI data' | 'ACPI NVS' | 'persistent (type 12)' | 'soft reserved';
@@ -24,6 +25,10 @@ export interface MachineConfig {
     /** Bits of LAST_CPUPID: 14 on the recorded machine, 21 in Debian's stock kernel. */
     lastCpupid: number;
     transparentHugepage: boolean;
+    /** CONFIG_LRU_GEN, PAGE_IDLE_FLAG and X86_PAT: each takes bits of page->flags. */
+    lruGen: boolean;
+    pageIdle: boolean;
+    pat: boolean;
   };
   cmdline: string;
   e820: (AddressRange & { type: E820Type })[];
@@ -87,6 +92,9 @@ function convert(json: MachineFile): MachineConfig {
       nodesShift: 10,
       lastCpupid: 21,
       transparentHugepage: true,
+      lruGen: true,
+      pageIdle: true,
+      pat: true,
       ...json.config,
     },
     cmdline: json.cmdline ?? '',
@@ -109,7 +117,7 @@ const at = (value: bigint): string => `0x${value.toString(16)}`;
 function semantics(machine: MachineConfig): MachineProblem[] {
   const problems: MachineProblem[] = [];
   const limit = 1n << BigInt(machine.physBits);
-  const architectureBits = machine.pageTableLevels === 5 ? 52 : 46;
+  const architectureBits = maxPhysmemBits(machine.pageTableLevels ?? 4);
   if (machine.physBits > architectureBits)
     problems.push({
       where: '/physBits',

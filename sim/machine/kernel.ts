@@ -1,5 +1,5 @@
 /** The running kernel of one machine: what every function of `mm/` gets as its first argument. */
-import { type Arch, x86_64 } from '../arch/x86_64.ts';
+import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
@@ -133,7 +133,8 @@ export class Kernel {
   constructor(config: MachineConfig, release: Release) {
     this.config = config;
     this.release = release;
-    this.arch = x86_64(config.pageTableLevels ?? 4);
+    // A release without 5-level page tables runs such a machine with four.
+    this.arch = x86_64(hasFiveLevels(release) ? (config.pageTableLevels ?? 4) : 4);
     this.facts = factsOf(release);
     this.store = createStore();
     this.pages = {

@@ -1,7 +1,17 @@
-/** page->flags above the PG_ bits: include/linux/page-flags-layout.h, SPARSEMEM_VMEMMAP. */
+/** page->flags of the running machine, decoded; where its fields lie is in page_flags_layout.ts. */
+import { archLayout } from '../arch/layouts.ts';
 import { nodeOf, PG, zoneOf } from '../include/mmzone.ts';
 import { ZONE_NAMES } from '../include/types.ts';
+import type { MachineConfig } from '../machine/config.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import {
+  encodePageFlags,
+  FIELD_NAMES,
+  type FieldName,
+  type PageFlagsConfig,
+  type PageFlagsLayout,
+  pageFlagsLayout,
+} from './page_flags_layout.ts';
 
 export interface FlagsField {
   name: string;
@@ -11,32 +21,72 @@ export interface FlagsField {
   text: string;
 }
 
-/** `page->flags` as the kernel would hold it: node, zone and cpupid above the PG_ bits (vmemmap layout). */
+/** What the machine file says of its kernel's configuration. */
+export function pageFlagsConfig({ config }: MachineConfig, zones: number): PageFlagsConfig {
+  return {
+    NODES_SHIFT: config.nodesShift,
+    LAST_CPUPID_SHIFT: config.lastCpupid,
+    zones,
+    kasanTags: false,
+    lruGen: config.lruGen,
+    flags: {
+      memoryFailure: true,
+      pageIdle: config.pageIdle,
+      pat: config.pat,
+      transparentHugepage: config.transparentHugepage,
+    },
+  };
+}
+
+const layouts = new WeakMap<Kernel, PageFlagsLayout>();
+
+/** The layout the running kernel was built with; it follows from its configuration and release alone. */
+export function pageFlagsLayoutOf(kernel: Kernel): PageFlagsLayout {
+  let layout = layouts.get(kernel);
+  if (!layout) {
+    const { config, release } = kernel;
+    const arch = archLayout(
+      'x86_64',
+      release,
+      config.pageTableLevels ? { pageTableLevels: config.pageTableLevels } : {},
+    );
+    const zones = kernel.nodes[0]?.node_zones.length ?? ZONE_NAMES.length;
+    layout = pageFlagsLayout(arch, 'sparsemem-vmemmap', release, pageFlagsConfig(config, zones));
+    if (kernel.nodes.length > 0) layouts.set(kernel, layout);
+  }
+  return layout;
+}
+
+/** `page->flags` as the kernel would hold it: node, zone and cpupid above the PG_ bits. */
 export function flagsWord(kernel: Kernel, pfn: number): { word: bigint; fields: FlagsField[] } {
-  const { nodesShift, lastCpupid } = kernel.config.config;
+  const layout = pageFlagsLayoutOf(kernel);
   const word = kernel.pages.state.get(pfn);
-  const zoneWidth = 3;
-  const nodeShift = 64 - nodesShift;
-  const zoneShift = nodeShift - zoneWidth;
-  const cpuShift = zoneShift - lastCpupid;
   const bits = kernel.pages.flags.get(pfn);
-  const cpupid = (1n << BigInt(lastCpupid)) - 1n;
-  const value =
-    (BigInt(nodeOf(word)) << BigInt(nodeShift)) |
-    (BigInt(zoneOf(word)) << BigInt(zoneShift)) |
-    (cpupid << BigInt(cpuShift)) |
-    BigInt(bits);
+  // A page that no process has touched yet carries all ones for its last CPU and process.
+  const cpupid = 2 ** layout.width.LAST_CPUPID - 1;
+  const values: Partial<Record<FieldName, number>> = { NODE: nodeOf(word), ZONE: zoneOf(word), LAST_CPUPID: cpupid };
+  const texts: Partial<Record<FieldName, string>> = {
+    NODE: `node ${nodeOf(word)}`,
+    ZONE: ZONE_NAMES[zoneOf(word)] ?? '',
+    LAST_CPUPID: 'none yet',
+    LRU_GEN: 'on no generation list',
+    LRU_REFS: 'none counted',
+  };
   const names = Object.entries(PG).filter(([, bit]) => (bits & (1 << bit)) !== 0);
   return {
-    word: value,
+    word: encodePageFlags(layout, values, bits),
     fields: [
-      { name: 'NODE', shift: nodeShift, width: nodesShift, value: nodeOf(word), text: `node ${nodeOf(word)}` },
-      { name: 'ZONE', shift: zoneShift, width: zoneWidth, value: zoneOf(word), text: ZONE_NAMES[zoneOf(word)] ?? '' },
-      { name: 'LAST_CPUPID', shift: cpuShift, width: lastCpupid, value: Number(cpupid), text: 'none yet' },
+      ...FIELD_NAMES.filter((name) => layout.width[name] > 0).map((name) => ({
+        name,
+        shift: layout.shift[name],
+        width: layout.width[name],
+        value: values[name] ?? 0,
+        text: texts[name] ?? '',
+      })),
       {
         name: 'flags',
         shift: 0,
-        width: Object.keys(PG).length + 1,
+        width: layout.NR_PAGEFLAGS,
         value: bits,
         text: names.map(([name]) => `PG_${name}`).join(' | ') || 'none',
       },

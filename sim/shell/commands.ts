@@ -9,6 +9,7 @@ import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { ShellError } from './error.ts';
+import { EXPLAIN } from './explain.ts';
 
 /** Everything that can be read or written by path. */
 const MOUNTS: readonly Mount[] = [PROC];
@@ -98,7 +99,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS];
+const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS, EXPLAIN];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);

@@ -13,8 +13,8 @@ import { IORESOURCE_BUSY, type Resource, walk } from '../kernel/resource.ts';
 import type { Kernel, MappedPagemap } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { type PagemapType, pagemapType, refOf } from '../mm/memremap.ts';
+import { section_mem_map, sectionSpans } from '../mm/section_word.ts';
 import { sectionFlags, subsection_map } from '../mm/sparse.ts';
-import { runsOf } from '../store/column.ts';
 import type { Changes } from '../store/store.ts';
 import { pointerText } from './text.ts';
 import type { NodeView, PagemapView, Position, ResourceView, SectionRunView, ZonesView, ZoneView } from './types.ts';
@@ -61,19 +61,8 @@ function zoneView(zone: Zone, changes: Changes): ZoneView {
 /** Runs of whole sections with equal state, over everything that has a section. */
 export function sectionRuns(kernel: Kernel, changed: readonly { start: number; end: number }[]): SectionRunView[] {
   const runs: SectionRunView[] = [];
-  const end = Math.ceil(endOfMemory(kernel) / PAGES_PER_SECTION) * PAGES_PER_SECTION;
-  for (const run of runsOf(kernel.pages.section, 0, end)) {
-    if (run.value === 0) continue;
-    // A run may begin or end inside a section whose sub-sections differ: take that section by itself.
-    for (let pfn = run.start - (run.start % PAGES_PER_SECTION); pfn < run.end; ) {
-      const whole = pfn >= run.start && pfn + PAGES_PER_SECTION <= run.end;
-      const stop = whole ? run.end - (run.end % PAGES_PER_SECTION) : pfn + PAGES_PER_SECTION;
-      const last = runs.at(-1);
-      if (!last || pfn / PAGES_PER_SECTION >= last.first + last.count)
-        runs.push(sectionRun(kernel, pfn, stop, changed));
-      pfn = stop;
-    }
-  }
+  for (const span of sectionSpans(kernel, endOfMemory(kernel)))
+    runs.push(sectionRun(kernel, span.start, span.end, changed));
   return runs;
 }
 
@@ -109,8 +98,7 @@ function sectionRun(
     early: (flags & SECTION_IS_EARLY) !== 0,
     taintZoneDevice: (flags & SECTION_TAINT_ZONE_DEVICE) !== 0,
     subsectionMap: subsection_map(kernel, start),
-    // With VMEMMAP the encoded pointer (memmap minus section start) is vmemmap itself for every section.
-    raw: (kernel.arch.VMEMMAP_START | BigInt(flags)).toString(16),
+    raw: section_mem_map(kernel, start).toString(16),
     zones: [...new Set(zones)],
     changed: changed.some((run) => run.start < end && run.end > start),
   };

@@ -1,6 +1,10 @@
 /** Constants, macros and errnos with their values by release and, where they differ, by architecture. */
+import type { ArchLayout, ArchName } from '../../arch/layout.ts';
+import { archLayout } from '../../arch/layouts.ts';
+import { SUBSECTION_SHIFT } from '../../arch/x86_64.ts';
+import { SECTION_FLAG_BITS } from '../../include/section_flags.ts';
 import type { ConstantRecord } from '../registry.ts';
-import type { Release } from '../release.ts';
+import { compareReleases, RELEASES, type Release } from '../release.ts';
 
 type Value = ConstantRecord['values'][number];
 
@@ -14,6 +18,38 @@ const on = (arch: string, value: bigint, since: Release, until?: Release, expres
   ...at(value, since, until, expression),
   arch,
 });
+/** What the layouts of the architectures say, with a value for each span of releases in which it stays the same. */
+function fromLayouts(
+  pick: (layout: ArchLayout) => number | bigint | undefined,
+  expressions: Partial<Record<ArchName, string>> = {},
+  since: Release = '4.3',
+): Value[] {
+  const found: Value[] = [];
+  for (const name of ['x86_64', 'x86_32', 'arm64'] as const) {
+    let last: { value: bigint; since: Release; until: Release } | undefined;
+    const put = (): void => {
+      if (!last) return;
+      const newest = last.until === RELEASES.at(-1);
+      found.push(
+        on(name, last.value, last.since, newest ? undefined : last.until, newest ? expressions[name] : undefined),
+      );
+    };
+    for (const release of RELEASES.filter((candidate) => compareReleases(candidate, since) >= 0)) {
+      const picked = pick(archLayout(name, release));
+      const value = picked === undefined ? undefined : BigInt(picked);
+      if (last && last.value === value) last.until = release;
+      else {
+        put();
+        last = value === undefined ? undefined : { value, since: release, until: release };
+      }
+    }
+    put();
+  }
+  return found;
+}
+const pagesOf = (bits: number | undefined, layout: ArchLayout): bigint | undefined =>
+  bits === undefined ? undefined : 1n << BigInt(bits - layout.PAGE_SHIFT);
+
 const bit = (number: number, since: Release, until?: Release): Value =>
   at(1n << BigInt(number), since, until, `1UL << ${number}`);
 
@@ -252,62 +288,89 @@ const machine: readonly ConstantRecord[] = [
     'PAGE_SHIFT',
     'arch/x86/include/asm/page_types.h',
     'The log2 of the page size; shifting an address right by it gives the page frame number.',
-    [
-      on('x86_64', 12n, '4.3'),
-      on('x86_32', 12n, '4.3'),
-      on('arm64', 12n, '4.3', undefined, '12, 14 or 16 by configuration'),
-    ],
+    fromLayouts((layout) => layout.PAGE_SHIFT, { arm64: '12, 14 or 16 by configuration' }),
   ),
-  macro('PAGE_SIZE', 'arch/x86/include/asm/page_types.h', 'Bytes in a page: the unit of memory management.', [
-    on('x86_64', 4096n, '4.3', undefined, '1 << PAGE_SHIFT'),
-    on('x86_32', 4096n, '4.3', undefined, '1 << PAGE_SHIFT'),
-    on('arm64', 4096n, '4.3', undefined, '4, 16 or 64 KiB by configuration'),
-  ]),
+  macro(
+    'PAGE_SIZE',
+    'arch/x86/include/asm/page_types.h',
+    'Bytes in a page: the unit of memory management.',
+    fromLayouts((layout) => 1n << BigInt(layout.PAGE_SHIFT), {
+      x86_64: '1 << PAGE_SHIFT',
+      x86_32: '1 << PAGE_SHIFT',
+      arm64: '4, 16 or 64 KiB by configuration',
+    }),
+  ),
   macro(
     'PMD_SHIFT',
     'arch/x86/include/asm/pgtable_64_types.h',
     'The log2 of the range that one entry of the second page table level covers.',
-    [on('x86_64', 21n, '4.3'), on('arm64', 21n, '4.3', undefined, '21, 25 or 29 by page size')],
+    fromLayouts((layout) => layout.PMD_SHIFT, {
+      x86_32: '21 with PAE, 22 without',
+      arm64: '21, 25 or 29 by page size',
+    }),
   ),
   macro(
     'PMD_SIZE',
     'arch/x86/include/asm/pgtable_64_types.h',
     'The range that one entry of the second page table level covers: the usual huge page.',
-    [
-      on('x86_64', 1n << 21n, '4.3', undefined, '1UL << PMD_SHIFT'),
-      on('arm64', 1n << 21n, '4.3', undefined, '2, 32 or 512 MiB by page size'),
-    ],
+    fromLayouts((layout) => 1n << BigInt(layout.PMD_SHIFT), {
+      x86_64: '1UL << PMD_SHIFT',
+      x86_32: '1UL << PMD_SHIFT',
+      arm64: '2, 32 or 512 MiB by page size',
+    }),
   ),
-  macro('SECTION_SIZE_BITS', SPARSEMEM, 'The log2 of the bytes in a section. Each architecture chooses it.', [
-    on('x86_64', 27n, '4.3'),
-    on('x86_32', 29n, '4.3', undefined, '29 with PAE, 26 without'),
-    on('arm64', 30n, '4.3', '5.11'),
-    on('arm64', 27n, '5.12', undefined, '27 for 4 and 16 KiB pages, 29 for 64 KiB'),
-  ]),
-  macro('MAX_PHYSMEM_BITS', SPARSEMEM, 'How many bits of a physical address the memory model can describe.', [
-    on('x86_64', 46n, '4.3', undefined, '46 with four page table levels, 52 with five'),
-    on('x86_32', 36n, '4.3', undefined, '36 with PAE, 32 without'),
-    on('arm64', 48n, '4.3', undefined, '48, or 52 by configuration in newer releases'),
-  ]),
+  macro(
+    'SECTION_SIZE_BITS',
+    SPARSEMEM,
+    'The log2 of the bytes in a section. Each architecture chooses it.',
+    fromLayouts((layout) => layout.SECTION_SIZE_BITS, {
+      x86_32: '29 with PAE, 26 without',
+      arm64: '27 for 4 and 16 KiB pages, 29 for 64 KiB',
+    }),
+  ),
+  macro(
+    'MAX_PHYSMEM_BITS',
+    SPARSEMEM,
+    'How many bits of a physical address the memory model can describe.',
+    fromLayouts((layout) => layout.MAX_PHYSMEM_BITS, {
+      x86_64: '46 with four page table levels, 52 with five',
+      x86_32: '36 with PAE, 32 without',
+      arm64: '48, or 52 by configuration in newer releases',
+    }),
+  ),
   macro(
     'NR_MEM_SECTIONS',
     MMZONE,
     'How many sections there can be: two to the power of MAX_PHYSMEM_BITS less SECTION_SIZE_BITS.',
-    [
-      on('x86_64', 1n << 19n, '4.3', undefined, '2^19 with four page table levels, 2^25 with five'),
-      on('x86_32', 1n << 7n, '4.3', undefined, '128 with PAE, 64 without'),
-      on('arm64', 1n << 18n, '4.3', '5.11'),
-      on('arm64', 1n << 21n, '5.12', undefined, '2^21 for 48 bits and 4 KiB pages'),
-    ],
+    fromLayouts((layout) => 1n << BigInt((layout.MAX_PHYSMEM_BITS ?? 0) - (layout.SECTION_SIZE_BITS ?? 0)), {
+      x86_64: '2^19 with four page table levels, 2^25 with five',
+      x86_32: '128 with PAE, 64 without',
+      arm64: '2^21 for 48 bits and 4 KiB pages',
+    }),
   ),
-  macro('PAGES_PER_SECTION', MMZONE, 'Pages in a section.', [
-    on('x86_64', 32768n, '4.3', undefined, '1UL << (SECTION_SIZE_BITS - PAGE_SHIFT)'),
-  ]),
+  macro(
+    'PAGES_PER_SECTION',
+    MMZONE,
+    'Pages in a section.',
+    fromLayouts((layout) => pagesOf(layout.SECTION_SIZE_BITS, layout), {
+      x86_64: '1UL << (SECTION_SIZE_BITS - PAGE_SHIFT)',
+    }),
+  ),
   macro('SUBSECTION_SHIFT', MMZONE, 'The log2 of the bytes in a sub-section: 2 MiB on every architecture.', [
-    at(21n, '5.3'),
+    at(BigInt(SUBSECTION_SHIFT), '5.3'),
   ]),
-  macro('PAGES_PER_SUBSECTION', MMZONE, 'Pages in a sub-section.', [on('x86_64', 512n, '5.3')]),
-  macro('SUBSECTIONS_PER_SECTION', MMZONE, 'Sub-sections in a section.', [on('x86_64', 64n, '5.3')]),
+  macro(
+    'PAGES_PER_SUBSECTION',
+    MMZONE,
+    'Pages in a sub-section.',
+    fromLayouts((layout) => pagesOf(SUBSECTION_SHIFT, layout), {}, '5.3'),
+  ),
+  macro(
+    'SUBSECTIONS_PER_SECTION',
+    MMZONE,
+    'Sub-sections in a section.',
+    fromLayouts((layout) => 1n << BigInt((layout.SECTION_SIZE_BITS ?? 0) - SUBSECTION_SHIFT), {}, '5.3'),
+  ),
   macro(
     'MAX_ORDER',
     MMZONE,
@@ -324,17 +387,9 @@ const machine: readonly ConstantRecord[] = [
     'The first page frame number where physical memory does not begin at address 0: FLATMEM subtracts it before it indexes mem_map.',
     [on('x86_64', 0n, '4.3'), on('x86_32', 0n, '4.3')],
   ),
-  constant('SECTION_MARKED_PRESENT', MMZONE, 'Flag in section_mem_map: there is memory in the section.', [
-    bit(0, '4.3'),
-  ]),
-  constant('SECTION_HAS_MEM_MAP', MMZONE, 'Flag in section_mem_map: the section has struct pages.', [bit(1, '4.3')]),
-  constant('SECTION_IS_ONLINE', MMZONE, 'Flag in section_mem_map: the section is online. Device memory never is.', [
-    bit(2, '4.13'),
-  ]),
-  constant('SECTION_IS_EARLY', MMZONE, 'Flag in section_mem_map: the memory map was made at boot.', [bit(3, '5.3')]),
-  constant('SECTION_TAINT_ZONE_DEVICE', MMZONE, 'Flag in section_mem_map: part of the section is device memory.', [
-    bit(4, '5.12'),
-  ]),
+  ...SECTION_FLAG_BITS.map(({ name, value, since, contract }) =>
+    constant(name, MMZONE, contract, [bit(Math.log2(value), since)]),
+  ),
   macro('NUMA_NO_NODE', 'include/linux/numa.h', 'No node in particular.', [at(-1n, '4.3')]),
   macro('NULL', 'include/linux/stddef.h', 'The pointer to nothing.', [at(0n, '4.3')]),
 ];
