@@ -14,6 +14,7 @@ import {
   resource,
 } from '../kernel/resource.ts';
 import { memblockMemory, memblockReserved } from '../mm/memblock.ts';
+import { memory_dev_init } from '../mm/memory_block.ts';
 import { free_area_init, freeInitMemory, init_per_zone_wmark_min, memblock_free_all } from '../mm/mm_init.ts';
 import { sparse_init } from '../mm/sparse.ts';
 import { bootTables } from '../mm/sparse-vmemmap.ts';
@@ -42,6 +43,7 @@ function bring_up(kernel: Kernel): void {
   logZones(kernel, memory);
   memblock_free_all(kernel, memory, reserved);
   init_per_zone_wmark_min(kernel);
+  memory_dev_init(kernel, memory);
   freeInitMemory(kernel, reserved);
 }
 

@@ -24,7 +24,11 @@ export interface MachineConfig {
     /** Bits of LAST_CPUPID: 14 on the recorded machine, 21 in Debian's stock kernel. */
     lastCpupid: number;
     transparentHugepage: boolean;
+    /** ARCH_MEMORY_PROBE. */
+    memoryProbe: boolean;
   };
+  /** X86_FEATURE_HYPERVISOR: decides the size of memory blocks from 64 GiB on. */
+  hypervisor: boolean;
   cmdline: string;
   e820: (AddressRange & { type: E820Type })[];
   nodes: { id: number; ranges: AddressRange[]; cpus: number[]; distance: number[] }[];
@@ -87,8 +91,10 @@ function convert(json: MachineFile): MachineConfig {
       nodesShift: 10,
       lastCpupid: 21,
       transparentHugepage: true,
+      memoryProbe: false,
       ...json.config,
     },
+    hypervisor: json.hypervisor ?? false,
     cmdline: json.cmdline ?? '',
     e820,
     nodes: nodes.map((node) => ({

@@ -37,8 +37,10 @@ export const machineSchema = object({
       nodesShift: v.exactOptional(whole(1, 10)),
       lastCpupid: v.exactOptional(whole(0, 21)),
       transparentHugepage: v.exactOptional(v.boolean()),
+      memoryProbe: v.exactOptional(v.boolean()),
     }),
   ),
+  hypervisor: v.exactOptional(v.boolean()),
   cmdline: v.exactOptional(text(4096)),
   e820: list(
     object({

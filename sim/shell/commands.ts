@@ -1,6 +1,7 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { PROC } from '../fs/proc.ts';
+import { SYS_MEMORY } from '../fs/sysMemory.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
@@ -8,10 +9,11 @@ import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
+import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC];
+const MOUNTS: readonly Mount[] = [PROC, SYS_MEMORY];
 
 const FILE_COMMANDS: readonly Command[] = [
   {
@@ -98,7 +100,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS];
+const list: readonly Command[] = [...FILE_COMMANDS, ...DIMM_COMMANDS, ...KERNEL_COMMANDS];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);
