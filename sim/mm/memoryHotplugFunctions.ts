@@ -116,7 +116,7 @@ export const MEMORY_HOTPLUG_FUNCTIONS: readonly FunctionRecord[] = [
           // It could not fail then: a block that is online was a BUG.
           if (yield* remove_memory(kernel, args.big(1), args.big(2)))
             throw new BadAccess('remove_memory: a block is not offline: kernel BUG in mm/memory_hotplug.c');
-          return integer(0);
+          return VOID;
         })(),
       [],
       '5.2',
