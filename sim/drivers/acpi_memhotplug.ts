@@ -47,6 +47,7 @@ function* enable(kernel: Kernel, name: string, nid: number, start: bigint, size:
   const own = kernel.has('memmapOnMemory') && mhp_supports_memmap_on_memory(kernel) ? MHP_MEMMAP_ON_MEMORY : MHP_NONE;
   const flags = (hasGroups ? MHP_NID_IS_MGID : MHP_NONE) | own;
   const error = yield* __add_memory(kernel, hasGroups ? group.id : nid, start, size, flags);
+  // The driver takes -EEXIST for memory of boot that it finds again; a DIMM that is plugged now cannot be that.
   if (error) {
     kernel.pr_err(`acpi ${acpiName(instance)}: add_memory failed`);
     kernel.pr_err(`acpi ${acpiName(instance)}: acpi_memory_enable_device() error`);

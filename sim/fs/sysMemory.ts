@@ -4,10 +4,10 @@ import type { Kernel } from '../machine/kernel.ts';
 import { __add_memory } from '../mm/add_memory.ts';
 import { lock_device_hotplug } from '../mm/hotplug_lock.ts';
 import { blockStart, memory_block_offline, memory_block_online, memory_block_size_bytes } from '../mm/memory_block.ts';
-import { kstrtobool, mhp_online_type_from_str } from '../mm/mhp_params.ts';
+import { hotplugParams, kstrtobool, mhp_online_type_from_str } from '../mm/mhp_params.ts';
 import { allowedZones } from '../mm/mhp_zone.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import type { Mount, VirtualFile, VirtualNode } from './files.ts';
+import { fixedFiles, type Mount, type VirtualFile, type VirtualNode } from './files.ts';
 
 const EINVAL = -22;
 const ERANGE = -34;
@@ -25,6 +25,14 @@ export const SYS_MEMORY: Mount = {
     return file === undefined && rootFiles(kernel).includes(name) ? rootFile(kernel, name) : undefined;
   },
 };
+
+/** The parameters of mm/memory_hotplug.c as the command line set them. */
+export const MEMORY_HOTPLUG_PARAMETERS = fixedFiles('/sys/module/memory_hotplug/parameters', {
+  memmap_on_memory: (kernel) => `${hotplugParams(kernel).memmap_on_memory}\n`,
+  online_policy: (kernel) => `${hotplugParams(kernel).online_policy}\n`,
+  auto_movable_ratio: (kernel) => `${hotplugParams(kernel).auto_movable_ratio}\n`,
+  auto_movable_numa_aware: (kernel) => `${hotplugParams(kernel).auto_movable_numa_aware ? 'Y' : 'N'}\n`,
+});
 
 const directory = (names: readonly string[]): VirtualNode => ({ kind: 'directory', names: () => names });
 const rootFiles = (kernel: Kernel): string[] => [...ROOT_FILES, ...(kernel.config.config.memoryProbe ? ['probe'] : [])];

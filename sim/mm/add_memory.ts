@@ -1,5 +1,5 @@
 /** Adding and removing whole memory blocks: mm/memory_hotplug.c (6.12). */
-import { pageblock_nr_pages } from '../arch/x86_64.ts';
+import { PAGES_PER_SECTION, pageblock_nr_pages } from '../arch/x86_64.ts';
 import { BadAccess } from '../c/value.ts';
 import {
   type MemoryBlock,
@@ -12,7 +12,7 @@ import {
   MMOP_ONLINE_MOVABLE,
   type Mmop,
 } from '../include/memory.ts';
-import { HOLE, MIGRATE_MOVABLE, stateWord } from '../include/mmzone.ts';
+import { HOLE, MIGRATE_MOVABLE, SUBSECTION_POPULATED, stateWord } from '../include/mmzone.ts';
 import { PageKind, ZONE_MOVABLE } from '../include/types.ts';
 import type { Resource } from '../kernel/resource.ts';
 import { release_resource } from '../kernel/resource.ts';
@@ -207,7 +207,14 @@ function markOffline(kernel: Kernel, start: number, pages: number, altmap: VmemA
 function removePages(kernel: Kernel, start: bigint, size: bigint, altmap: VmemAltmap | undefined): void {
   const first = pfnOf(start);
   const pages = pfnOf(size);
-  arch_remove_memory(kernel, first, pages, altmap);
+  let isUniform = true;
+  kernel.pages.section.runs(first, first + pages, (_from, _to, value) => {
+    isUniform &&= (value & SUBSECTION_POPULATED) !== 0;
+    return isUniform;
+  });
+  // Where parts are gone already, each section is told apart, as the kernel always does.
+  const step = isUniform ? pages : PAGES_PER_SECTION;
+  for (let pfn = first; pfn < first + pages; pfn += step) arch_remove_memory(kernel, pfn, step, altmap);
   markOffline(kernel, first, pages, undefined);
   kernel.pages.state.setRange(first, first + pages, HOLE);
 }

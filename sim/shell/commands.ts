@@ -1,7 +1,7 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { PROC } from '../fs/proc.ts';
-import { SYS_MEMORY } from '../fs/sysMemory.ts';
+import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
@@ -13,7 +13,7 @@ import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC, SYS_MEMORY];
+const MOUNTS: readonly Mount[] = [PROC, SYS_MEMORY, MEMORY_HOTPLUG_PARAMETERS];
 
 const FILE_COMMANDS: readonly Command[] = [
   {

@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { iomem, meminfo, vmstat, zoneinfo } from '../../sim/fs/proc.ts';
 import { type Machine, runShellLine, statusOf, zonesView } from '../../sim/index.ts';
 import { readFile } from '../../sim/shell/commands.ts';
+import { blockLines, MEMORY, recordedBlockLines } from '../support/blocks.ts';
 import { hotplugMachine } from '../support/hotplugMachine.ts';
 import { recordedSections, recordedZoneinfo, recordedZones, recording } from '../support/recording.ts';
-
-const MEMORY = '/sys/devices/system/memory';
 
 /** The commands of script.log between the moments, and what a person did to the machine meanwhile. */
 const MOMENTS: readonly { moment: string; lines: readonly (readonly [string, number])[] }[] = [
@@ -53,15 +52,6 @@ const sectionsOf = (machine: Machine) =>
       })),
   );
 
-/** The blocks as the recording gathered them: every file of each, from sysfs. */
-const blocksOf = (machine: Machine): string[] => {
-  const read = (file: string): string => readFile(machine.kernel, `${MEMORY}/${file}`).trim();
-  return [...machine.kernel.state.memoryBlocks.keys()].map((id) => {
-    const of = (file: string): string => `${file}=${read(`memory${id}/${file}`).replace(' ', ',')}`;
-    return `memory${id} ${['phys_index', 'state', 'removable', 'phys_device', 'valid_zones'].map(of).join(' ')} node=0,`;
-  });
-};
-
 /** present_early of every zone, which the shared reader leaves out. */
 const early = (text: string): number[] => [...text.matchAll(/present_early=(\d+)/g)].map((match) => Number(match[1]));
 
@@ -107,7 +97,7 @@ describe('a 1 GiB DIMM in the recorded 3 GiB machine', () => {
 
       it('every memory block has the recorded state, valid zones and other files', () => {
         const text = recording(real, 'memory_blocks');
-        expect(blocksOf(machine)).toEqual(text.split('\n').filter((line) => line.startsWith('memory')));
+        expect(blockLines(machine)).toEqual(recordedBlockLines(text));
         for (const file of ['block_size_bytes', 'auto_online_blocks'] as const) {
           const wanted = new RegExp(`^${file} (?:0x)?(\\S+)`, 'm').exec(text)?.[1];
           expect(readFile(kernel, `${MEMORY}/${file}`).trim()).toBe(wanted);

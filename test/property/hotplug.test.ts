@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { runShellLine } from '../../sim/index.ts';
 import { readFile } from '../../sim/shell/commands.ts';
+import { MEMORY } from '../support/blocks.ts';
 import { hotplugMachine } from '../support/hotplugMachine.ts';
 import { check, checkBlocks } from '../support/invariants.ts';
 import { sh } from '../support/machines.ts';
 import { short } from '../support/same.ts';
 
 const RUNS = Number(process.env.ZONESCOPE_PROPERTY_RUNS ?? 40);
-const MEMORY = '/sys/devices/system/memory';
 const SLOTS = ['a', 'b'] as const;
 
 /** What an administrator, a person with DIMMs and a careless driver do, well or badly. */

@@ -3,11 +3,11 @@ import { type Machine, type Program, runShellLine, statusOf } from '../../sim/in
 import { flagsWord } from '../../sim/mm/page_flags.ts';
 import { readFile } from '../../sim/shell/commands.ts';
 import { pagemapSnapshot, pageView } from '../../sim/view/pagemap.ts';
+import { MEMORY } from '../support/blocks.ts';
 import { hotplugMachine } from '../support/hotplugMachine.ts';
 import { check, checkBlocks } from '../support/invariants.ts';
 import { boot, machineOf, sh } from '../support/machines.ts';
 
-const MEMORY = '/sys/devices/system/memory';
 const EINVAL = -22;
 const EBUSY = -16;
 const EEXIST = -17;
@@ -118,6 +118,7 @@ describe('writing to state and online', () => {
     });
     // Half of 3 GiB less a little: 1 GiB fits, 2 GiB do not.
     sh(machine, 'dimm plug 1G', 'dimm plug 2G');
+    expect(readFile(machine.kernel, '/sys/module/memory_hotplug/parameters/online_policy')).toBe('auto-movable\n');
     expect(read(machine, 'memory32/valid_zones')).toBe('Movable Normal');
     expect(read(machine, 'memory40/valid_zones')).toBe('Normal Movable');
   });
@@ -187,11 +188,18 @@ describe('adding and removing', () => {
     expect(status(machine, 'add_memory(3, 0x110000000, 0x8000000, 0)')).toBe(EINVAL);
   });
 
-  it('memory of a driver has a name of its own, inside the resource of its device', () => {
+  it('memory of a driver has a name of its own, inside the resource of its device, and leaves that behind', () => {
     const machine = hotplugMachine();
     expect(status(machine, 'add_memory_driver_managed(0, 0x100000000, 0x8000000, "kmem", 0)')).toBe(EINVAL);
-    sh(machine, 'add_memory_driver_managed(0, 0x100000000, 0x8000000, "System RAM (kmem)", 0)');
-    expect(readFile(machine.kernel, '/proc/iomem')).toContain('100000000-107ffffff : System RAM (kmem)\n');
+    // As drivers/dax/kmem.c does: its region is System RAM, but not busy.
+    sh(machine, 'r = request_mem_region(0x108000000, 0x38000000, "dax0.0")', 'r->flags = 0x1000200');
+    sh(machine, 'add_memory_driver_managed(0, 0x108000000, 0x38000000, "System RAM (kmem)", 0)');
+    const nested = '108000000-13fffffff : dax0.0\n  108000000-13fffffff : System RAM (kmem)\n540000000';
+    expect(readFile(machine.kernel, '/proc/iomem')).toContain(nested);
+    sh(machine, ...[33, 39].map((id) => state(id, 'online_movable')), state(33, 'offline'));
+    expect(status(machine, 'remove_memory(0x108000000, 0x38000000)')).toBe(EBUSY);
+    sh(machine, state(39, 'offline'), 'remove_memory(0x108000000, 0x38000000)');
+    expect(readFile(machine.kernel, '/proc/iomem')).toContain('108000000-13fffffff : dax0.0\n540000000');
   });
 
   it('a block that is online cannot be removed', () => {
