@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { kindOf } from '../../sim/include/mmzone.ts';
+import { PageKind } from '../../sim/include/types.ts';
 import { runShellLine } from '../../sim/index.ts';
 import { readFile } from '../../sim/shell/commands.ts';
 import { MEMORY } from '../support/blocks.ts';
@@ -9,6 +11,7 @@ import { sh } from '../support/machines.ts';
 import { short } from '../support/same.ts';
 
 const RUNS = Number(process.env.ZONESCOPE_PROPERTY_RUNS ?? 40);
+const PINNED = 0x100000;
 const SLOTS = ['a', 'b'] as const;
 
 /** What an administrator, a person with DIMMs and a careless driver do, well or badly. */
@@ -75,6 +78,8 @@ const operation = fc.oneof(
       ]),
   },
   { weight: 2, arbitrary: fc.constantFrom(...SLOTS).map((slot) => [`memunmap_pages(&${slot})`]) },
+  { weight: 1, arbitrary: fc.constant(['inject movable memory32', '@pin', `echo offline > ${MEMORY}/memory32/state`]) },
+  { weight: 2, arbitrary: fc.constant(['@unpin']) },
   { weight: 1, arbitrary: fc.nat({ max: 12 }).map((back) => [`@back ${back}`]) },
 );
 
@@ -94,7 +99,15 @@ describe('however memory comes and goes', () => {
           for (const lines of operations)
             for (const line of lines) {
               const back = /^@back (\d+)$/.exec(line);
-              if (back) machine.travel(Math.max(0, machine.position - Number(back[1])));
+              const pin = /^@(pin|unpin)$/.exec(line)?.[1];
+              if (pin) {
+                // A page of a program in the first plugged block gets or loses a pin: offlining waits for that.
+                const { state, refcount } = machine.kernel.pages;
+                const isAnon = kindOf(state.get(PINNED)) === PageKind.Anon;
+                const count = refcount.get(PINNED);
+                if (pin === 'pin' && isAnon && count === 1) runShellLine(machine, `get_page(pfn_to_page(${PINNED}))`);
+                if (pin === 'unpin' && isAnon && count > 1) runShellLine(machine, `put_page(pfn_to_page(${PINNED}))`);
+              } else if (back) machine.travel(Math.max(0, machine.position - Number(back[1])));
               else runShellLine(machine, line);
               check(machine);
               checkBlocks(machine);

@@ -82,6 +82,22 @@ describe('a block of boot memory', () => {
 });
 
 describe('writing to state and online', () => {
+  it.each([
+    `echo offline > ${MEMORY}/memory0/state`,
+    `echo offline > ${MEMORY}/memory23/state`,
+    `echo nonsense > ${MEMORY}/memory5/state`,
+    `echo 2 > ${MEMORY}/memory5/online`,
+    `echo 0 > ${MEMORY}/memory23/online`,
+    `echo 1 > ${MEMORY}/memory5/removable`,
+    `echo offline > ${MEMORY}/memory99/state`,
+    `echo sometimes > ${MEMORY}/auto_online_blocks`,
+  ])('%s is refused and leaves all as it was', (line) => {
+    const machine = hotplugMachine();
+    const before = machine.canonical();
+    expect(status(machine, line)).toBeLessThan(0);
+    expect(machine.canonical()).toBe(before);
+  });
+
   it('state refuses the state it has, online takes it', () => {
     const machine = hotplugMachine();
     sh(machine, 'dimm plug 128M');
