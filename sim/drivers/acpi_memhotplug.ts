@@ -1,7 +1,7 @@
 /** DIMMs that come and go: drivers/acpi/acpi_memhotplug.c and acpi_scan_hot_remove of drivers/acpi/scan.c (6.12). */
 import { type Dimm, type MemoryBlock, MHP_MEMMAP_ON_MEMORY, MHP_NID_IS_MGID, MHP_NONE } from '../include/memory.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import { __add_memory, __remove_memory, mhp_supports_memmap_on_memory } from '../mm/add_memory.ts';
+import { __add_memory, __remove_memory } from '../mm/add_memory.ts';
 import { lock_device_hotplug } from '../mm/hotplug_lock.ts';
 import {
   blocksOf,
@@ -10,6 +10,7 @@ import {
   memory_group_register_static,
   memory_group_unregister,
 } from '../mm/memory_block.ts';
+import { mhp_supports_memmap_on_memory } from '../mm/mhp_range.ts';
 import type { KernelGenerator } from '../task/task.ts';
 
 const EINVAL = -22;

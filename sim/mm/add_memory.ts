@@ -1,5 +1,4 @@
 /** Adding and removing whole memory blocks: mm/memory_hotplug.c (6.12). */
-import { PAGES_PER_SECTION, pageblock_nr_pages } from '../arch/x86_64.ts';
 import { BadAccess } from '../c/value.ts';
 import {
   type MemoryBlock,
@@ -12,8 +11,7 @@ import {
   MMOP_ONLINE_MOVABLE,
   type Mmop,
 } from '../include/memory.ts';
-import { HOLE, MIGRATE_MOVABLE, SUBSECTION_POPULATED, stateWord } from '../include/mmzone.ts';
-import { PageKind, ZONE_MOVABLE } from '../include/types.ts';
+import { ZONE_MOVABLE } from '../include/types.ts';
 import type { Resource } from '../kernel/resource.ts';
 import { release_resource } from '../kernel/resource.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
@@ -22,22 +20,24 @@ import { lock_device_hotplug } from './hotplug_lock.ts';
 import {
   blockStart,
   blocksOf,
-  create_memory_block_devices,
   memory_block_offline,
   memory_block_online,
   memory_block_size_bytes,
   remove_memory_block_devices,
 } from './memory_block.ts';
-import { arch_add_memory, arch_remove_memory } from './memory_hotplug.ts';
-import { hotplugParams } from './mhp_params.ts';
+import {
+  addBlocks,
+  create_altmaps_and_memory_blocks,
+  mhp_supports_memmap_on_memory,
+  remove_memory_blocks_and_altmaps,
+  removePages,
+} from './mhp_range.ts';
 import { pfn_is_online } from './sparse.ts';
-import type { VmemAltmap } from './sparse-vmemmap.ts';
 import { merge_system_ram_resource, register_memory_resource, release_mem_region_adjustable } from './system_ram.ts';
 
 const EINVAL = -22;
 const EBUSY = -16;
 
-const pfnOf = (address: bigint): number => Number(address >> 12n);
 const isBlockAligned = (kernel: Kernel, start: bigint, size: bigint): boolean =>
   size > 0n && start % memory_block_size_bytes(kernel) === 0n && size % memory_block_size_bytes(kernel) === 0n;
 
@@ -47,23 +47,6 @@ function check_hotplug_memory_range(kernel: Kernel, start: bigint, size: bigint)
   const block = hex(memory_block_size_bytes(kernel));
   kernel.pr_err(`Block size [${block}] unaligned hotplug range: start ${hex(start)}, size ${hex(size)}`);
   return EINVAL;
-}
-
-/** Pages of its own memory map that a block keeps for itself (memory_block_memmap_on_memory_pages). */
-function memmapPages(kernel: Kernel): number {
-  const pages = (kernel.state.memoryBlockPages * kernel.arch.sizeofPage) / 4096;
-  const isForced = hotplugParams(kernel).memmap_on_memory === 'force';
-  return isForced ? Math.ceil(pages / pageblock_nr_pages) * pageblock_nr_pages : pages;
-}
-
-/** memory_hotplug.c:mhp_supports_memmap_on_memory. */
-export function mhp_supports_memmap_on_memory(kernel: Kernel): boolean {
-  const pages = memmapPages(kernel);
-  return (
-    hotplugParams(kernel).memmap_on_memory !== 'N' &&
-    pages % pageblock_nr_pages === 0 &&
-    pages !== kernel.state.memoryBlockPages
-  );
 }
 
 /** memory_hotplug.c:__add_memory, for callers that hold the lock. */
@@ -172,90 +155,6 @@ function* add_memory_resource(kernel: Kernel, id: number, resource: Resource, fl
   if (type !== MMOP_OFFLINE)
     for (const block of [...blocksOf(kernel, start, size)]) yield* memory_block_online(kernel, block, type);
   return 0;
-}
-
-/** The memory map of a range and its block devices; all or nothing. */
-function addBlocks(
-  kernel: Kernel,
-  nid: number,
-  start: bigint,
-  size: bigint,
-  altmap: VmemAltmap | undefined,
-  group: MemoryGroup | undefined,
-): number {
-  const pages = pfnOf(size);
-  let error = arch_add_memory(kernel, nid, pfnOf(start), pages, { altmap, pgmap: false });
-  if (error) return error;
-  markOffline(kernel, pfnOf(start), pages, altmap);
-  error = create_memory_block_devices(kernel, start, size, nid, altmap, group);
-  if (error) removePages(kernel, start, size, undefined);
-  return error;
-}
-
-/** Struct pages that nobody initialised yet (zeros: node 0, zone DMA), and those of the memory map itself. */
-function markOffline(kernel: Kernel, start: number, pages: number, altmap: VmemAltmap | undefined): void {
-  const { state, flags, refcount, mapcount, pgmap, pageblock } = kernel.pages;
-  const end = start + pages;
-  state.setRange(start, end, stateWord(PageKind.Offline, 0, 0, 0));
-  if (altmap) state.setRange(start, start + Number(altmap.free), stateWord(PageKind.Memmap, 0, 0, 0));
-  for (const column of [flags, refcount, pgmap]) column.setRange(start, end, 0);
-  mapcount.setRange(start, end, 0xffffffff);
-  pageblock.setRange(start, end, MIGRATE_MOVABLE);
-}
-
-/** arch_remove_memory, after which the range has no struct pages. */
-function removePages(kernel: Kernel, start: bigint, size: bigint, altmap: VmemAltmap | undefined): void {
-  const first = pfnOf(start);
-  const pages = pfnOf(size);
-  let isUniform = true;
-  kernel.pages.section.runs(first, first + pages, (_from, _to, value) => {
-    isUniform &&= (value & SUBSECTION_POPULATED) !== 0;
-    return isUniform;
-  });
-  // Where parts are gone already, each section is told apart, as the kernel always does.
-  const step = isUniform ? pages : PAGES_PER_SECTION;
-  for (let pfn = first; pfn < first + pages; pfn += step) arch_remove_memory(kernel, pfn, step, altmap);
-  markOffline(kernel, first, pages, undefined);
-  kernel.pages.state.setRange(first, first + pages, HOLE);
-}
-
-/** memory_hotplug.c:create_altmaps_and_memory_blocks: every block brings the memory of its own struct pages. */
-function create_altmaps_and_memory_blocks(
-  kernel: Kernel,
-  nid: number,
-  group: MemoryGroup | undefined,
-  start: bigint,
-  size: bigint,
-): number {
-  const bytes = memory_block_size_bytes(kernel);
-  for (let at = start; at < start + size; at += bytes) {
-    const altmap: VmemAltmap = {
-      $struct: 'vmem_altmap',
-      base_pfn: at >> 12n,
-      end_pfn: (at + bytes - 1n) >> 12n,
-      reserve: 0n,
-      free: BigInt(memmapPages(kernel)),
-      align: 0n,
-      alloc: 0n,
-    };
-    const error = addBlocks(kernel, nid, at, bytes, altmap, group);
-    if (error) {
-      if (at > start) remove_memory_blocks_and_altmaps(kernel, start, at - start);
-      return error;
-    }
-  }
-  return 0;
-}
-
-function remove_memory_blocks_and_altmaps(kernel: Kernel, start: bigint, size: bigint): void {
-  const bytes = memory_block_size_bytes(kernel);
-  for (const block of [...blocksOf(kernel, start, size)]) {
-    const { altmap } = block;
-    const at = BigInt(blockStart(kernel, block)) << 12n;
-    remove_memory_block_devices(kernel, at, bytes);
-    removePages(kernel, at, bytes, altmap);
-    if (altmap && altmap.alloc !== 0n) kernel.WARN('Altmap not fully unmapped');
-  }
 }
 
 /** memory_hotplug.c:try_remove_memory: -EBUSY while a block is not offline, -EINVAL where only some hold their own memmap. */
