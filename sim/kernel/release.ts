@@ -346,6 +346,18 @@ export const FACTS = {
     source: 'mm/mm_init.c:free_area_init is called by the core, which asks arch_zone_limits_init for the limits',
   },
   sparseInitInCore: { since: '7.0', source: 'mm/mm_init.c calls sparse_init itself, after the zones are set up' },
+  memmapOnMemory: {
+    since: '5.13',
+    source: 'mm/memory_hotplug.c: memmap_on_memory: a hot-added block can hold its own struct pages (from the history)',
+  },
+  memmapOnMemoryForce: {
+    since: '6.6',
+    source: 'mm/memory_hotplug.c: memmap_on_memory=force rounds the memmap up to pageblocks (from the history)',
+  },
+  memoryGroups: {
+    since: '5.15',
+    source: 'include/linux/memory.h: memory groups, MHP_NID_IS_MGID and the auto-movable policy (from the history)',
+  },
   // HMM
   hmm: { since: '4.14', source: 'mm/hmm.c: HMM is merged' },
   hmmMirror: { since: '4.14', until: '5.4', source: 'mm/hmm.c: struct hmm_mirror and hmm_mirror_register' },

@@ -20,6 +20,8 @@ export interface Resource extends CStruct {
 /* include/linux/ioport.h */
 export const IORESOURCE_MEM = 0x200n;
 export const IORESOURCE_SYSRAM = 0x0100_0000n;
+export const IORESOURCE_SYSRAM_DRIVER_MANAGED = 0x0200_0000n;
+export const IORESOURCE_SYSRAM_MERGEABLE = 0x0400_0000n;
 export const IORESOURCE_EXCLUSIVE = 0x0800_0000n;
 export const IORESOURCE_BUSY = 0x8000_0000n;
 export const IORESOURCE_SYSTEM_RAM = IORESOURCE_MEM | IORESOURCE_SYSRAM;
@@ -154,8 +156,9 @@ export function __request_region(
   size: bigint,
   name: string,
   desc = IORES_DESC_NONE,
+  flags = 0n,
 ): { resource: Resource } | { conflict: Resource } {
-  const entry = resource(start, start + size - 1n, name, IORESOURCE_BUSY | IORESOURCE_MEM, desc);
+  const entry = resource(start, start + size - 1n, name, IORESOURCE_BUSY | IORESOURCE_MEM | flags, desc);
   let parent = root;
   for (;;) {
     const conflict = request_resource(store, parent, entry);

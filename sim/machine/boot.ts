@@ -15,6 +15,7 @@ import {
 } from '../kernel/resource.ts';
 import { memblockMemory, memblockReserved } from '../mm/memblock.ts';
 import { mminit_validate_memmodel_limits } from '../mm/memmodel_limits.ts';
+import { memory_dev_init } from '../mm/memory_block.ts';
 import { free_area_init, freeInitMemory, init_per_zone_wmark_min, memblock_free_all } from '../mm/mm_init.ts';
 import { sparse_init } from '../mm/sparse.ts';
 import { bootTables } from '../mm/sparse-vmemmap.ts';
@@ -43,6 +44,7 @@ function bring_up(kernel: Kernel): void {
   logZones(kernel, memory);
   memblock_free_all(kernel, memory, reserved);
   init_per_zone_wmark_min(kernel);
+  memory_dev_init(kernel, memory);
   freeInitMemory(kernel, reserved);
 }
 

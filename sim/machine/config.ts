@@ -29,7 +29,11 @@ export interface MachineConfig {
     lruGen: boolean;
     pageIdle: boolean;
     pat: boolean;
+    /** ARCH_MEMORY_PROBE. */
+    memoryProbe: boolean;
   };
+  /** X86_FEATURE_HYPERVISOR: decides the size of memory blocks from 64 GiB on. */
+  hypervisor: boolean;
   cmdline: string;
   e820: (AddressRange & { type: E820Type })[];
   nodes: { id: number; ranges: AddressRange[]; cpus: number[]; distance: number[] }[];
@@ -95,8 +99,10 @@ function convert(json: MachineFile): MachineConfig {
       lruGen: true,
       pageIdle: true,
       pat: true,
+      memoryProbe: false,
       ...json.config,
     },
+    hypervisor: json.hypervisor ?? false,
     cmdline: json.cmdline ?? '',
     e820,
     nodes: nodes.map((node) => ({

@@ -2,6 +2,7 @@
 import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
+import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
@@ -96,6 +97,18 @@ export interface KernelState {
   readonly shell: CStruct;
   /** Resources and pagemaps released when a device goes away, newest first. */
   readonly devices: DeviceState[];
+  /** The memory blocks by number: what /sys/devices/system/memory shows. */
+  readonly memoryBlocks: Map<number, MemoryBlock>;
+  readonly memoryGroups: MemoryGroup[];
+  readonly dimms: Dimm[];
+  /** Pages of a memory block, chosen at boot. */
+  memoryBlockPages: number;
+  /** auto_online_blocks. */
+  mhp_default_online_type: Mmop;
+  /** Who holds device_hotplug_lock; nobody: ''. */
+  device_hotplug_lock: string;
+  /** Replaced when zonelists are rebuilt. */
+  zonelists: object;
   jiffies: number;
   max_pfn: number;
   max_low_pfn: number;
@@ -156,6 +169,13 @@ export class Kernel {
       vmemmapTables: new Map(),
       shell: newFrame('shell'),
       devices: [],
+      memoryBlocks: new Map(),
+      memoryGroups: [],
+      dimms: [],
+      memoryBlockPages: 0,
+      mhp_default_online_type: 0,
+      device_hotplug_lock: '',
+      zonelists: {},
       jiffies: 4294667296,
       max_pfn: 0,
       max_low_pfn: 0,

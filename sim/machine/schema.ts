@@ -40,8 +40,10 @@ export const machineSchema = object({
       lruGen: v.exactOptional(v.boolean()),
       pageIdle: v.exactOptional(v.boolean()),
       pat: v.exactOptional(v.boolean()),
+      memoryProbe: v.exactOptional(v.boolean()),
     }),
   ),
+  hypervisor: v.exactOptional(v.boolean()),
   cmdline: v.exactOptional(text(4096)),
   e820: list(
     object({

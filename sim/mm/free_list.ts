@@ -99,23 +99,30 @@ export class FreeArea {
     return taken;
   }
 
-  /** Takes the block at `pfn` out, wherever it is. */
-  remove(store: Store, type: number, pfn: number): void {
+  /** How many listed blocks follow each other from `pfn` on, 0 if none is there; at least the rest of its run. */
+  adjacent(type: number, pfn: number): number {
+    const list = this.list(type);
+    const run = list.byStart.get(pfn) ?? this.containing(list, pfn);
+    return run ? run.count - (pfn - run.start) / (1 << this.order) : 0;
+  }
+
+  /** Takes `count` adjacent blocks of one run out, the first at `pfn`, wherever they are. */
+  remove(store: Store, type: number, pfn: number, count = 1): void {
     const list = this.list(type);
     const size = 1 << this.order;
     const run = list.byStart.get(pfn) ?? this.containing(list, pfn);
     if (!run) throw new RangeError(`no free block of order ${this.order} at pfn ${pfn.toString(16)}`);
-    store.set(this, 'nr_free', this.nr_free - 1);
+    store.set(this, 'nr_free', this.nr_free - count);
     const before = (pfn - run.start) / size;
-    const after = run.count - before - 1;
+    const after = run.count - before - count;
     if (before === 0 && after === 0) {
       this.unlink(store, list, run);
     } else if (before === 0) {
-      this.resize(store, list, run, pfn + size, after);
+      this.resize(store, list, run, pfn + count * size, after);
     } else {
       this.resize(store, list, run, run.start, before);
       if (after > 0) {
-        const rest: Run = { start: pfn + size, count: after, prev: run, next: run.next };
+        const rest: Run = { start: pfn + count * size, count: after, prev: run, next: run.next };
         if (run.next) store.set(run.next, 'prev', rest);
         else store.set(list, 'tail', rest);
         store.set(run, 'next', rest);

@@ -3,6 +3,7 @@
  * release, file, contract, errors, and the code of mm/ and kernel/ that runs.
  */
 import type { FunctionRecord } from '../kernel/registry.ts';
+import { MEMORY_HOTPLUG_FUNCTIONS } from './memoryHotplugFunctions.ts';
 import { MEMREMAP_FUNCTIONS } from './memremapFunctions.ts';
 
-export const FUNCTIONS: readonly FunctionRecord[] = [...MEMREMAP_FUNCTIONS];
+export const FUNCTIONS: readonly FunctionRecord[] = [...MEMREMAP_FUNCTIONS, ...MEMORY_HOTPLUG_FUNCTIONS];

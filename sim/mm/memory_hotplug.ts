@@ -1,7 +1,7 @@
 /** Adding and removing struct pages: mm/memory_hotplug.c and arch/x86/mm/init_64.c (6.12). */
 import { PAGES_PER_SECTION, PAGES_PER_SUBSECTION } from '../arch/x86_64.ts';
 import { type Pglist, stateWord, type Zone } from '../include/mmzone.ts';
-import { PageKind } from '../include/types.ts';
+import { PageKind, ZONE_DEVICE } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { section_taint_zone_device, sparse_add_section, sparse_remove_section } from './sparse.ts';
 import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
@@ -151,8 +151,10 @@ export function move_pfn_range_to_zone(
       if (!zone.initialized) store.set(zone, 'initialized', true);
       grow(kernel, zone, startPfn, pages);
       growNode(kernel, pgdat, startPfn, pages);
-      if (startPfn % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn);
-      if ((startPfn + pages) % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn + pages - 1);
+      if (zone.index === ZONE_DEVICE) {
+        if (startPfn % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn);
+        if ((startPfn + pages) % PAGES_PER_SECTION !== 0) section_taint_zone_device(kernel, startPfn + pages - 1);
+      }
       kernel.pages.pageblock.setRange(startPfn, startPfn + pages, migratetype);
       if (altmap) initAltmapPages(kernel, zone, altmap);
     },

@@ -189,7 +189,8 @@ const WATERMARK_SCALE_FACTOR = 10;
 /** page_alloc.c:init_per_zone_wmark_min, then khugepaged.c:set_recommended_min_free_kbytes. */
 export function init_per_zone_wmark_min(kernel: Kernel): void {
   const lowmemKbytes = nr_free_buffer_pages(kernel) * 4;
-  kernel.state.min_free_kbytes = clamp(Math.floor(Math.sqrt(lowmemKbytes * 16)), 128, 262144);
+  const { state, store } = kernel;
+  store.set(state, 'min_free_kbytes', clamp(Math.floor(Math.sqrt(lowmemKbytes * 16)), 128, 262144));
   setup_per_zone_wmarks(kernel);
   setup_per_zone_lowmem_reserve(kernel);
   if (!kernel.config.config.transparentHugepage) return;
@@ -197,8 +198,8 @@ export function init_per_zone_wmark_min(kernel: Kernel): void {
     .flatMap((node) => node.node_zones)
     .filter((zone) => zone.present_pages > 0 && zone.index <= ZONE_NORMAL).length;
   const wanted = Math.min(512 * populated * 2 + 512 * populated * 9, Math.floor(nr_free_buffer_pages(kernel) / 20)) * 4;
-  if (wanted > kernel.state.min_free_kbytes) {
-    kernel.state.min_free_kbytes = wanted;
+  if (wanted > state.min_free_kbytes) {
+    store.set(state, 'min_free_kbytes', wanted);
     setup_per_zone_wmarks(kernel);
   }
 }

@@ -6,8 +6,10 @@ import { MAX_PAGE_ORDER, pageblock_nr_pages } from '../arch/x86_64.ts';
 import {
   kindOf,
   MIGRATE_HIGHATOMIC,
+  MIGRATE_ISOLATE,
   MIGRATE_MOVABLE,
   MIGRATE_RECLAIMABLE,
+  MIGRATE_TYPES,
   MIGRATE_UNMOVABLE,
   orderOf,
   type Pglist,
@@ -100,7 +102,8 @@ export function __free_pages_ok(kernel: Kernel, pfn: number, order: number, toTa
   const pages = 1 << order;
   fill(kernel.pages.flags, pfn, pages, 0);
   fill(kernel.pages.refcount, pfn, pages, 0);
-  kernel.store.set(zone, 'nr_free', zone.nr_free + pages);
+  // Pages of an isolated pageblock are free but not NR_FREE_PAGES.
+  if (kernel.pages.pageblock.get(pfn) !== MIGRATE_ISOLATE) kernel.store.set(zone, 'nr_free', zone.nr_free + pages);
   __free_one_page(kernel, zone, pfn, order, toTail);
 }
 
@@ -258,15 +261,39 @@ export function zonelist(kernel: Kernel, node: number, highestZone: number): rea
   return list;
 }
 
-/* Which zones are populated changes only when memory is onlined or offlined; both start a machine's lists anew. */
-const builtLists = new WeakMap<Kernel, Map<number, readonly Zone[]>>();
+/* Kept by the object that build_all_zonelists replaces: undo brings the old object back, and its lists with it. */
+const builtLists = new WeakMap<object, Map<number, readonly Zone[]>>();
 function kernelLists(kernel: Kernel): Map<number, readonly Zone[]> {
-  let lists = builtLists.get(kernel);
+  const { zonelists } = kernel.state;
+  let lists = builtLists.get(zonelists);
   if (!lists) {
     lists = new Map();
-    builtLists.set(kernel, lists);
+    builtLists.set(zonelists, lists);
   }
   return lists;
+}
+
+/** page_alloc.c:build_all_zonelists: a zone has become populated or empty. */
+export function build_all_zonelists(kernel: Kernel): void {
+  kernel.leaf(
+    'build_all_zonelists',
+    [],
+    () => {
+      const { state, store } = kernel;
+      store.set(state, 'zonelists', {});
+      const online = kernel.nodes.filter((node) => node.cpus.length > 0 || node.node_present_pages > 0);
+      for (const node of online) {
+        const order = new Set(zonelist(kernel, node.node_id, ZONE_MOVABLE).map((zone) => zone.node));
+        kernel.pr_info(`Fallback order for Node ${node.node_id}: ${[...order].join(' ')} `);
+      }
+      const total = kernel.nodes
+        .flatMap((node) => node.node_zones)
+        .reduce((sum, zone) => sum + Math.max(0, zone.managed_pages - zone.watermark.high), 0);
+      const grouping = total < pageblock_nr_pages * MIGRATE_TYPES ? 'off' : 'on';
+      kernel.pr_info(`Built ${online.length} zonelists, mobility grouping ${grouping}.  Total pages: ${total}`);
+    },
+    () => '',
+  );
 }
 
 /** page_alloc.c:build_zonelists: the node itself, then the others by distance, ties by id. */
@@ -277,6 +304,12 @@ function nodeOrder(kernel: Kernel, node: number): Pglist[] {
     (a, b) =>
       Number(b.node_id === node) - Number(a.node_id === node) || distance(a) - distance(b) || a.node_id - b.node_id,
   );
+}
+
+/** What a caller's gfp flags and nodemask narrow. */
+export interface AllocationLimit {
+  highest?: number;
+  allowed?: ReadonlySet<number>;
 }
 
 /**
@@ -290,9 +323,12 @@ export function alloc_pages_node(
   order: number,
   use: Use,
   count = 1,
+  limit: AllocationLimit = {},
 ): { pfn: number; blocks: number }[] {
-  const highest = use.migratetype === MIGRATE_MOVABLE ? ZONE_MOVABLE : ZONE_NORMAL;
-  const zones = zonelist(kernel, node, highest);
+  const highest = limit.highest ?? (use.migratetype === MIGRATE_MOVABLE ? ZONE_MOVABLE : ZONE_NORMAL);
+  const every = zonelist(kernel, node, highest);
+  const { allowed } = limit;
+  const zones = allowed ? every.filter((zone) => allowed.has(zone.node)) : every;
   const taken: { pfn: number; blocks: number }[] = [];
   let left = count;
   for (const level of ['low', 'min'] as const) {

@@ -165,6 +165,14 @@ export function sparse_remove_section(
   }
 }
 
+/** sparse.c:online_mem_sections and offline_mem_sections: the sections that [start, end) touches. */
+export function online_mem_sections(kernel: Kernel, start: number, end: number): void {
+  setBits(kernel, sectionStart(start), sectionStart(end - 1) + PAGES_PER_SECTION, SECTION_IS_ONLINE, 0);
+}
+export function offline_mem_sections(kernel: Kernel, start: number, end: number): void {
+  setBits(kernel, sectionStart(start), sectionStart(end - 1) + PAGES_PER_SECTION, 0, SECTION_IS_ONLINE);
+}
+
 /** mmzone.h:SECTION_TAINT_ZONE_DEVICE on the sections of `pfn`: device and other memory share it. */
 export function section_taint_zone_device(kernel: Kernel, pfn: number): void {
   const first = sectionStart(pfn);

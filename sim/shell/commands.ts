@@ -1,6 +1,7 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { PROC } from '../fs/proc.ts';
+import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
@@ -8,11 +9,12 @@ import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
+import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC];
+const MOUNTS: readonly Mount[] = [PROC, SYS_MEMORY, MEMORY_HOTPLUG_PARAMETERS];
 
 const FILE_COMMANDS: readonly Command[] = [
   {
@@ -99,7 +101,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS, EXPLAIN];
+const list: readonly Command[] = [...FILE_COMMANDS, ...DIMM_COMMANDS, ...KERNEL_COMMANDS, EXPLAIN];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);

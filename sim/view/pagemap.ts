@@ -16,6 +16,7 @@ import { PAGE_KINDS, PageKind, ZONE_NAMES } from '../include/types.ts';
 import { walk } from '../kernel/resource.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
+import { blockAt } from '../mm/memory_block.ts';
 import { page_pgmap, pagemapType } from '../mm/memremap.ts';
 import { flagsWord } from '../mm/page_flags.ts';
 import { pfn_is_online, pfn_valid, sectionFlags } from '../mm/sparse.ts';
@@ -48,14 +49,16 @@ export const KIND_TEXT: Readonly<Record<PageKind, string>> = {
 export function extents(kernel: Kernel): ExtentView[] {
   const found: ExtentView[] = [];
   const end = Math.ceil(endOfMemory(kernel) / PAGES_PER_SECTION) * PAGES_PER_SECTION;
-  for (const run of runsOf(kernel.pages.section, 0, end)) {
+  const offline = offlineBlocks(kernel);
+  const runs = runsOf(kernel.pages.section, 0, end).flatMap((run) => cutAtBlocks(run, offline));
+  for (const run of runs) {
     if (run.value === 0) continue;
     const start = run.start - (run.start % PAGES_PER_SECTION);
     const stop = Math.ceil(run.end / PAGES_PER_SECTION) * PAGES_PER_SECTION;
     const label =
       (run.value & SECTION_IS_EARLY) !== 0
         ? 'RAM'
-        : (run.value & SECTION_IS_ONLINE) !== 0
+        : (run.value & SECTION_IS_ONLINE) !== 0 || run.isBlock
           ? 'hot-added RAM'
           : 'device memory';
     const last = found.at(-1);
@@ -70,6 +73,40 @@ export function extents(kernel: Kernel): ExtentView[] {
     found.push({ startPfn: start, endPfn: stop, label });
   }
   return found;
+}
+
+interface Run {
+  start: number;
+  end: number;
+  value: number;
+}
+
+/** Stretches of memory blocks that are offline, ascending. */
+function offlineBlocks(kernel: Kernel): { start: number; end: number }[] {
+  const size = kernel.state.memoryBlockPages;
+  const found: { start: number; end: number }[] = [];
+  const ids = [...kernel.state.memoryBlocks.values()].filter((block) => block.state === 'offline');
+  for (const { id } of ids.sort((a, b) => a.id - b.id)) {
+    const last = found.at(-1);
+    if (last?.end === id * size) last.end += size;
+    else found.push({ start: id * size, end: (id + 1) * size });
+  }
+  return found;
+}
+
+/** Sections of offline memory look like those of a device; only their block tells them apart. */
+function cutAtBlocks(run: Run, blocks: readonly { start: number; end: number }[]): (Run & { isBlock: boolean })[] {
+  const parts: (Run & { isBlock: boolean })[] = [];
+  let at = run.start;
+  for (const block of blocks) {
+    if (block.end <= at || block.start >= run.end) continue;
+    if (block.start > at) parts.push({ ...run, start: at, end: block.start, isBlock: false });
+    const start = Math.max(at, block.start);
+    at = Math.min(run.end, block.end);
+    parts.push({ ...run, start, end: at, isBlock: true });
+  }
+  if (at < run.end) parts.push({ ...run, start: at, isBlock: false });
+  return parts;
 }
 
 export function pagemapSnapshot(machine: Machine, position: Position, selected: number | undefined): PagemapSnapshot {
@@ -158,6 +195,7 @@ export function pageView(machine: Machine, pfn: number): PageView {
     ({ resource }) => resource.start <= physical && resource.end >= physical,
   );
   const section = sectionFlags(kernel, pfn);
+  const block = blockAt(kernel, pfn);
   const mapcount = pages.mapcount.get(pfn) | 0;
   return {
     revision: machine.revision,
@@ -183,7 +221,7 @@ export function pageView(machine: Machine, pfn: number): PageView {
     section: Math.floor(pfn / PAGES_PER_SECTION),
     subsection: Math.floor((pfn % PAGES_PER_SECTION) / PAGES_PER_SUBSECTION),
     sectionState: `${sectionText(section)}${kernel.has('subsectionHotplug') && (pages.section.get(pfn) & SUBSECTION_POPULATED) !== 0 ? ', sub-section populated' : ''}`,
-    ...((section & SECTION_IS_ONLINE) !== 0 ? { block: `memory${Math.floor(pfn / PAGES_PER_SECTION)}` } : {}),
+    ...(block ? { block: `memory${block.id}` } : {}),
     ...(map
       ? {
           pgmap: `#${map.id} ${map.name} (${typeName(kernel, pagemapType(kernel, typeof map.pgmap.type === 'bigint' ? map.pgmap.type : 0n))})`,

@@ -205,10 +205,10 @@ export function liveValue(machine: Machine, live: string): string | undefined {
     case 'total':
       return `${sum((zone) => zone.present_pages)} pages present, ${sum((zone) => zone.managed_pages)} managed by the page allocator`;
     case 'blocks': {
-      const blocks = zonesView(machine, NOWHERE)
-        .sections.filter((run) => run.early || run.online)
-        .reduce((total, run) => total + run.count, 0);
-      return `${blocks} memory blocks of ${pagesText(PAGES_PER_SECTION)} under /sys/devices/system/memory`;
+      const { memoryBlocks, memoryBlockPages } = kernel.state;
+      const offline = [...memoryBlocks.values()].filter((block) => block.state === 'offline').length;
+      const text = `${memoryBlocks.size} memory blocks of ${pagesText(memoryBlockPages)} under /sys/devices/system/memory`;
+      return offline > 0 ? `${text}, ${offline} of them offline` : text;
     }
     default:
       return undefined;

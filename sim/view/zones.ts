@@ -12,6 +12,7 @@ import {
 import { IORESOURCE_BUSY, type Resource, walk } from '../kernel/resource.ts';
 import type { Kernel, MappedPagemap } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
+import { blockAt } from '../mm/memory_block.ts';
 import { type PagemapType, pagemapType, refOf } from '../mm/memremap.ts';
 import { section_mem_map, sectionSpans } from '../mm/section_word.ts';
 import { sectionFlags, subsection_map } from '../mm/sparse.ts';
@@ -85,7 +86,8 @@ function sectionRun(
     )
     .filter(
       (zone) =>
-        (zone.name === 'Device') === ((flags & SECTION_IS_EARLY) === 0) || (flags & SECTION_TAINT_ZONE_DEVICE) !== 0,
+        (zone.name === 'Device') === (blockAt(kernel, start) === undefined) ||
+        (flags & SECTION_TAINT_ZONE_DEVICE) !== 0,
     )
     .map((zone) => zone.name);
   return {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { buddyinfo, iomem, meminfo, zoneinfo } from '../../sim/fs/proc.ts';
 import { zonesView } from '../../sim/index.ts';
 import { flagsWord } from '../../sim/mm/page_flags.ts';
+import { blockLines, recordedBlockLines } from '../support/blocks.ts';
 import { boot, machineOf, mapLines, sh } from '../support/machines.ts';
 import { recordedSections, recordedZoneinfo, recordedZones, recording } from '../support/recording.ts';
 
@@ -60,15 +61,8 @@ describe('the recorded 2 GiB machine boots as the real 6.12 kernel did', () => {
     expect(sectionsOf(machine)).toEqual(recordedSections(BOOT));
   });
 
-  it('has the recorded memory blocks', () => {
-    const blocks = [...recording(BOOT, 'memory_blocks').matchAll(/^memory(\d+) .*state=online/gm)].map((match) =>
-      Number(match[1]),
-    );
-    expect(
-      sectionsOf(machine)
-        .filter((section) => section.flags[2] === 'O')
-        .map((section) => section.section),
-    ).toEqual(blocks);
+  it('has the recorded memory blocks, with their states, valid zones and nodes', () => {
+    expect(blockLines(machine)).toEqual(recordedBlockLines(recording(BOOT, 'memory_blocks')));
   });
 
   it('MemTotal, CommitLimit and what MemAvailable withholds are the recorded kB', () => {
@@ -137,6 +131,10 @@ describe('two nodes that meet at 4 GiB', () => {
   it('have the recorded zone bounds on each node', () => {
     const bounds = (zones: ReturnType<typeof zonesOf>) => zones.map(({ managed: _, ...zone }) => zone);
     expect(bounds(zonesOf(machine))).toEqual(bounds(recordedZones('b1-3G+3G_00-boot')));
+  });
+
+  it('have the recorded memory blocks, with their states, valid zones and nodes', () => {
+    expect(blockLines(machine)).toEqual(recordedBlockLines(recording('b1-3G+3G_00-boot', 'memory_blocks')));
   });
 
   it('have the recorded sections and sub-section maps', () => {

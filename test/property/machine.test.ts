@@ -1,15 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  kindOf,
-  orderOf,
-  SECTION_HAS_MEM_MAP,
-  SECTION_MARKED_PRESENT,
-  SUBSECTION_POPULATED,
-  stateWord,
-} from '../../sim/include/mmzone.ts';
-import { PageKind } from '../../sim/include/types.ts';
-import {
   liveValue,
   type Machine,
   pagemapSnapshot,
@@ -19,11 +10,8 @@ import {
   tile,
   zonesView,
 } from '../../sim/index.ts';
-import { walk } from '../../sim/kernel/resource.ts';
-import { refOf } from '../../sim/mm/memremap.ts';
-import { pfn_valid } from '../../sim/mm/sparse.ts';
 import { readFile } from '../../sim/shell/commands.ts';
-import { extents } from '../../sim/view/pagemap.ts';
+import { check } from '../support/invariants.ts';
 import { boot, sh } from '../support/machines.ts';
 import { short } from '../support/same.ts';
 
@@ -58,67 +46,6 @@ const operation = fc.oneof(
   fc.constant(['release_mem_region(r->start, resource_size(r))']),
   fc.nat({ max: 30 }).map((back) => [`@back ${back}`]),
 );
-
-function check(machine: Machine): void {
-  const { kernel } = machine;
-  const { pages } = kernel;
-  // Buddy lists, zone counters and page states tell the same story.
-  for (const zone of kernel.nodes.flatMap((node) => node.node_zones)) {
-    let free = 0;
-    for (const area of zone.free_area) {
-      let blocks = 0;
-      for (let type = 0; type < 5; type++)
-        for (const run of area.runs(type)) {
-          blocks += run.count;
-          for (const block of [run.start, run.start + (run.count - 1) * 2 ** area.order]) {
-            expect(block % 2 ** area.order).toBe(0);
-            expect(pages.state.get(block)).toBe(stateWord(PageKind.Free, area.order, zone.index, zone.node));
-            expect(pages.pageblock.get(block)).toBe(type);
-            expect(pages.refcount.get(block)).toBe(0);
-          }
-        }
-      expect(area.nr_free).toBe(blocks);
-      free += blocks * 2 ** area.order;
-    }
-    expect(zone.nr_free).toBe(free);
-    expect(zone.managed_pages).toBeLessThanOrEqual(zone.present_pages);
-    expect(zone.present_pages).toBeLessThanOrEqual(Math.max(zone.spanned_pages, 0));
-  }
-  const counted = new Float64Array(16);
-  for (const extent of extents(kernel)) pages.state.count(extent.startPfn, extent.endPfn, counted);
-  expect(counted[PageKind.Free]).toBe(
-    kernel.nodes.flatMap((node) => node.node_zones).reduce((sum, zone) => sum + zone.nr_free, 0),
-  );
-  // No two free buddies of one order stay apart.
-  pages.state.runs(0, 0x80000, (start, _end, word) => {
-    if (kindOf(word) !== PageKind.Free || orderOf(word) >= 10) return undefined;
-    const size = 2 ** orderOf(word);
-    const buddy = Math.floor(start / size) % 2 === 0 ? start + size : start - size;
-    if (pages.pageblock.get(buddy) === pages.pageblock.get(start))
-      expect(pages.state.get(buddy), start.toString(16)).not.toBe(word);
-    return undefined;
-  });
-  // The memory map: what sections have is what was taken.
-  let mapped = 0;
-  for (const run of kernel.state.memmapRuns) mapped += run.pages / 64;
-  expect(kernel.nodes.reduce((sum, node) => sum + node.nr_memmap, 0)).toBe(mapped);
-  pages.section.runs(0xe000000, 0xe000000 + 512 * 512, (start, end, value) => {
-    if ((value & SUBSECTION_POPULATED) !== 0) {
-      expect(value & (SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP)).toBe(3);
-      expect(pfn_valid(kernel, start) && pfn_valid(kernel, end - 1)).toBe(true);
-    } else expect(kindOf(pages.state.get(start))).toBe(PageKind.Hole);
-    return undefined;
-  });
-  // References: one for life, one a page for types that count them, one a page handed out, and those of get_dev_pagemap.
-  for (const map of kernel.state.pgmaps) expect(refOf(map.pgmap)?.count ?? 0n).toBeGreaterThan(0n);
-  // Resources: children inside their parents, siblings in order.
-  let last = { depth: 0, end: -1n };
-  for (const { resource, depth } of walk(kernel.state.iomem)) {
-    expect(resource.end >= resource.start).toBe(true);
-    if (depth === last.depth) expect(resource.start > last.end).toBe(true);
-    last = { depth, end: resource.end };
-  }
-}
 
 /** Everything a panel, a tree, a file or a hover asks for. */
 function look(machine: Machine): void {

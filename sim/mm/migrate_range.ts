@@ -1,0 +1,97 @@
+/** Moving pages out of a range that goes offline: mm/memory_hotplug.c:do_migrate_range (6.12). */
+import { kindOf, MIGRATE_MOVABLE, orderOf, type Zone } from '../include/mmzone.ts';
+import { PageKind, ZONE_MOVABLE, ZONE_NORMAL } from '../include/types.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
+import { runsOf } from '../store/column.ts';
+import type { WaitObject } from '../task/task.ts';
+import { __free_pages_ok, type AllocationLimit, alloc_pages_node, zone_watermark_ok, zonelist } from './page_alloc.ts';
+import { isMovable, test_pages_isolated } from './page_isolation.ts';
+
+/**
+ * alloc_migration_target as do_migrate_range asks: from another node while one has memory, and from
+ * ZONE_MOVABLE only for pages that come from there (the rest may be in use by address).
+ */
+function targetLimit(kernel: Kernel, zone: Zone): { highest: number; allowed: ReadonlySet<number> } {
+  const others = kernel.nodes.filter((node) => node.node_present_pages > 0 && node.node_id !== zone.node);
+  const nodes = others.length > 0 ? others.map((node) => node.node_id) : [zone.node];
+  return { highest: zone.index === ZONE_MOVABLE ? ZONE_MOVABLE : ZONE_NORMAL, allowed: new Set(nodes) };
+}
+
+/** References that mappings and the page cache explain; any more is a pin, and the page cannot move now. */
+function isPinned(kernel: Kernel, pfn: number, kind: PageKind): boolean {
+  const mappings = (kernel.pages.mapcount.get(pfn) | 0) + 1;
+  const expected = kind === PageKind.File ? mappings + 1 : Math.max(1, mappings);
+  return kernel.pages.refcount.get(pfn) > expected;
+}
+
+/** The movable blocks of [start, end): first page and order. */
+function* movable(kernel: Kernel, start: number, end: number): Generator<{ pfn: number; order: number; word: number }> {
+  for (const run of runsOf(kernel.pages.state, start, end)) {
+    if (kindOf(run.value) === PageKind.Free) continue;
+    const order = orderOf(run.value);
+    for (let pfn = run.start; pfn < run.end; pfn += 2 ** order)
+      if (isMovable(kernel, pfn, run.value)) yield { pfn, order, word: run.value };
+  }
+}
+
+/** Moves what can move. Pages that are pinned or find no place stay. */
+export function do_migrate_range(kernel: Kernel, zone: Zone, start: number, end: number): void {
+  const limit: AllocationLimit = targetLimit(kernel, zone);
+  const pages = [...movable(kernel, start, end)];
+  if (pages.length === 0) return;
+  kernel.leaf(
+    'do_migrate_range',
+    [hex(start), hex(end)],
+    () => {
+      let moved = 0;
+      for (const { pfn, order, word } of pages)
+        if (!isPinned(kernel, pfn, kindOf(word)) && migrate(kernel, zone, pfn, order, word, limit)) moved++;
+      return `${moved} of ${pages.length} moved`;
+    },
+    String,
+  );
+}
+
+function migrate(
+  kernel: Kernel,
+  zone: Zone,
+  pfn: number,
+  order: number,
+  word: number,
+  limit: AllocationLimit,
+): boolean {
+  const use = { kind: kindOf(word), migratetype: MIGRATE_MOVABLE };
+  const [target] = alloc_pages_node(kernel, zone.node, order, use, 1, limit);
+  if (!target) return false;
+  for (const column of [kernel.pages.flags, kernel.pages.refcount, kernel.pages.mapcount])
+    for (const run of runsOf(column, pfn, pfn + 2 ** order))
+      column.setRange(target.pfn + run.start - pfn, target.pfn + run.end - pfn, run.value);
+  kernel.pages.mapcount.setRange(pfn, pfn + 2 ** order, 0xffffffff);
+  __free_pages_ok(kernel, pfn, order);
+  return true;
+}
+
+/** What an endless offline_pages waits for: pins to be dropped, or room elsewhere, or pages to be freed. */
+export function whatStays(kernel: Kernel, zone: Zone, start: number, end: number): WaitObject {
+  const limit = targetLimit(kernel, zone);
+  const hasRoom = (order: number): boolean =>
+    zonelist(kernel, zone.node, limit.highest).some(
+      (other) => limit.allowed.has(other.node) && zone_watermark_ok(other, order, other.watermark.min, limit.highest),
+    );
+  const stuck = (): { canMove: boolean; names: string[] } => {
+    const names: string[] = [];
+    for (const { pfn, order, word } of movable(kernel, start, end)) {
+      const pinned = isPinned(kernel, pfn, kindOf(word));
+      if (!pinned && hasRoom(order)) return { canMove: true, names };
+      if (names.length < 4) names.push(`page ${hex(pfn)} (${pinned ? 'pinned' : 'no free page to move it to'})`);
+    }
+    const other = test_pages_isolated(kernel, start, end);
+    if (names.length === 0 && other !== undefined) names.push(`page ${hex(other)}, which nothing can move`);
+    return { canMove: false, names };
+  };
+  return {
+    what: `the last pages of ${hex(start)}-${hex(end - 1)} to leave`,
+    ready: () => test_pages_isolated(kernel, start, end) === undefined || stuck().canMove,
+    holders: () => stuck().names,
+  };
+}
