@@ -226,6 +226,12 @@ export const FACTS = {
     since: '7.0',
     source: 'mm/memremap.c:memremap_pages: vmemmap_shift above MAX_FOLIO_ORDER is a warning and -EINVAL',
   },
+  // Persistent memory
+  deviceDax: {
+    since: '4.7',
+    source: 'drivers/dax: namespaces of libnvdimm as character devices, nd_dax beside nd_pfn',
+  },
+  daxKmem: { since: '5.1', source: 'drivers/dax/kmem.c: a DAX device as system RAM, through the dax bus' },
   // Kinds of device memory
   deviceHost: {
     since: '4.14',

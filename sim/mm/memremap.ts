@@ -13,7 +13,7 @@ import {
   structAt,
 } from '../c/value.ts';
 import { errnoName } from '../include/errno.ts';
-import { HOLE, MIGRATE_MOVABLE, PG_LOCKED, PG_RESERVED, stateWord, withKind } from '../include/mmzone.ts';
+import { HOLE, MIGRATE_MOVABLE, PG_HEAD, PG_LOCKED, PG_RESERVED, stateWord, withKind } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE } from '../include/types.ts';
 import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_DISJOINT, region_intersects } from '../kernel/resource.ts';
 import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
@@ -28,7 +28,7 @@ import {
   move_pfn_range_to_zone,
 } from './memory_hotplug.ts';
 import { pfn_valid } from './sparse.ts';
-import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
+import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 
 const EINVAL = -22;
 const ENOMEM = -12;
@@ -42,6 +42,12 @@ export function pagemapType(kernel: Kernel, value: bigint): PagemapType | undefi
     ? ['PRIVATE', 'COHERENT', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA']
     : ['PRIVATE', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'];
   return types[Number(value) - 1];
+}
+
+/** The value of a type in this release's enum; 0 where it has no such type. */
+export function pagemapTypeValue(kernel: Kernel, type: PagemapType): bigint {
+  for (let value = 1n; value <= 5n; value++) if (pagemapType(kernel, value) === type) return value;
+  return 0n;
 }
 
 const KIND: Readonly<Record<PagemapType, PageKind>> = {
@@ -302,7 +308,7 @@ function* pagemap_range(
     return EINVAL;
   }
   const pages = Number(length >> 12n);
-  const params = { altmap, pgmap: true };
+  const params = { altmap, pgmap: true, compound: compoundOf(kernel, map.pgmap, first) };
   const error = (type === 'PRIVATE' ? add_pages : arch_add_memory)(kernel, map.node, first, pages, params);
   if (error) {
     unwind();
@@ -320,6 +326,12 @@ function* pagemap_range(
   if (ref && !handedOutByDriver(type))
     percpu_ref_add(kernel, ref, (pages - vmem_altmap_offset(altmap)) >>> shiftOf(map.pgmap));
   return 0;
+}
+
+/** The compound pages of a pagemap, counted from its first page. */
+function compoundOf(kernel: Kernel, pgmap: CStruct, first: number): CompoundDevmap | undefined {
+  const shift = kernel.has('vmemmapShift') ? shiftOf(pgmap) : 0;
+  return shift > 0 ? { base: first, pages: 2 ** shift } : undefined;
 }
 
 /** mm_init.c:memmap_init_zone_device: initialises the struct pages of a range. */
@@ -342,11 +354,15 @@ function memmap_init_zone_device(
   if (shift > 0) initCompound(kernel, start, end, shift, restsAtZero(kernel, type) ? 0 : 1);
 }
 
-/** memmap_init_compound: heads keep the reference, tails have none. */
+/** memmap_init_compound: heads keep the reference, tails have none; the first tail's flags hold the order. */
 function initCompound(kernel: Kernel, start: number, end: number, shift: number, headRef: number): void {
-  kernel.pages.refcount.setRange(start, end, 0);
-  if (headRef === 0) return;
-  for (let head = start; head < end; head += 2 ** shift) kernel.pages.refcount.set(head, headRef);
+  const { refcount, flags } = kernel.pages;
+  refcount.setRange(start, end, 0);
+  for (let head = start; head < end; head += 2 ** shift) {
+    if (headRef !== 0) refcount.set(head, headRef);
+    flags.set(head, PG_RESERVED | PG_HEAD);
+    if (head + 1 < end) flags.set(head + 1, PG_RESERVED | shift);
+  }
 }
 
 /** memremap.c:devm_memremap_pages: the same for a device, undone when its driver is unbound. */

@@ -1,5 +1,6 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
+import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
@@ -8,10 +9,12 @@ import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
+import { daxctlCommand } from './daxctl.ts';
 import { ShellError } from './error.ts';
+import { ndctlCommand } from './ndctl.ts';
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC];
+const MOUNTS: readonly Mount[] = [PROC, ND_BUS, DAX_BUS];
 
 const FILE_COMMANDS: readonly Command[] = [
   {
@@ -98,7 +101,10 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS];
+const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
+const PMEM_COMMANDS: readonly Command[] = [ndctlCommand(findNode), daxctlCommand(findNode)];
+
+const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS, ...PMEM_COMMANDS];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);
