@@ -13,12 +13,13 @@ import {
   structAt,
 } from '../c/value.ts';
 import { errnoName } from '../include/errno.ts';
-import { HOLE, MIGRATE_MOVABLE, PG_HEAD, PG_LOCKED, PG_RESERVED, stateWord, withKind } from '../include/mmzone.ts';
+import { HOLE, MIGRATE_MOVABLE, PG_LOCKED, PG_RESERVED, stateWord, withKind } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE } from '../include/types.ts';
 import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_DISJOINT, region_intersects } from '../kernel/resource.ts';
 import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { compound_head } from './compound_devmap.ts';
 import {
   __remove_pages,
   add_pages,
@@ -345,24 +346,13 @@ function memmap_init_zone_device(
   const start = pfn_first({ start: first }, pgmap_altmap(map.pgmap));
   const end = first + pages;
   const kind = type ? KIND[type] : PageKind.DevDax;
+  // Heads and tails follow from the pagemap (compound_devmap.ts); an order above 15 does not fit the word.
   const shift = shiftOf(map.pgmap);
-  kernel.pages.state.setRange(start, end, stateWord(kind, shift, ZONE_DEVICE, map.node));
+  kernel.pages.state.setRange(start, end, stateWord(kind, shift > 15 ? 0 : shift, ZONE_DEVICE, map.node));
   kernel.pages.flags.setRange(start, end, PG_RESERVED);
   kernel.pages.refcount.setRange(start, end, restsAtZero(kernel, type) ? 0 : 1);
   kernel.pages.mapcount.setRange(start, end, 0xffffffff);
   kernel.pages.pgmap.setRange(start, end, map.id);
-  if (shift > 0) initCompound(kernel, start, end, shift, restsAtZero(kernel, type) ? 0 : 1);
-}
-
-/** memmap_init_compound: heads keep the reference, tails have none; the first tail's flags hold the order. */
-function initCompound(kernel: Kernel, start: number, end: number, shift: number, headRef: number): void {
-  const { refcount, flags } = kernel.pages;
-  refcount.setRange(start, end, 0);
-  for (let head = start; head < end; head += 2 ** shift) {
-    if (headRef !== 0) refcount.set(head, headRef);
-    flags.set(head, PG_RESERVED | PG_HEAD);
-    if (head + 1 < end) flags.set(head + 1, PG_RESERVED | shift);
-  }
 }
 
 /** memremap.c:devm_memremap_pages: the same for a device, undone when its driver is unbound. */
@@ -486,15 +476,16 @@ export function zone_device_page_init(kernel: Kernel, pfn: number): void {
 }
 
 /** include/linux/mm.h:get_page. */
-export function get_page(kernel: Kernel, pfn: number): void {
+export function get_page(kernel: Kernel, page: number): void {
   const { refcount } = kernel.pages;
+  const pfn = compound_head(kernel, page);
   if (refcount.get(pfn) === 0) kernel.WARN(`VM_BUG_ON_FOLIO: get_page of ${hex(pfn)} with refcount 0`);
   refcount.add(pfn, 1);
 }
 
 /** include/linux/mm.h:put_page for a ZONE_DEVICE page: at the count where it is free, the driver is told. */
 export function* put_page(kernel: Kernel, pfn: number): KernelGenerator<void> {
-  return yield* kernel.call('put_page', [hex(pfn)], doPutPage(kernel, pfn), () => '');
+  return yield* kernel.call('put_page', [hex(pfn)], doPutPage(kernel, compound_head(kernel, pfn)), () => '');
 }
 
 function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {

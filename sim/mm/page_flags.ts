@@ -2,6 +2,7 @@
 import { nodeOf, PG, zoneOf } from '../include/mmzone.ts';
 import { ZONE_NAMES } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { compoundFlags } from './compound_devmap.ts';
 
 export interface FlagsField {
   name: string;
@@ -19,7 +20,7 @@ export function flagsWord(kernel: Kernel, pfn: number): { word: bigint; fields: 
   const nodeShift = 64 - nodesShift;
   const zoneShift = nodeShift - zoneWidth;
   const cpuShift = zoneShift - lastCpupid;
-  const bits = kernel.pages.flags.get(pfn);
+  const bits = kernel.pages.flags.get(pfn) | compoundFlags(kernel, pfn);
   const cpupid = (1n << BigInt(lastCpupid)) - 1n;
   const value =
     (BigInt(nodeOf(word)) << BigInt(nodeShift)) |

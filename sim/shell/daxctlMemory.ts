@@ -1,8 +1,8 @@
 /** The memory blocks of a DAX device in system-ram mode, through sysfs as libdaxctl reaches them. */
 import { type DevDax, findDevDax } from '../drivers/dax/dax.ts';
+import { memory_block_size_bytes } from '../drivers/dax/memory.ts';
 import type { VirtualFile, VirtualNode } from '../fs/files.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { memory_block_size_bytes } from '../mm/add_memory.ts';
 import type { KernelGenerator } from '../task/task.ts';
 
 type FindNode = (kernel: Kernel, path: string) => VirtualNode | undefined;

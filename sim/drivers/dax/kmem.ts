@@ -1,10 +1,10 @@
 /** Device memory as system RAM: drivers/dax/kmem.c (6.12). */
 import { __request_region, IORESOURCE_SYSTEM_RAM, release_resource } from '../../kernel/resource.ts';
 import { hex, type Kernel } from '../../machine/kernel.ts';
-import { add_memory_driver_managed, memory_block_size_bytes, remove_memory } from '../../mm/add_memory.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { alignDown, alignUp, EBUSY, EINVAL } from '../nvdimm/nd.ts';
 import type { DevDax } from './dax.ts';
+import { add_memory_driver_managed, memory_block_size_bytes, remove_memory } from './memory.ts';
 
 const KMEM_NAME = 'System RAM (kmem)';
 

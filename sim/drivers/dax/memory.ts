@@ -1,5 +1,5 @@
 /** The part of mm/memory_hotplug.c (6.12) that drivers/dax/kmem.c calls: struct pages and the resource. */
-import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
+import { PAGES_PER_SECTION } from '../../arch/x86_64.ts';
 import {
   __request_region,
   IORESOURCE_BUSY,
@@ -7,10 +7,10 @@ import {
   type Resource,
   release_resource,
   walk,
-} from '../kernel/resource.ts';
-import { hex, type Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
-import { arch_add_memory, arch_remove_memory } from './memory_hotplug.ts';
+} from '../../kernel/resource.ts';
+import { hex, type Kernel } from '../../machine/kernel.ts';
+import { arch_add_memory, arch_remove_memory } from '../../mm/memory_hotplug.ts';
+import type { KernelGenerator } from '../../task/task.ts';
 
 const EEXIST = -17;
 const EINVAL = -22;
