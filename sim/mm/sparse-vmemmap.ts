@@ -202,12 +202,15 @@ function framesOf(run: Pick<MemmapRun, 'compound'>, start: number, end: number):
   return upTo(end) - upTo(start);
 }
 
+/** Frames that hold the struct pages of a run. */
+export const memmapFrames = (run: MemmapRun): number => framesOf(run, run.start, run.start + run.pages);
+
 function addRun(kernel: Kernel, run: MemmapRun, nid: number): void {
   const { store, state } = kernel;
   const index = state.memmapRuns.findIndex((other) => other.start > run.start);
   store.splice(state.memmapRuns, index < 0 ? state.memmapRuns.length : index, 0, run);
   const node = kernel.node(nid);
-  const frames = framesOf(run, run.start, run.start + run.pages);
+  const frames = memmapFrames(run);
   store.set(node, 'nr_memmap', node.nr_memmap + frames);
   if (run.altmap) {
     const end = run.from + frames;

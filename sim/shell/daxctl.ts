@@ -247,7 +247,8 @@ function* xaction(
   const parsed = parseOptions(args, options, line);
   const wrong = check(action, parsed);
   if (wrong !== undefined) throw new ShellError(wrong);
-  const run: Run = { kernel, find, options: parsed, devices: [], print };
+  const lines: string[] = [];
+  const run: Run = { kernel, find, options: parsed, devices: [], print: (text) => void lines.push(text) };
   const [wanted] = parsed.rest;
   let rc = ENXIO;
   let processed = 0;
@@ -259,15 +260,12 @@ function* xaction(
       if (rc === 0) processed++;
     }
   }
-  const text = run.devices.length > 0 ? arrayText(run.devices, parsed.has('human')) : undefined;
-  if (text !== undefined) print(text);
-  const count = `${done} ${plural(processed, 'device')}`;
-  if (rc >= 0) {
-    print(count);
-    return;
-  }
-  print(`error ${doing}: ${strerror(rc)}`);
-  throw new ShellError(count, rc);
+  const devices = run.devices.length > 0 ? arrayText(run.devices, parsed.has('human')) : undefined;
+  if (devices !== undefined) lines.push(devices);
+  if (rc < 0) lines.push(`error ${doing}: ${strerror(rc)}`);
+  lines.push(`${done} ${plural(processed, 'device')}`);
+  if (rc < 0) throw new ShellError(lines.join('\n'), rc);
+  print(lines.join('\n'));
 }
 
 const HELP = ` usage: daxctl COMMAND [ARGS]

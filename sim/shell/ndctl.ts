@@ -143,38 +143,36 @@ function* xaction(
   args: readonly string[],
   find: FindNode,
   print: (text: string) => void,
-) {
+): KernelGenerator<void> {
   const { options, line, past } = ACTIONS[action];
   const parsed = parseOptions(args, options, line);
   const wrong = wrongWith(action, parsed);
   if (wrong.length > 0)
     throw new ShellError(`${wrong.map((text) => `  Error: ${text}\n`).join('\n')}\n${usage(line, options)}`);
+  // What goes to stderr is part of the error if there is one.
+  const lines: string[] = [];
   const run: NdctlRun = {
     kernel,
     command: `${action} namespace`,
     force: parsed.has('force'),
     onlineBlocks: (device) => onlineBlocks(kernel, find, device),
-    print,
+    print: (text) => void lines.push(text),
     errors: 0,
   };
   const target = action === 'create' ? parsed.value('reconfig') : parsed.rest[0];
-  const outcome = yield* act(run, action, target, parsed);
-  const { processed } = outcome;
-  let { rc } = outcome;
-  const count = `${past} ${processed} namespace${processed === 1 ? '' : 's'}`;
-  if (action === 'create') {
-    if (parsed.has('continue')) print(count);
-    if (rc >= 0 && (target !== undefined || processed > 0)) return;
-    const text = `failed to ${target === undefined ? 'create' : 'reconfigure'} namespace: ${strerror(rc)}`;
-    if (target === undefined && run.errors === 0) rc = -19;
-    throw new ShellError(run.errors > 0 ? `ndctl create-namespace: ${strerror(rc)}` : text, rc);
-  }
-  if (rc >= 0) {
-    print(count);
-    return;
-  }
-  if (run.errors === 0) print(`error ${action.replace(/e$/, '')}ing namespaces: ${strerror(rc)}`);
-  throw new ShellError(count, rc);
+  const { rc, processed } = yield* act(run, action, target, parsed);
+  const hasFailed = rc < 0 || (action === 'create' && target === undefined && processed < 1);
+  const says = (text: string): void => {
+    if (hasFailed && run.errors === 0) lines.push(`${text}: ${strerror(rc)}`);
+  };
+  if (action === 'create') says(`failed to ${target === undefined ? 'create' : 'reconfigure'} namespace`);
+  else says(`error ${action.replace(/e$/, '')}ing namespaces`);
+  if (action !== 'create' || parsed.has('continue'))
+    lines.push(`${past} ${processed} namespace${processed === 1 ? '' : 's'}`);
+  const text = lines.join('\n');
+  // A creation that found no room says so, and ends as if there were no device.
+  if (hasFailed) throw new ShellError(text, action === 'create' && target === undefined && run.errors === 0 ? -19 : rc);
+  if (text !== '') print(text);
 }
 
 /** Names that ndctl takes for the same command. */

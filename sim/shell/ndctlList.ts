@@ -135,11 +135,10 @@ export function ndctlList(kernel: Kernel, args: readonly string[], print: (text:
   const mode = modeText === undefined ? undefined : nsmode(modeText);
   if (modeText !== undefined && !mode) throw new ShellError(`  Error: invalid mode: '${modeText}'`);
   // Each -v adds what the one before did not show.
-  const verbosity =
-    args
-      .filter((word) => /^-[A-Za-z]*v/.test(word))
-      .join('')
-      .split('v').length - 1;
+  const verbosity = args.reduce(
+    (sum, word) => sum + (word === '--verbose' ? 1 : /^-[A-Za-z]+$/.test(word) ? word.split('v').length - 1 : 0),
+    0,
+  );
   const some = ['buses', 'dimms', 'regions', 'namespaces'].some((each) => parsed.has(each));
   const show = {
     buses: parsed.has('buses') || verbosity >= 2,
