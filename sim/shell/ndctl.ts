@@ -125,7 +125,7 @@ function* one(
   namespace: NdNamespace,
 ): KernelGenerator<number> {
   const { kernel } = run;
-  if (action === 'disable') return yield* ndctl_namespace_disable_safe(kernel, namespace, run.print, run.onlineBlocks);
+  if (action === 'disable') return yield* ndctl_namespace_disable_safe(kernel, namespace, run.onlineBlocks);
   if (action === 'enable') {
     const rc = yield* ndctl_namespace_enable(kernel, namespace, run.print);
     return rc > 0 ? 0 : rc;

@@ -259,7 +259,7 @@ export function* namespace_prep_reconfig(run: NdctlRun, namespace: NdNamespace):
     error(run, `${namespace.name} is active, specify --force for re-configuration`);
     return -16;
   }
-  const failed = yield* ndctl_namespace_disable_safe(kernel, namespace, run.print, run.onlineBlocks);
+  const failed = yield* ndctl_namespace_disable_safe(kernel, namespace, run.onlineBlocks);
   if (failed < 0) return failed;
   kernel.store.set(namespace, 'claim_class', '');
   const zeroed = yield* zero_info_block(run, namespace);

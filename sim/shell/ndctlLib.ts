@@ -55,16 +55,12 @@ export function* ndctl_namespace_disable_invalidate(kernel: Kernel, namespace: N
 export function* ndctl_namespace_disable_safe(
   kernel: Kernel,
   namespace: NdNamespace,
-  tell: Tell,
   onlineBlocks: (name: string) => number,
 ): KernelGenerator<number> {
   const { claim } = namespace;
   if (claim?.kind === 'dax' && claim.bound) {
     const region = kernel.state.nvdimm.dax.find(({ path }) => path.endsWith(`/${claim.name}`));
-    if (region?.devices.some((device) => device.kmem && onlineBlocks(device.name) > 0)) {
-      tell(`libndctl: ndctl_namespace_disable_safe: ${namespace.name}: active as system-ram, refusing to disable`);
-      return EBUSY;
-    }
+    if (region?.devices.some((device) => device.kmem && onlineBlocks(device.name) > 0)) return EBUSY;
   }
   return yield* ndctl_namespace_disable_invalidate(kernel, namespace);
 }
