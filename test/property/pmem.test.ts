@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SZ_1G, SZ_2M, SZ_4K, SZ_8K } from '../../sim/drivers/nvdimm/nd.ts';
-import { altmapLayout, pfnLayout } from '../../sim/drivers/nvdimm/pfn.ts';
+import { altmapLayout, pfnLayout, sectionLayout } from '../../sim/drivers/nvdimm/pfn.ts';
 import { type Machine, runShellLine } from '../../sim/index.ts';
 import { walk } from '../../sim/kernel/resource.ts';
 import { memmapFrames, type VmemAltmap } from '../../sim/mm/sparse-vmemmap.ts';
@@ -56,6 +56,34 @@ describe('the arithmetic of an info block, for any namespace', () => {
         if (sections > 0n) expect(sections * 512n + gap).toBeLessThanOrEqual(altmap.free);
       }),
       { numRuns: RUNS * 50 },
+    );
+  });
+
+  it('until 5.2: where a section is shared the data keeps to whole sections, and data, map and what is cut off fill the rest', () => {
+    fc.assert(
+      fc.property(
+        namespaces,
+        fc.boolean(),
+        fc.boolean(),
+        fc.boolean(),
+        ({ start, size, mode, align }, front, back, dax) => {
+          const layout = sectionLayout(start, size, mode, align, dax, (from) => (from === start ? back : front));
+          if (typeof layout === 'string') {
+            expect(layout).toBe('no room');
+            return;
+          }
+          const { start_pad, dataoff, end_trunc, npfns } = layout;
+          expect(start_pad + dataoff + npfns * SZ_4K + end_trunc).toBeLessThanOrEqual(size);
+          expect((start + start_pad + dataoff) % align).toBe(0n);
+          if (front && start % SECTION !== 0n) expect((start + start_pad) % SECTION).toBe(0n);
+          if (back) expect((start + size - end_trunc) % SECTION).toBe(0n);
+          expect(dataoff).toBeGreaterThanOrEqual(SZ_8K + (mode === 'pmem' ? 64n * npfns : 0n) + (dax ? 0x20000n : 0n));
+          const altmap = altmapLayout(start, size, layout, true);
+          expect(altmap.base_pfn % 32768n).toBe(0n);
+          expect(altmap.base_pfn + altmap.reserve + altmap.free).toBe((start + start_pad + dataoff) >> 12n);
+        },
+      ),
+      { numRuns: RUNS * 20 },
     );
   });
 

@@ -37,7 +37,7 @@ describe('the info block of a pfn device, as worked out by hand', () => {
     { start: 5n * GIB, size: 128n * MIB, dataoff: 4n * MIB, npfns: 31744n, free: 1022n },
   ])('$size bytes at $start', ({ start, size, dataoff, npfns, free }) => {
     const layout = pfnLayout(start, size, 'pmem', 2n * MIB);
-    expect(layout).toEqual({ dataoff, npfns, end_trunc: 0n });
+    expect(layout).toEqual({ start_pad: 0n, dataoff, npfns, end_trunc: 0n });
     expect(altmapLayout(start, size, { dataoff, end_trunc: 0n, start_pad: 0n })).toEqual({
       base_pfn: start >> 12n,
       end_pfn: (start + size - 1n) >> 12n,
@@ -246,6 +246,25 @@ describe('a wrong line is answered as the tool would, and changes nothing', () =
 });
 
 describe('older releases', () => {
+  it('until 5.2 a last section shared with RAM is cut off, and the data is padded for whole sections', () => {
+    const machine = pmemMachine('cs1-1000M', '4.19');
+    sh(machine, 'echo 0x200000 > /sys/bus/nd/devices/region0/align');
+    sh(machine, 'ndctl create-namespace -f -e namespace0.0 -m fsdax -M dev -a 2M');
+    // Seven sections are left of the 1000 MiB; their map and two pages are rounded up to 16 MiB.
+    expect(json(machine, 'ndctl list')).toMatchObject([{ size: Number((7n * 128n - 16n) * MIB) }]);
+    expect(machine.kernel.state.log.at(-2)?.text).toBe(
+      `pfn0.0: namespace0.0 alignment collision, truncate ${104 * 2 ** 20} bytes`,
+    );
+  });
+
+  it('until 5.6 a misaligned start is found only when it is mapped', () => {
+    const machine = legacy(4n * GIB + MIB, GIB, '5.4');
+    expect(machine.kernel.state.log.map(({ text }) => text)).toContainEqual(
+      expect.stringMatching(/^Misaligned __add_pages start/),
+    );
+    expect(iomem(machine.kernel)).not.toContain('namespace0.0');
+  });
+
   it('4.6 has no device-dax, 5.0 no kmem', () => {
     expect(attempt(legacy(4n * GIB, GIB, '4.6'), 'ndctl create-namespace -f -e namespace0.0 -m devdax').text).toContain(
       'Kernel does not support devdax mode',

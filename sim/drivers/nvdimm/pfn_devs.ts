@@ -1,6 +1,7 @@
 /** pfn and dax devices: drivers/nvdimm/pfn_devs.c (6.12). Functions stand in the kernel's order. */
 import type { CStruct } from '../../c/value.ts';
 import { NULL } from '../../c/value.ts';
+import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_MIXED, region_intersects } from '../../kernel/resource.ts';
 import { hex, type Kernel } from '../../machine/kernel.ts';
 import type { VmemAltmap } from '../../mm/sparse-vmemmap.ts';
 import {
@@ -22,7 +23,10 @@ import {
   MAX_STRUCT_PAGE_SIZE,
   memremap_compat_align,
   nd_info_block_reserve,
+  type PfnFault,
+  type PfnLayout,
   pfnLayout,
+  sectionLayout,
 } from './pfn.ts';
 
 /** pfn_devs.c:nd_pfn_supported_alignments: page, huge page, huge PUD. */
@@ -50,20 +54,28 @@ function validate(kernel: Kernel, claim: NdClaim, signature: 'pfn' | 'dax'): num
     kernel.pr_err(`${claim.name}: ${text}`);
     return EOPNOTSUPP;
   };
-  if (sb.page_size > SZ_4K) return refuse(`page size ${sb.page_size} is larger than ${SZ_4K}`);
-  if (sb.page_struct_size < MAX_STRUCT_PAGE_SIZE) return refuse('struct page is larger than the block allows for');
-  if (!SUPPORTED_ALIGNMENTS.includes(sb.align)) return refuse(`init failed, alignment mismatch: ${hex(sb.align)}`);
+  const capacity = namespace.size;
+  const data = namespace.start + sb.start_pad + sb.dataoff;
+  if (sb.mode === 'pmem' && sb.page_size > SZ_4K) return refuse(`init failed, page size mismatch ${sb.page_size}`);
+  if (sb.mode === 'pmem' && sb.page_struct_size < BigInt(kernel.arch.sizeofPage))
+    return refuse(`init failed, struct page size mismatch ${sb.page_struct_size}`);
+  if (signature === 'dax' && !SUPPORTED_ALIGNMENTS.includes(sb.align))
+    return refuse(`init failed, alignment mismatch: ${claim.align}:${sb.align}`);
   // From an init: the block must be the one this device was set up for. From a probe: take its settings.
   if (claim.uuid !== '' && claim.uuid !== sb.uuid) return ENODEV;
   if (claim.uuid !== '' && (claim.align !== sb.align || claim.mode !== sb.mode))
     return refuse('init failed, settings mismatch');
-  if (sb.align > namespace.size) return refuse(`alignment: ${hex(sb.align)} exceeds capacity ${hex(namespace.size)}`);
-  if (sb.dataoff >= namespace.size) return refuse(`pfn array size exceeds capacity of ${namespace.name}`);
-  if (sb.dataoff % sb.align !== 0n)
+  if (sb.align > capacity)
+    return refuse(`alignment: ${sb.align.toString(16)} exceeds capacity ${capacity.toString(16)}`);
+  if (sb.dataoff >= capacity) return refuse(`pfn array size exceeds capacity of ${namespace.name}`);
+  if (data % sb.align !== 0n || sb.dataoff % SZ_4K !== 0n)
     return refuse(`bad offset: ${hex(sb.dataoff)} dax disabled align: ${hex(sb.align)}`);
-  if ((namespace.start + sb.start_pad) % memremap_compat_align !== 0n) return refuse('resource start misaligned');
-  if ((namespaceEnd(namespace) + 1n - sb.end_trunc) % memremap_compat_align !== 0n)
-    return refuse('resource end misaligned');
+  if (kernel.has('memremapCompatAlign')) {
+    if ((namespace.start + sb.start_pad) % memremap_compat_align !== 0n) return refuse('resource start misaligned');
+    if ((namespaceEnd(namespace) + 1n - sb.end_trunc) % memremap_compat_align !== 0n)
+      return refuse('resource end misaligned');
+  }
+  if (sb.dataoff >= capacity - sb.start_pad - sb.end_trunc) return refuse('bad offset with small namespace');
   const { store } = kernel;
   store.set(claim, 'uuid', sb.uuid);
   store.set(claim, 'align', sb.align);
@@ -78,7 +90,7 @@ function nd_pfn_init(kernel: Kernel, claim: NdClaim): number {
   const valid = nd_pfn_validate(kernel, claim, signature);
   const { namespace } = claim;
   if (valid !== ENODEV || !namespace) return valid;
-  const layout = pfnLayout(namespace.start, namespace.size, claim.mode, claim.align);
+  const layout = layoutOf(kernel, claim, namespace);
   if (typeof layout === 'string') {
     if (layout === 'misaligned start')
       kernel.pr_err(
@@ -94,15 +106,33 @@ function nd_pfn_init(kernel: Kernel, claim: NdClaim): number {
     mode: claim.mode,
     dataoff: layout.dataoff,
     npfns: layout.npfns,
-    start_pad: 0n,
+    start_pad: layout.start_pad,
     end_trunc: layout.end_trunc,
     align: claim.align,
     page_size: SZ_4K,
     page_struct_size: MAX_STRUCT_PAGE_SIZE,
   };
+  if (layout.start_pad + layout.end_trunc > 0n && kernel.has('pmemPadsToSections'))
+    kernel.pr_info(
+      `${claim.name}: ${namespace.name} alignment collision, truncate ${layout.start_pad + layout.end_trunc} bytes`,
+    );
   kernel.store.set(claim, 'sb', sb);
   kernel.store.set(namespace, 'info', sb);
   return 0;
+}
+
+function layoutOf(kernel: Kernel, claim: NdClaim, namespace: NdNamespace): PfnLayout | PfnFault {
+  const { start, size } = namespace;
+  if (!kernel.has('pmemPadsToSections'))
+    return pfnLayout(start, size, claim.mode, claim.align, kernel.has('memremapCompatAlign'));
+  const others = claim.region.bus.regions.filter((region) => region !== claim.region);
+  return sectionLayout(start, size, claim.mode, claim.align, claim.kind === 'dax', (from, length) => {
+    const ram = region_intersects(kernel.state.iomem, from, length, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE);
+    // region_devs.c:nd_region_conflict
+    return (
+      ram === REGION_MIXED || others.some((other) => other.start < from + length && from < other.start + other.size)
+    );
+  });
 }
 
 /** A struct dev_pagemap over [start, end] without a type, in the shape this release has. */
@@ -150,7 +180,8 @@ function setup(kernel: Kernel, claim: NdClaim, namespace: NdNamespace): CStruct 
   if (!sb || sb.signature === 'btt') return ENXIO;
   const pgmap = newPagemap(kernel, namespace.start + sb.start_pad, namespaceEnd(namespace) - sb.end_trunc);
   if (sb.mode === 'ram') return sb.dataoff < nd_info_block_reserve ? EINVAL : pgmap;
-  Object.assign(pgmap.altmap as CStruct, altmapLayout(namespace.start, namespace.size, sb));
+  const bySections = kernel.has('pmemPadsToSections');
+  Object.assign(pgmap.altmap as CStruct, altmapLayout(namespace.start, namespace.size, sb, bySections));
   pgmap.flags = PGMAP_ALTMAP_VALID;
   return pgmap;
 }
