@@ -170,9 +170,12 @@ describe('whoever still uses a pagemap', () => {
     const waiting = runShellLine(machine, 'ndctl disable-namespace namespace0.0');
     expect(waiting?.status).toBe('waiting');
     expect(waiting?.waitsFor?.what).toContain('namespace0.0');
+    // What was taken last is given back first: the region is still reserved.
+    expect(iomem(machine.kernel)).toContain('100000000-13fffffff : namespace0.0');
     sh(machine, 'put_dev_pagemap(p)');
     expect(waiting?.status).toBe('done');
     expect(waiting?.output).toEqual(['disabled 1 namespace']);
+    expect(iomem(machine.kernel)).not.toContain('namespace0.0');
     expect(memmap(machine)).toBe(0);
   });
 });
