@@ -226,6 +226,23 @@ export const FACTS = {
     since: '7.0',
     source: 'mm/memremap.c:memremap_pages: vmemmap_shift above MAX_FOLIO_ORDER is a warning and -EINVAL',
   },
+  // Persistent memory
+  pmemPadsToSections: {
+    since: '4.5',
+    until: '5.2',
+    source:
+      'drivers/nvdimm/pfn_devs.c:trim_pfn_device (seen in 4.19; 5.4 has sub-sections): data is cut to whole sections where RAM or another region shares one',
+  },
+  memremapCompatAlign: {
+    since: '5.7',
+    source:
+      'drivers/nvdimm, mm/memremap.c:memremap_compat_align: misaligned memory is refused before it is mapped (not in 5.4)',
+  },
+  deviceDax: {
+    since: '4.7',
+    source: 'drivers/dax: namespaces of libnvdimm as character devices, nd_dax beside nd_pfn',
+  },
+  daxKmem: { since: '5.1', source: 'drivers/dax/kmem.c: a DAX device as system RAM, through the dax bus' },
   // Kinds of device memory
   deviceHost: {
     since: '4.14',

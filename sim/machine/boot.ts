@@ -1,10 +1,12 @@
 /** Boot: from a machine file to a kernel that is up (arch/x86/kernel/setup.c, mm/mm_init.c, 6.12). */
 import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
+import { nvdimm_init } from '../drivers/nvdimm/init.ts';
 import type { Release } from '../kernel/release.ts';
 import {
   childrenOf,
   IORES_DESC_NONE,
   IORES_DESC_PERSISTENT_MEMORY,
+  IORES_DESC_PERSISTENT_MEMORY_LEGACY,
   IORES_DESC_RESERVED,
   IORESOURCE_BUSY,
   IORESOURCE_MEM,
@@ -45,6 +47,7 @@ function bring_up(kernel: Kernel): void {
   memblock_free_all(kernel, memory, reserved);
   init_per_zone_wmark_min(kernel);
   memory_dev_init(kernel, memory);
+  nvdimm_init(kernel);
   freeInitMemory(kernel, reserved);
 }
 
@@ -81,7 +84,7 @@ function e820_reserve_resources(
       entry.type === 'reserved'
         ? IORES_DESC_RESERVED
         : entry.type === 'persistent (type 12)'
-          ? IORES_DESC_PERSISTENT_MEMORY
+          ? IORES_DESC_PERSISTENT_MEMORY_LEGACY
           : IORES_DESC_NONE;
     insert_resource(store, state.iomem, resource(entry.start, entry.end, name, flags, desc));
   }
@@ -97,7 +100,13 @@ function e820_reserve_resources(
     insert_resource(
       store,
       deepest(state.iomem, device.start, device.end),
-      resource(device.start, device.end, device.name, IORESOURCE_MEM | (device.busy ? IORESOURCE_BUSY : 0n)),
+      resource(
+        device.start,
+        device.end,
+        device.name,
+        IORESOURCE_MEM | (device.busy ? IORESOURCE_BUSY : 0n),
+        device.name === 'Persistent Memory' ? IORES_DESC_PERSISTENT_MEMORY : IORES_DESC_NONE,
+      ),
     );
 }
 

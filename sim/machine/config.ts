@@ -39,7 +39,8 @@ export interface MachineConfig {
   nodes: { id: number; ranges: AddressRange[]; cpus: number[]; distance: number[] }[];
   /** What memblock held at boot, by its use. Absent: kernel image and memmap are estimated. */
   reserved?: (AddressRange & { what: string })[];
-  devices: (AddressRange & { name: string; busy: boolean; what: string })[];
+  /** A device named "Persistent Memory" is an NFIT range with labels; `node` is where its memory belongs. */
+  devices: (AddressRange & { name: string; busy: boolean; what: string; node?: number })[];
   /** True where `reserved` was estimated. */
   estimated: boolean;
 }
@@ -167,6 +168,13 @@ function semantics(machine: MachineConfig): MachineProblem[] {
   );
   if (!machine.e820.some((entry) => entry.type === 'usable' && entry.end - entry.start >= 0x1000000n))
     problems.push({ where: '/e820', message: 'has no usable range of 16 MiB or more; a kernel needs memory to boot' });
+  machine.devices.forEach((device, index) => {
+    if (device.node !== undefined && device.node >= machine.nodes.length)
+      problems.push({
+        where: `/devices/${index}/node`,
+        message: `is ${device.node}; this machine has ${machine.nodes.length} node(s), counted from 0`,
+      });
+  });
   machine.nodes.forEach((node, index) => {
     if (node.id !== index)
       problems.push({ where: `/nodes/${index}/id`, message: `is ${node.id}; number the nodes 0, 1, 2 … in order` });

@@ -14,6 +14,7 @@ import {
   type Target,
 } from '../c/value.ts';
 import { constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
+import { page_ref_count } from '../mm/compound_devmap.ts';
 import { page_pgmap } from '../mm/memremap.ts';
 import { flagsWord } from '../mm/page_flags.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -105,7 +106,7 @@ function loadPage(kernel: Kernel, pfn: number, field: string): CValue | undefine
     case 'flags':
       return integer(flagsWord(kernel, pfn).word, 'unsigned long');
     case '_refcount':
-      return integer(kernel.pages.refcount.get(pfn));
+      return integer(page_ref_count(kernel, pfn));
     case '_mapcount':
       return integer(kernel.pages.mapcount.get(pfn) | 0);
     case 'pgmap': {

@@ -2,6 +2,7 @@
 import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
+import type { NvdimmState } from '../drivers/nvdimm/nd.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
@@ -76,6 +77,8 @@ export interface MemmapRun {
   /** Blocks of 2^order pages, from RAM; or an altmap's. */
   order: number;
   altmap: boolean;
+  /** Compound device pages share their tails' struct pages: two frames hold those of one. */
+  compound?: { base: number; pages: number };
 }
 
 /** How C functions of a program are called back (`ops->page_free(page)`); set by whoever runs the program. */
@@ -115,6 +118,7 @@ export interface KernelState {
   totalram_pages: number;
   min_free_kbytes: number;
   nextPagemap: number;
+  readonly nvdimm: NvdimmState;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
 }
@@ -182,6 +186,7 @@ export class Kernel {
       totalram_pages: 0,
       min_free_kbytes: 0,
       nextPagemap: 1,
+      nvdimm: { buses: [], dax: [], regions: 0, uuids: 0 },
       addresses: new Map(),
     };
   }

@@ -68,7 +68,13 @@ export const machineSchema = object({
   reserved: v.exactOptional(list(object({ ...range, what: text(80) }), 1024)),
   devices: v.exactOptional(
     list(
-      object({ ...range, name: text(80, 1), busy: v.exactOptional(v.boolean()), what: v.exactOptional(text(80)) }),
+      object({
+        ...range,
+        name: text(80, 1),
+        busy: v.exactOptional(v.boolean()),
+        what: v.exactOptional(text(80)),
+        node: v.exactOptional(whole(0, 1023)),
+      }),
       1024,
     ),
   ),

@@ -4,13 +4,15 @@ import { type Pglist, stateWord, type Zone } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { section_taint_zone_device, sparse_add_section, sparse_remove_section } from './sparse.ts';
-import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
+import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 
 /** struct mhp_params, as far as the simulator needs it. */
 export interface MhpParams {
   altmap: VmemAltmap | undefined;
   /** Whether a dev_pagemap asked (6.15 on: max_pfn stays as it is then). */
   pgmap: boolean;
+  /** pgmap->vmemmap_shift and where its compound pages begin: the tails' struct pages are shared. */
+  compound?: CompoundDevmap | undefined;
 }
 
 /** mm/memory_hotplug.c:mhp_range_allowed. */
@@ -83,7 +85,7 @@ export function __add_pages(kernel: Kernel, nid: number, startPfn: number, pages
         return -22;
       }
       for (const chunk of chunks(startPfn, pages)) {
-        const { error } = sparse_add_section(kernel, nid, chunk.pfn, chunk.pages, altmap);
+        const { error } = sparse_add_section(kernel, nid, chunk.pfn, chunk.pages, altmap, params.compound);
         if (error) return error;
       }
       return 0;

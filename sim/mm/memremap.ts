@@ -19,6 +19,7 @@ import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_DISJOINT, region_interse
 import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { compound_head } from './compound_devmap.ts';
 import {
   __remove_pages,
   add_pages,
@@ -28,7 +29,7 @@ import {
   move_pfn_range_to_zone,
 } from './memory_hotplug.ts';
 import { pfn_valid } from './sparse.ts';
-import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
+import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 
 const EINVAL = -22;
 const ENOMEM = -12;
@@ -42,6 +43,12 @@ export function pagemapType(kernel: Kernel, value: bigint): PagemapType | undefi
     ? ['PRIVATE', 'COHERENT', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA']
     : ['PRIVATE', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'];
   return types[Number(value) - 1];
+}
+
+/** The value of a type in this release's enum; 0 where it has no such type. */
+export function pagemapTypeValue(kernel: Kernel, type: PagemapType): bigint {
+  for (let value = 1n; value <= 5n; value++) if (pagemapType(kernel, value) === type) return value;
+  return 0n;
 }
 
 const KIND: Readonly<Record<PagemapType, PageKind>> = {
@@ -302,7 +309,7 @@ function* pagemap_range(
     return EINVAL;
   }
   const pages = Number(length >> 12n);
-  const params = { altmap, pgmap: true };
+  const params = { altmap, pgmap: true, compound: compoundOf(kernel, map.pgmap, first) };
   const error = (type === 'PRIVATE' ? add_pages : arch_add_memory)(kernel, map.node, first, pages, params);
   if (error) {
     unwind();
@@ -322,6 +329,12 @@ function* pagemap_range(
   return 0;
 }
 
+/** The compound pages of a pagemap, counted from its first page. */
+function compoundOf(kernel: Kernel, pgmap: CStruct, first: number): CompoundDevmap | undefined {
+  const shift = kernel.has('vmemmapShift') ? shiftOf(pgmap) : 0;
+  return shift > 0 ? { base: first, pages: 2 ** shift } : undefined;
+}
+
 /** mm_init.c:memmap_init_zone_device: initialises the struct pages of a range. */
 function memmap_init_zone_device(
   kernel: Kernel,
@@ -333,20 +346,13 @@ function memmap_init_zone_device(
   const start = pfn_first({ start: first }, pgmap_altmap(map.pgmap));
   const end = first + pages;
   const kind = type ? KIND[type] : PageKind.DevDax;
+  // Heads and tails follow from the pagemap (compound_devmap.ts); an order above 15 does not fit the word.
   const shift = shiftOf(map.pgmap);
-  kernel.pages.state.setRange(start, end, stateWord(kind, shift, ZONE_DEVICE, map.node));
+  kernel.pages.state.setRange(start, end, stateWord(kind, shift > 15 ? 0 : shift, ZONE_DEVICE, map.node));
   kernel.pages.flags.setRange(start, end, PG_RESERVED);
   kernel.pages.refcount.setRange(start, end, restsAtZero(kernel, type) ? 0 : 1);
   kernel.pages.mapcount.setRange(start, end, 0xffffffff);
   kernel.pages.pgmap.setRange(start, end, map.id);
-  if (shift > 0) initCompound(kernel, start, end, shift, restsAtZero(kernel, type) ? 0 : 1);
-}
-
-/** memmap_init_compound: heads keep the reference, tails have none. */
-function initCompound(kernel: Kernel, start: number, end: number, shift: number, headRef: number): void {
-  kernel.pages.refcount.setRange(start, end, 0);
-  if (headRef === 0) return;
-  for (let head = start; head < end; head += 2 ** shift) kernel.pages.refcount.set(head, headRef);
 }
 
 /** memremap.c:devm_memremap_pages: the same for a device, undone when its driver is unbound. */
@@ -470,15 +476,16 @@ export function zone_device_page_init(kernel: Kernel, pfn: number): void {
 }
 
 /** include/linux/mm.h:get_page. */
-export function get_page(kernel: Kernel, pfn: number): void {
+export function get_page(kernel: Kernel, page: number): void {
   const { refcount } = kernel.pages;
+  const pfn = compound_head(kernel, page);
   if (refcount.get(pfn) === 0) kernel.WARN(`VM_BUG_ON_FOLIO: get_page of ${hex(pfn)} with refcount 0`);
   refcount.add(pfn, 1);
 }
 
 /** include/linux/mm.h:put_page for a ZONE_DEVICE page: at the count where it is free, the driver is told. */
 export function* put_page(kernel: Kernel, pfn: number): KernelGenerator<void> {
-  return yield* kernel.call('put_page', [hex(pfn)], doPutPage(kernel, pfn), () => '');
+  return yield* kernel.call('put_page', [hex(pfn)], doPutPage(kernel, compound_head(kernel, pfn)), () => '');
 }
 
 function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {

@@ -25,6 +25,7 @@ import {
 } from '../kernel/resource.ts';
 import { type DeviceState, hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { compound_head } from './compound_devmap.ts';
 import {
   devm_memremap_pages,
   get_dev_pagemap,
@@ -473,7 +474,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
   ]),
   fn('page_count', 'The reference count of a page.', [
     variant('4.3', 'include/linux/page_ref.h', 'int page_count(struct page *page)', (kernel, args) =>
-      integer(kernel.pages.refcount.get(args.pfn(0))),
+      integer(kernel.pages.refcount.get(compound_head(kernel, args.pfn(0)))),
     ),
   ]),
   fn(

@@ -4,6 +4,7 @@ import { nodeOf, PG, zoneOf } from '../include/mmzone.ts';
 import { ZONE_NAMES } from '../include/types.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { compoundFlags } from './compound_devmap.ts';
 import {
   encodePageFlags,
   FIELD_NAMES,
@@ -61,7 +62,7 @@ export function pageFlagsLayoutOf(kernel: Kernel): PageFlagsLayout {
 export function flagsWord(kernel: Kernel, pfn: number): { word: bigint; fields: FlagsField[] } {
   const layout = pageFlagsLayoutOf(kernel);
   const word = kernel.pages.state.get(pfn);
-  const bits = kernel.pages.flags.get(pfn);
+  const bits = kernel.pages.flags.get(pfn) | compoundFlags(kernel, pfn);
   // A page that no process has touched yet carries all ones for its last CPU and process.
   const cpupid = 2 ** layout.width.LAST_CPUPID - 1;
   const values: Partial<Record<FieldName, number>> = { NODE: nodeOf(word), ZONE: zoneOf(word), LAST_CPUPID: cpupid };

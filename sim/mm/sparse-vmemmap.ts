@@ -24,6 +24,12 @@ export interface VmemAltmap extends CStruct {
 export const vmem_altmap_offset = (altmap: VmemAltmap | undefined): number =>
   altmap ? Number(altmap.reserve + altmap.free) : 0;
 
+/** Compound device pages: the first pfn of the pagemap, and pages in each. */
+export interface CompoundDevmap {
+  readonly base: number;
+  readonly pages: number;
+}
+
 /** Struct pages described by one page frame full of them, and by a 2 MiB block. */
 const DESCRIBED_BY_PAGE = 64;
 const HUGE_ORDER = 9;
@@ -61,8 +67,11 @@ export function populate_section_memmap(
   pages: number,
   nid: number,
   altmap: VmemAltmap | undefined,
+  compound?: CompoundDevmap,
 ): number {
   if (!populateTables(kernel, pfn, pages, nid)) return 0;
+  if (compound && vmemmap_can_optimize(altmap, compound))
+    return vmemmap_populate_compound_pages(kernel, pfn, pages, nid, compound);
   // x86 vmemmap_populate: less than a section's worth is mapped with base pages, and not from the altmap.
   if (pages < PAGES_PER_SECTION) return vmemmap_populate_basepages(kernel, pfn, pages, nid) ? pages : 0;
   const sections = pages / PAGES_PER_SECTION;
@@ -121,14 +130,90 @@ export function vmemmap_populate_basepages(kernel: Kernel, pfn: number, pages: n
   return got === wanted;
 }
 
+/** Vmemmap pages kept for one compound page: the head's and one for all tails (VMEMMAP_RESERVE_NR). */
+const VMEMMAP_RESERVE_NR = 2;
+
+/** include/linux/mm.h:vmemmap_can_optimize: no altmap, and more vmemmap pages than are kept. */
+const vmemmap_can_optimize = (altmap: VmemAltmap | undefined, compound: CompoundDevmap): boolean =>
+  !altmap && compound.pages / DESCRIBED_BY_PAGE > VMEMMAP_RESERVE_NR;
+
+/** Compound pages that begin in [pfn, pfn + pages). */
+function headsIn(compound: CompoundDevmap, pfn: number, pages: number): number {
+  const from = Math.ceil((pfn - compound.base) / compound.pages);
+  return Math.max(0, Math.ceil((pfn + pages - compound.base) / compound.pages) - from);
+}
+
+/**
+ * sparse-vmemmap.c:vmemmap_populate_compound_pages: two base pages for each compound page, its
+ * other struct pages being mapped to the second. A section in the middle of one needs none.
+ * The pages that have memory now: all, or none for -ENOMEM.
+ */
+function vmemmap_populate_compound_pages(
+  kernel: Kernel,
+  pfn: number,
+  pages: number,
+  nid: number,
+  compound: CompoundDevmap,
+): number {
+  for (let section = Math.floor(pfn / PAGES_PER_SECTION); section * PAGES_PER_SECTION < pfn + pages; section++)
+    if (!table(kernel, `pte:${section}`, nid)) {
+      dropTables(kernel, pfn, pages);
+      return 0;
+    }
+  const wanted = headsIn(compound, pfn, pages) * VMEMMAP_RESERVE_NR;
+  const runs = alloc_pages_node(kernel, nid, 0, USE, wanted);
+  if (runs.reduce((sum, run) => sum + run.blocks, 0) < wanted) {
+    for (const run of runs) for (let i = 0; i < run.blocks; i++) __free_pages_ok(kernel, run.pfn + i, 0);
+    dropTables(kernel, pfn, pages);
+    return 0;
+  }
+  // The frames of a run follow each other; one compound page's two may come from two runs.
+  let start = pfn;
+  let taken = 0;
+  for (const run of runs) {
+    taken += run.blocks;
+    const last = taken === wanted;
+    const end = last ? pfn + pages : frameBorder(compound, pfn, taken);
+    addRun(kernel, { start, pages: end - start, from: run.pfn, order: 0, altmap: false, compound }, nid);
+    start = end;
+  }
+  if (wanted === 0) addRun(kernel, { start: pfn, pages, from: 0, order: 0, altmap: false, compound }, nid);
+  return pages;
+}
+
+/** The pfn whose struct page is the first in frame number `frame` of those taken for a chunk that begins at `pfn`. */
+function frameBorder(compound: CompoundDevmap, pfn: number, frame: number): number {
+  const first = compound.base + Math.ceil((pfn - compound.base) / compound.pages) * compound.pages;
+  return first + Math.floor(frame / 2) * compound.pages + (frame % 2) * DESCRIBED_BY_PAGE;
+}
+
+/** Frames before `pfn` of a run, or all of them: 64 struct pages each, or two a compound page. */
+function framesOf(run: Pick<MemmapRun, 'compound'>, start: number, end: number): number {
+  const { compound } = run;
+  if (!compound) return (end - start) / DESCRIBED_BY_PAGE;
+  const upTo = (pfn: number): number => {
+    const offset = pfn - compound.base;
+    const within = offset % compound.pages;
+    return (
+      Math.floor(offset / compound.pages) * VMEMMAP_RESERVE_NR +
+      (within === 0 ? 0 : within <= DESCRIBED_BY_PAGE ? 1 : VMEMMAP_RESERVE_NR)
+    );
+  };
+  return upTo(end) - upTo(start);
+}
+
+/** Frames that hold the struct pages of a run. */
+export const memmapFrames = (run: MemmapRun): number => framesOf(run, run.start, run.start + run.pages);
+
 function addRun(kernel: Kernel, run: MemmapRun, nid: number): void {
   const { store, state } = kernel;
   const index = state.memmapRuns.findIndex((other) => other.start > run.start);
   store.splice(state.memmapRuns, index < 0 ? state.memmapRuns.length : index, 0, run);
   const node = kernel.node(nid);
-  store.set(node, 'nr_memmap', node.nr_memmap + run.pages / DESCRIBED_BY_PAGE);
+  const frames = memmapFrames(run);
+  store.set(node, 'nr_memmap', node.nr_memmap + frames);
   if (run.altmap) {
-    const end = run.from + run.pages / DESCRIBED_BY_PAGE;
+    const end = run.from + frames;
     kernel.pages.state.setRange(run.from, end, stateWord(PageKind.Memmap, 0, ZONE_DEVICE, nid));
   }
 }
@@ -154,14 +239,14 @@ export function depopulate_section_memmap(
       ...run,
       start,
       pages: stop - start,
-      from: run.from + (start - run.start) / DESCRIBED_BY_PAGE,
+      from: run.from + framesOf(run, run.start, start),
     });
     const rest = [];
     if (run.start < from) rest.push(part(run.start, from));
     if (to < run.start + run.pages) rest.push(part(to, run.start + run.pages));
     store.splice(state.memmapRuns, index, 1, ...rest);
     const freed = part(from, to);
-    const frames = freed.pages / DESCRIBED_BY_PAGE;
+    const frames = framesOf(run, from, to);
     const node = kernel.node((kernel.pages.section.get(pfn) >>> 8) & 1023);
     store.set(node, 'nr_memmap', node.nr_memmap - frames);
     if (freed.altmap) {

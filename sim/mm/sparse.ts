@@ -18,7 +18,12 @@ import type { Kernel } from '../machine/kernel.ts';
 import { hex } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import type { NodeRange } from './memblock.ts';
-import { depopulate_section_memmap, populate_section_memmap, type VmemAltmap } from './sparse-vmemmap.ts';
+import {
+  type CompoundDevmap,
+  depopulate_section_memmap,
+  populate_section_memmap,
+  type VmemAltmap,
+} from './sparse-vmemmap.ts';
 
 const floorTo = (pfn: number, size: number): number => pfn - (pfn % size);
 
@@ -105,6 +110,7 @@ export function sparse_add_section(
   pfn: number,
   pages: number,
   altmap: VmemAltmap | undefined,
+  compound?: CompoundDevmap,
 ): { added: number; error: number } {
   if (pages <= 0) return { added: 0, error: -22 };
   let free = pages;
@@ -122,7 +128,7 @@ export function sparse_add_section(
   let added = room;
   if (!early) {
     // Part of a boot section needs none of this: its memmap covers the whole section, the altmap is not used.
-    added = populate_section_memmap(kernel, pfn, room, nid, altmap);
+    added = populate_section_memmap(kernel, pfn, room, nid, altmap, compound);
     const first = sectionStart(pfn);
     const end = added === 0 ? first : Math.ceil((pfn + added) / PAGES_PER_SECTION) * PAGES_PER_SECTION;
     setBits(kernel, first, end, SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP, SECTION_IS_ONLINE);

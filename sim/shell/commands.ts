@@ -1,5 +1,6 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
+import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
 import { errnoName } from '../include/errno.ts';
@@ -9,12 +10,14 @@ import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
+import { daxctlCommand } from './daxctl.ts';
 import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
+import { ndctlCommand } from './ndctl.ts';
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC, SYS_MEMORY, MEMORY_HOTPLUG_PARAMETERS];
+const MOUNTS: readonly Mount[] = [PROC, SYS_MEMORY, MEMORY_HOTPLUG_PARAMETERS, ND_BUS, DAX_BUS];
 
 const FILE_COMMANDS: readonly Command[] = [
   {
@@ -101,7 +104,10 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...DIMM_COMMANDS, ...KERNEL_COMMANDS, EXPLAIN];
+const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
+const PMEM_COMMANDS: readonly Command[] = [ndctlCommand(findNode), daxctlCommand(findNode)];
+
+const list: readonly Command[] = [...FILE_COMMANDS, ...DIMM_COMMANDS, ...PMEM_COMMANDS, ...KERNEL_COMMANDS, EXPLAIN];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);

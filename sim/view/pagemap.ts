@@ -16,6 +16,7 @@ import { PAGE_KINDS, PageKind, ZONE_NAMES } from '../include/types.ts';
 import { walk } from '../kernel/resource.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
+import { devmapCompound, page_ref_count } from '../mm/compound_devmap.ts';
 import { blockAt } from '../mm/memory_block.ts';
 import { page_pgmap, pagemapType } from '../mm/memremap.ts';
 import { flagsWord } from '../mm/page_flags.ts';
@@ -211,9 +212,9 @@ export function pageView(machine: Machine, pfn: number): PageView {
     flagFields: flags?.fields ?? [],
     ...(initialised
       ? {
-          refcount: pages.refcount.get(pfn) | 0,
+          refcount: page_ref_count(kernel, pfn) | 0,
           mapcount: mapcount + 1,
-          order: orderOf(word),
+          order: devmapCompound(kernel, pfn)?.order ?? orderOf(word),
           node: nodeOf(word),
           zone: ZONE_NAMES[zoneOf(word)] ?? '',
         }

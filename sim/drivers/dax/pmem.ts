@@ -1,0 +1,40 @@
+/** From a dax namespace to a DAX device: drivers/dax/pmem.c (6.12). */
+import type { Kernel } from '../../machine/kernel.ts';
+import type { KernelGenerator } from '../../task/task.ts';
+import { devm_request_mem_region } from '../base/devres.ts';
+import { EBUSY, ENXIO, type NdClaim } from '../nvdimm/nd.ts';
+import { nvdimm_setup_pfn } from '../nvdimm/pfn_devs.ts';
+import { alloc_dax_region, dax_region_unregister, devm_create_dev_dax } from './bus.ts';
+
+/** pmem.c:__dax_pmem_probe: reserves the metadata; the device that comes out of it reserves the data. */
+export function* dax_pmem_probe(kernel: Kernel, claim: NdClaim): KernelGenerator<number> {
+  const { namespace, region } = claim;
+  if (!namespace) return ENXIO;
+  const pgmap = nvdimm_setup_pfn(kernel, claim);
+  if (typeof pgmap === 'number') return pgmap;
+  const { sb } = claim;
+  if (!sb || sb.signature === 'btt') return ENXIO;
+  if (!devm_request_mem_region(kernel, claim.device, namespace.start, sb.dataoff, namespace.name)) {
+    kernel.pr_warn(`dax_pmem ${claim.name}: could not reserve metadata`);
+    return EBUSY;
+  }
+  const start = namespace.start + sb.start_pad + sb.dataoff;
+  const end = namespace.start + namespace.size - 1n - sb.end_trunc;
+  const daxRegion = alloc_dax_region(kernel, {
+    id: region.id,
+    path: `${region.bus.path}/${region.name}/${claim.name}`,
+    start,
+    end,
+    align: sb.align,
+    node: region.node,
+    devices: [],
+  });
+  return yield* devm_create_dev_dax(kernel, daxRegion, namespace.id, pgmap);
+}
+
+/** What devm_ functions of __dax_pmem_probe undo first: the DAX device and its region. */
+export function* dax_pmem_remove(kernel: Kernel, claim: NdClaim): KernelGenerator<void> {
+  const path = `${claim.region.bus.path}/${claim.region.name}/${claim.name}`;
+  const daxRegion = kernel.state.nvdimm.dax.find((candidate) => candidate.path === path);
+  if (daxRegion) yield* dax_region_unregister(kernel, daxRegion);
+}

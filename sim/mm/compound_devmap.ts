@@ -1,0 +1,39 @@
+/**
+ * Compound pages of a device map (pgmap->vmemmap_shift): which struct page is a head, which a
+ * tail. It follows from the pagemap, so that the columns of a large map stay uniform: they
+ * hold what its heads have.
+ */
+import type { CStruct } from '../c/value.ts';
+import { PG_HEAD } from '../include/mmzone.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
+
+const number = (value: unknown): number => (typeof value === 'bigint' ? Number(value) : 0);
+
+const altmapOf = (pgmap: CStruct): VmemAltmap | undefined =>
+  (number(pgmap.flags) & 1) === 0 ? undefined : (pgmap.altmap as VmemAltmap | undefined);
+
+/** The compound page that `pfn` belongs to: mm_init.c:memmap_init_zone_device made them from pfn_first on. */
+export function devmapCompound(kernel: Kernel, pfn: number): { head: number; order: number } | undefined {
+  const id = kernel.pages.pgmap.get(pfn);
+  const map = id === 0 ? undefined : kernel.state.pgmaps.find((candidate) => candidate.id === id);
+  const order = number(map?.pgmap.vmemmap_shift);
+  const range = map?.ranges.find(({ start, end }) => pfn >= start && pfn < end);
+  if (!map || !range || order === 0 || !kernel.has('vmemmapShift')) return undefined;
+  const first = range.start + vmem_altmap_offset(altmapOf(map.pgmap));
+  return { head: pfn - ((pfn - first) % 2 ** order), order };
+}
+
+/** include/linux/page-flags.h:compound_head. */
+export const compound_head = (kernel: Kernel, pfn: number): number => devmapCompound(kernel, pfn)?.head ?? pfn;
+
+/** page->_refcount: tails have none. */
+export const page_ref_count = (kernel: Kernel, pfn: number): number =>
+  compound_head(kernel, pfn) === pfn ? kernel.pages.refcount.get(pfn) : 0;
+
+/** What prep_compound_page adds to page->flags: PG_head, and the order in the first tail's low bits. */
+export function compoundFlags(kernel: Kernel, pfn: number): number {
+  const compound = devmapCompound(kernel, pfn);
+  if (!compound) return 0;
+  return pfn === compound.head ? PG_HEAD : pfn === compound.head + 1 ? compound.order : 0;
+}
