@@ -51,17 +51,21 @@ async function chooseMachineFile({ reader, report: reporter }: Services): Promis
       filters: { 'Machine files': ['json'], 'All files': ['*'] },
     })) ?? [];
   if (uri === undefined) return;
-  const { size } = await vscode.workspace.fs.stat(uri);
-  if (size > MAX_BYTES) {
-    throw new ReaderError(
-      `${nameOf(uri)} has ${size} bytes, and a machine file has at most ${MAX_BYTES}. Choose another.`,
-    );
-  }
-  const json = new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
-  const { problems } = reader.get().chooseMachine({ json, name: nameOf(uri) });
+  const problems = await bootFile(uri, reader);
   if (problems.length === 0) return;
   for (const problem of problems) reporter.log.error(`${nameOf(uri)}: ${problem}`);
   await showProblems(uri, problems, reader);
+}
+
+/** What keeps the file from being booted. */
+async function bootFile(uri: vscode.Uri, reader: ReaderSession): Promise<readonly string[]> {
+  const { size } = await vscode.workspace.fs.stat(uri);
+  if (size > MAX_BYTES) {
+    const megabytes = (size / (1 << 20)).toFixed(1);
+    return [`it has ${megabytes} MB, and a machine file at most ${MAX_BYTES >> 20} MB; choose another`];
+  }
+  const json = new TextDecoder().decode(await vscode.workspace.fs.readFile(uri));
+  return reader.get().chooseMachine({ json, name: nameOf(uri) }).problems;
 }
 
 /** All of them, in a dialogue: a list of what to mend in the file. */

@@ -305,22 +305,26 @@ export class Workbench extends Editor {
   }
 
   /**
-   * Names a file to the open dialogue; in a browser that is a quick pick of VS Code's own.
+   * Names a file to the open dialogue, which in a browser is a quick pick of VS Code's own.
    *
    * @param {string} path
    */
   async chooseFile(path) {
-    const input = this.page.locator('.quick-input-widget:visible input[type="text"]').first();
-    await until(
-      'the open dialogue',
-      async () =>
-        // It begins with the folder, and fills its list before it takes an answer.
-        (await input.inputValue({ timeout: 1000 }).catch(() => '')).startsWith('/') || undefined,
-    );
-    await input.fill(path);
+    const widget = this.page.locator('.quick-input-widget:visible');
     const name = path.split('/').at(-1) ?? path;
-    await until(`${name} in the open dialogue`, async () => (await this.quickPickLabels()).includes(name) || undefined);
-    await this.page.keyboard.press('Enter');
+    await until('the open dialogue', async () => (await this.quickPickLabels()).includes('..') || undefined);
+    for (let attempt = 0; ; attempt++) {
+      // While it still fills its list it writes its own folder over what was typed.
+      await widget.locator('input[type="text"]').first().fill(path);
+      try {
+        await widget.locator('.monaco-list-row.focused', { hasText: name }).waitFor({ timeout: 3000 });
+        await this.page.keyboard.press('Enter');
+        await widget.waitFor({ state: 'hidden', timeout: 3000 });
+        return;
+      } catch (error) {
+        if (attempt === 3) throw error;
+      }
+    }
   }
 
   /**

@@ -15,6 +15,12 @@ export class Editor {
   constructor(page, folder) {
     this.page = page;
     this.folder = folder;
+    /**
+     * The files behind tabs that show none of the folder, by their title.
+     *
+     * @type {Map<string, string>}
+     */
+    this.elsewhere = new Map();
   }
 
   /** Opens the quick input with a key; a webview that has the focus may have kept the first press. */
@@ -64,7 +70,9 @@ export class Editor {
   /** @returns {Promise<string[]>} the labels shown by an open quick pick */
   async quickPickLabels() {
     return this.#quickRows.evaluateAll((rows) =>
-      rows.map((row) => row.querySelector('.quick-input-list-label .label-name, .label-name')?.textContent ?? ''),
+      rows.map(
+        (row) => row.querySelector('.quick-input-list-label .label-name, .label-name')?.textContent?.trim() ?? '',
+      ),
     );
   }
 
@@ -167,7 +175,7 @@ export class Editor {
    * @returns {string} the text of a file of the folder, as it is on the disk
    */
   read(path) {
-    return readFileSync(join(this.folder, path), 'utf8');
+    return readFileSync(this.elsewhere.get(path) ?? join(this.folder, path), 'utf8');
   }
 
   /**
