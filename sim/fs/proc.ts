@@ -9,7 +9,7 @@ import { walk } from '../kernel/resource.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { fixedFiles } from './files.ts';
 
-const NODE_STATS = [
+export const NODE_STATS = [
   'nr_inactive_anon',
   'nr_active_anon',
   'nr_inactive_file',
@@ -57,7 +57,7 @@ const NODE_STATS = [
   'pgdemote_direct',
   'pgdemote_khugepaged',
 ] as const;
-const ZONE_STATS = [
+export const ZONE_STATS = [
   'nr_zone_inactive_anon',
   'nr_zone_active_anon',
   'nr_zone_inactive_file',
@@ -151,7 +151,7 @@ export function iomem(kernel: Kernel): string {
 }
 
 /** mm/page_alloc.c:calculate_totalreserve_pages. */
-function totalreserve_pages(kernel: Kernel): number {
+export function totalreserve_pages(kernel: Kernel): number {
   let sum = 0;
   for (const node of kernel.nodes)
     for (const zone of node.node_zones) {
@@ -227,21 +227,11 @@ export function meminfo(kernel: Kernel): string {
   return text;
 }
 
-/** The part of /proc/vmstat that the simulator counts. */
-export function vmstat(kernel: Kernel): string {
-  const sum = (pick: (zone: Zone) => number): number =>
-    kernel.nodes.flatMap((node) => node.node_zones).reduce((total, zone) => total + pick(zone), 0);
-  const nodes = (pick: 'nr_memmap' | 'nr_memmap_boot'): number =>
-    kernel.nodes.reduce((total, node) => total + node[pick], 0);
-  return `nr_free_pages ${sum((zone) => zone.nr_free)}\nnr_memmap_pages ${nodes('nr_memmap')}\nnr_memmap_boot_pages ${nodes('nr_memmap_boot')}\n`;
-}
-
 export const PROC = fixedFiles('/proc', {
   zoneinfo,
   buddyinfo,
   iomem,
   meminfo,
-  vmstat,
   cmdline: (kernel) => `${kernel.config.cmdline}\n`,
   version: (kernel) => `Linux version ${kernel.release} (simulated)\n`,
 });

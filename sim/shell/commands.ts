@@ -1,6 +1,9 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
+import { KPAGE } from '../fs/kpageflags.ts';
+import { nodeFiles } from '../fs/node.ts';
 import { PROC } from '../fs/proc.ts';
+import { VMSTAT } from '../fs/vmstat.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
@@ -9,9 +12,10 @@ import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { ShellError } from './error.ts';
+import { PAGE_TYPES } from './pageTypes.ts';
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC];
+const MOUNTS: readonly Mount[] = [PROC, VMSTAT, KPAGE, nodeFiles((kernel, path) => nodeAt(kernel, MOUNTS, path))];
 
 const FILE_COMMANDS: readonly Command[] = [
   {
@@ -98,7 +102,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS];
+const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS, PAGE_TYPES];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);
