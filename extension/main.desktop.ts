@@ -18,6 +18,7 @@ const platform: Platform = {
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
   now: () => performance.now(),
   packages: process.platform === 'linux' ? 'file:///usr/share/doc' : undefined,
+  thisMachine: process.platform === 'linux' ? 'file:///' : undefined,
   get caches() {
     return [pathToFileURL(join(cacheBase(), 'zonescope', 'documents')).href];
   },

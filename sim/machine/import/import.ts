@@ -5,16 +5,39 @@ import { checkMachine, type MachineConfig } from '../config.ts';
 import type { Kernel } from '../kernel.ts';
 import { compare, zoneDifferences } from './compare.ts';
 import { parseIomem } from './iomem.ts';
-import { parseLog } from './log.ts';
+import { LOG_FILES, parseLog } from './log.ts';
 import { type Device, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
 import { initrdZone, reservedMemory } from './reserved.ts';
-import { parseCpu, parseSysfs } from './sysfs.ts';
-import { ImportError, type ImportFiles, type ImportNote, lineOf } from './text.ts';
+import { MAX_BLOCKS, parseCpu, parseSysfs } from './sysfs.ts';
+import { ImportError, type ImportFiles, type ImportNote, lineOf, MAX_FILE } from './text.ts';
 import { parseZoneinfo } from './zoneinfo.ts';
 
-export { LOG_FILES } from './log.ts';
-export { MAX_BLOCKS } from './sysfs.ts';
-export { type ImportFiles, type ImportNote, MAX_FILE } from './text.ts';
+export type { ImportFiles, ImportNote } from './text.ts';
+
+/** What a host reads for `importMachine`, and how much of it at most. */
+export const importPaths = {
+  /** Files by name, below the folder. */
+  files: [
+    'proc/iomem',
+    'proc/zoneinfo',
+    'proc/meminfo',
+    'proc/buddyinfo',
+    'proc/pagetypeinfo',
+    'proc/cmdline',
+    'proc/cpuinfo',
+    'proc/version',
+    'proc/vmstat',
+    'sys/devices/system/memory/block_size_bytes',
+    'sys/devices/system/node/online',
+    ...LOG_FILES,
+  ] as readonly string[],
+  /** A folder for each memory block, and one for each node. */
+  blocks: 'sys/devices/system/memory',
+  nodes: 'sys/devices/system/node',
+  maxBlocks: MAX_BLOCKS,
+  /** Bytes of one file. */
+  maxFile: MAX_FILE,
+} as const;
 
 export interface ImportedMachine {
   /** The machine file. */

@@ -38,7 +38,7 @@ export const bytes = (start: number, end: number): AddressRange => ({
 /** The firmware's memory map. */
 export function memoryMap(sources: Sources, notes: ImportNote[]): { e820: Entry[]; devices: Device[] } {
   const { log, iomem } = sources;
-  if (log && log.e820.some((entry) => entry.type === 'usable')) {
+  if (log?.e820.some((entry) => entry.type === 'usable')) {
     const devices: Device[] = [];
     const e820 = log.e820.flatMap(({ start, end, type }): Entry[] => {
       if (type !== 'persistent (type 7)') return [{ start, end, type }];

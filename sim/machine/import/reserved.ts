@@ -22,6 +22,7 @@ const hugeUp = (pfn: number): number => Math.ceil(pfn / 512) * 512;
 /** What is given back goes page by page: of more than 512 MiB nothing is, whatever the files say. */
 const MAX_FREED = 0x20000;
 const MAX_RESERVED = 1024;
+const BRK = 'Kernel percpu template and brk';
 const FREED = 'freed';
 
 /** The kernel image in the order it lies in memory: parts that stay, and gaps and init code that are given back. */
@@ -50,7 +51,7 @@ function image(sources: Sources, notes: ImportNote[]): Reserved[] {
       Math.max(0, last - first),
       pages(log?.freed.get('initmem') ?? log?.image.get('init') ?? 2048),
     );
-    between('Kernel percpu template and brk', first, last - init);
+    between(BRK, first, last - init);
     between('Kernel init', last - init, last);
   }
   return out;
@@ -127,6 +128,21 @@ export function reservedMemory(
         );
   };
   settle();
+  // More is held than the zone lacked: then more of the image was init code than the log, or the usual, says.
+  const brk = out.find((range) => range.what === BRK);
+  const short =
+    brk &&
+    parts.find(
+      (part) => part.left < 0 && part.ram.some((ram) => ram.start <= down(brk.start) && ram.end > down(brk.start)),
+    );
+  if (brk && short) {
+    const count = Math.min(-short.left, pagesOf(brk));
+    const at = brk.end + 1n - (BigInt(count) << 12n);
+    release(taken, down(brk.start), down(at));
+    if (at > brk.start) out.push({ start: brk.start, end: at - 1n, what: BRK });
+    Object.assign(brk, { start: at, what: 'Kernel init' });
+    settle();
+  }
   // All of the first MiB since 5.13; from the bottom up where a zone lacked less than that.
   const low = parts.find((part) => part.zone.node === 0 && (part.ram[0]?.start ?? 0x100) < 0x100);
   if (low) {
@@ -174,6 +190,14 @@ export function reservedMemory(
   if (out.length > MAX_RESERVED)
     notes.push({ what: `${out.length - MAX_RESERVED} of the ranges that boot kept are left out` });
   return out.slice(0, MAX_RESERVED).sort((a, b) => (a.start < b.start ? -1 : 1));
+}
+
+/** Pages from `from` on of what was held at `start` are given back later. */
+function release(taken: (PfnRange & { what: string })[], start: number, from: number): void {
+  const held = taken.find((range) => range.start === start);
+  if (!held) return;
+  taken.push({ start: from, end: held.end, what: FREED });
+  held.end = from;
 }
 
 /** Where the first MiB ends, or `count` pages of RAM from 0 on if that comes before. */
