@@ -10,12 +10,12 @@ import type { ImportedZone } from './zoneinfo.ts';
 export interface ZoneDifference {
   node: number;
   zone: string;
-  field: 'start' | 'spanned' | 'present' | 'managed' | 'min' | 'low' | 'high' | 'free' | 'zone';
+  field: 'start' | 'spanned' | 'present' | 'managed' | 'min' | 'low' | 'high' | 'free' | 'protection' | 'zone';
   imported: number;
   booted: number;
 }
 
-const fields = (zone: Zone): Record<ZoneDifference['field'], number> => ({
+const fields = (zone: Zone): Record<(typeof FIELDS)[number], number> => ({
   start: zone.zone_start_pfn,
   spanned: zone.spanned_pages,
   present: zone.present_pages,
@@ -24,7 +24,6 @@ const fields = (zone: Zone): Record<ZoneDifference['field'], number> => ({
   low: zone.watermark.low,
   high: zone.watermark.high,
   free: zone.nr_free,
-  zone: 1,
 });
 
 const FIELDS = ['start', 'spanned', 'present', 'managed', 'min', 'low', 'high', 'free'] as const;
@@ -44,6 +43,15 @@ export function zoneDifferences(kernel: Kernel, zones: readonly ImportedZone[]):
       if (imported === undefined || imported === ours[field]) continue;
       found.push({ node: zone.node, zone: zone.name, field, imported, booted: ours[field] });
     }
+    const at = zone.protection.findIndex((pages, index) => pages !== (booted.lowmem_reserve[index] ?? pages));
+    if (at >= 0)
+      found.push({
+        node: zone.node,
+        zone: zone.name,
+        field: 'protection',
+        imported: zone.protection[at] ?? 0,
+        booted: booted.lowmem_reserve[at] ?? 0,
+      });
   }
   return found;
 }

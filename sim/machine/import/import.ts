@@ -186,19 +186,23 @@ function settle(
     };
     const kernel = boot(checked(tried), release);
     const differences = zoneDifferences(kernel, zones ?? []);
-    const marks = differences.filter((each) => ['min', 'low', 'high'].includes(each.field));
+    const marks = differences.filter((each) => ['min', 'low', 'high', 'protection'].includes(each.field));
     const home = zones && initrdZone(zones);
     const over = (own: boolean | undefined): number =>
       marks
-        .filter((each) => each.zone !== 'Movable' && each.field !== 'low')
+        .filter((each) => each.zone !== 'Movable' && each.field !== 'low' && each.field !== 'protection')
         .filter((each) => own === undefined || (each.node === home?.node && each.zone === home.name) === own)
         .reduce((sum, each) => sum + each.booted - each.imported, 0);
+    // A zone below keeps a 256th of what is managed above: coarser, but of that zone alone.
+    const protection = marks
+      .filter((each) => each.field === 'protection' && each.zone === 'DMA')
+      .reduce((sum, each) => sum + (each.booted - each.imported) * 1000, 0);
     return {
       json: tried,
       kernel,
       wrong: marks.length,
       high: over(undefined),
-      tilt: over(true) - over(false),
+      tilt: over(true) - over(false) + protection,
       notes: own,
     };
   };

@@ -14,6 +14,8 @@ export interface ImportedZone {
   spanned: number;
   present: number;
   managed: number;
+  /** Pages kept from allocations that could use higher zones, by zone. */
+  protection: readonly number[];
   /** Printed for zones with pages only. */
   start: number | undefined;
 }
@@ -28,6 +30,7 @@ interface Open {
   name: ImportedZone['name'];
   values: Map<string, number>;
   start: number | undefined;
+  protection: number[];
   /** Watermarks and sizes end with the line of protections. */
   counts: boolean;
 }
@@ -62,21 +65,25 @@ function opened(line: Line, node: number, name: string): Open {
   if (name === 'HighMem') throw wrong(line, 'a HighMem zone is that of a 32-bit machine; only x86_64 can be imported');
   const known = ZONE_NAMES.find((zone) => zone === name);
   if (!known) throw wrong(line, `${quote(name)} is no zone of x86_64`);
-  return { head: line, node, name: known, values: new Map(), start: undefined, counts: true };
+  return { head: line, node, name: known, values: new Map(), start: undefined, protection: [], counts: true };
 }
 
 function read(open: Open, line: Line): void {
   const count = open.counts ? /^ +(?:pages )?([a-z]+) +(\S+)$/.exec(line.text) : undefined;
   if (count && (FIELDS as readonly string[]).includes(count[1] ?? ''))
     open.values.set(count[1] ?? '', pagesIn(line, count[2]));
-  else if (/^ +protection:/.test(line.text)) open.counts = false;
-  else {
+  else if (/^ +protection:/.test(line.text)) {
+    const list = /^ +protection: \(([\d, ]{1,120})\)$/.exec(line.text)?.[1];
+    if (list === undefined) throw wrong(line, `is no list of protections: ${quote(line.text)}`);
+    open.protection = list.split(', ').map((value) => pagesIn(line, value));
+    open.counts = false;
+  } else {
     const start = /^ +start_pfn: +(\S+)$/.exec(line.text);
     if (start) open.start = pagesIn(line, start[1]);
   }
 }
 
-function finished({ head, node, name, values, start }: Open): ImportedZone {
+function finished({ head, node, name, values, start, protection }: Open): ImportedZone {
   const get = (field: (typeof FIELDS)[number]): number => {
     const value = values.get(field);
     if (value === undefined)
@@ -95,15 +102,16 @@ function finished({ head, node, name, values, start }: Open): ImportedZone {
     spanned: get('spanned'),
     present: get('present'),
     managed: get('managed'),
+    protection,
     start,
   };
-  if (zone.present > 0 && start === undefined)
-    throw wrong(head, `zone ${name} of node ${node} has no line for start_pfn: the file was cut off; copy it again`);
   if (zone.present > zone.spanned || zone.managed > zone.present)
     throw wrong(
       head,
       `zone ${name} of node ${node} has ${zone.managed} pages managed, ${zone.present} present and ${zone.spanned} spanned, which cannot be`,
     );
+  if (zone.present > 0 && start === undefined)
+    throw wrong(head, `zone ${name} of node ${node} has no line for start_pfn: the file was cut off; copy it again`);
   if ((start ?? 0) + zone.spanned > 2 ** 40) throw wrong(head, 'the zone ends beyond 52 bits of physical address');
   const limit = name === 'DMA' ? 0x1000 : name === 'DMA32' ? 0x100000 : Number.POSITIVE_INFINITY;
   if (start !== undefined && start + zone.spanned > limit)
