@@ -24,7 +24,10 @@ const FILE_COMMANDS: readonly Command[] = [
     summary: 'print files of /proc and /sys',
     run({ kernel, print }, args) {
       if (args.length === 0) throw new ShellError('cat: name a file, for example cat /proc/zoneinfo');
-      for (const path of args) print(readFile(kernel, path).replace(/\n$/, ''));
+      for (const path of args) {
+        const text = readFile(kernel, path);
+        print(text.endsWith('\n') ? text.slice(0, -1) : text);
+      }
       return undefined;
     },
   },
