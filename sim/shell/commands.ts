@@ -12,6 +12,7 @@ import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { ShellError } from './error.ts';
+import { OCCUPY } from './occupy.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
 
 /** Everything that can be read or written by path. */
@@ -105,7 +106,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS, PAGE_TYPES];
+const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS, PAGE_TYPES, OCCUPY];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);

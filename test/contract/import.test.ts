@@ -3,7 +3,8 @@ import { importFolder, readMachineFolder } from '../../extension/session/machine
 import { createSession } from '../../extension/session/session.ts';
 import { blocksOf } from '../../sim/fs/node.ts';
 import { iomem, zoneinfo } from '../../sim/fs/proc.ts';
-import { type ImportedMachine, type ImportFiles, Machine } from '../../sim/index.ts';
+import { type ImportedMachine, type ImportFiles, Machine, runShellLine, statusOf } from '../../sim/index.ts';
+import { readFile } from '../../sim/shell/commands.ts';
 import {
   folderOf,
   imported,
@@ -14,6 +15,7 @@ import {
   without,
   withoutRoot,
 } from '../support/imports.ts';
+import { sh } from '../support/machines.ts';
 import { type RecordedZone, recordedZoneinfo, recordedZones, recording } from '../support/recording.ts';
 
 const bootOf = ({ config, release }: ImportedMachine): Machine => new Machine(config, release ?? '6.12');
@@ -71,7 +73,7 @@ describe.each(RECORDED)('the folder of %s', (name) => {
     for (const node of kernel.nodes)
       for (const block of blocksOf(kernel, node.node_id))
         expect(files.has(`sys/devices/system/memory/memory${block}/node${node.node_id}`)).toBe(true);
-    expect(machine.setup).toEqual([]);
+    expect(machine.setup.filter((line) => !line.startsWith('occupy '))).toEqual([]);
   });
 
   it('has the release of its log, its command line, its CPUs and distances', () => {
@@ -101,15 +103,49 @@ describe('what was imported prints back', () => {
     },
   );
 
+  it.each(['a-2G', 'b1-3G+3G', 'c1-1G', 'e-hotplug'] as const)(
+    '%s: /proc/buddyinfo byte for byte once its setup lines have run, and undoing them gives the booted machine back',
+    (name) => {
+      const files = machineFiles(name);
+      const machine = imported(files);
+      const booted = bootOf(machine);
+      const first = booted.canonical();
+      sh(booted, ...machine.setup);
+      expect(readFile(booted.kernel, '/proc/buddyinfo')).toBe(files.get('proc/buddyinfo'));
+      booted.travel(0);
+      expect(booted.canonical() === first).toBe(true);
+    },
+  );
+
+  it('occupy refuses what cannot be, and changes nothing', () => {
+    const machine = bootOf(imported(machineFiles('a-2G')));
+    const before = machine.canonical();
+    for (const [line, message] of [
+      ['occupy', 'occupy: occupy NODE ZONE'],
+      ['occupy 0 DMA32 1 2 3', 'a count of free blocks for each of 11 orders'],
+      ['occupy 7 DMA32 0 0 0 0 0 0 0 0 0 0 0', 'node 7 has no zone DMA32'],
+      ['occupy 0 DMA 0 0 0 0 0 0 0 0 0 0 99', 'it has 3 free blocks of order 10, not 99'],
+    ] as const) {
+      const program = runShellLine(machine, line);
+      expect(program?.error?.message).toContain(message);
+      expect(program && statusOf(program)).toBeLessThan(0);
+    }
+    expect(machine.canonical() === before).toBe(true);
+  });
+
   it('what differs is said, zone by zone and line by line', () => {
     const { said } = imported(machineFiles('c1-1G'));
     expect(said).toContain(
-      'zone DMA32 of node 0: free is 761632 in the booted machine, and was 758596: what the running system has allocated is not imported',
+      'zone Normal of node 0 has 488497 pages free, as proc/buddyinfo counts; proc/zoneinfo, read at another moment, has 488506',
     );
-    const full = imported(machineFiles('a-2G')).said;
-    expect(full.filter((note) => !note.includes('free is'))).toEqual([
+    expect(imported(machineFiles('a-2G')).said).toEqual([
       'which pages boot kept for itself, besides the kernel image, is estimated: as many as each zone lacked (from proc/zoneinfo)',
+      'zone DMA32 of node 0 has 498886 pages free, as proc/buddyinfo counts; proc/zoneinfo, read at another moment, has 498896',
     ]);
+    const blind = imported(without(machineFiles('a-2G'), 'proc/buddyinfo')).said;
+    expect(blind).toContain(
+      'zone DMA32 of node 0: free is 506801 in the booted machine, and was 498896: what the running system had allocated is not known without proc/buddyinfo',
+    );
   });
 
   it('what root would add is said', () => {
@@ -125,7 +161,7 @@ describe('what was imported prints back', () => {
       files.set(`sys/devices/system/memory/memory${number}/valid_zones`, 'Movable\n');
       files.set(`sys/devices/system/memory/memory${number}/node0`, '');
     }
-    expect(imported(files).setup).toEqual([
+    expect(imported(without(files, 'proc/buddyinfo')).setup).toEqual([
       'echo offline > /sys/devices/system/memory/memory3/state',
       'dimm plug 256M node=0',
       'echo online_movable > /sys/devices/system/memory/memory32/state',

@@ -66,7 +66,15 @@ function mutate(text: string, change: Mutation): string | undefined {
 }
 
 /** Files that are read, so that most changes matter. */
-const FILES = ['proc/zoneinfo', 'proc/iomem', 'dmesg', 'proc/cpuinfo', 'proc/cmdline', 'proc/meminfo'];
+const FILES = [
+  'proc/zoneinfo',
+  'proc/iomem',
+  'dmesg',
+  'proc/cpuinfo',
+  'proc/cmdline',
+  'proc/meminfo',
+  'proc/buddyinfo',
+];
 const SYSFS = /^sys\//;
 
 function check(files: ImportFiles): void {

@@ -57,7 +57,7 @@ export function zoneDifferences(kernel: Kernel, zones: readonly ImportedZone[]):
 }
 
 const WHY: Partial<Record<ZoneDifference['field'], string>> = {
-  free: 'what the running system has allocated is not imported',
+  free: 'what the running system had allocated is not known without proc/buddyinfo',
 };
 
 function zoneNotes(differences: readonly ZoneDifference[]): ImportNote[] {
@@ -71,8 +71,17 @@ function zoneNotes(differences: readonly ZoneDifference[]): ImportNote[] {
 }
 
 /** Every difference, as notes. */
-export function compare(kernel: Kernel, sources: Sources, files: ImportFiles): ImportNote[] {
-  const notes = zoneNotes(zoneDifferences(kernel, sources.zones ?? []));
+export function compare(
+  kernel: Kernel,
+  sources: Sources,
+  files: ImportFiles,
+  /** Zones whose free blocks are set once the machine is up: `0 DMA32`. */
+  occupied: ReadonlySet<string>,
+): ImportNote[] {
+  const differences = zoneDifferences(kernel, sources.zones ?? []);
+  const notes = zoneNotes(
+    differences.filter(({ node, zone, field }) => field !== 'free' || !occupied.has(`${node} ${zone}`)),
+  );
   notes.push(...blockNotes(kernel, sources), ...memmapNotes(kernel, files));
   if (sources.iomem && !sources.iomem.hidden) {
     const real = new Set((files.get('proc/iomem') ?? '').split('\n').map((line) => line.trimEnd()));

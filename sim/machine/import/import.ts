@@ -7,6 +7,7 @@ import { compare, zoneDifferences } from './compare.ts';
 import { parseIomem } from './iomem.ts';
 import { LOG_FILES, parseLog } from './log.ts';
 import { type Device, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
+import { type FreeBlocks, pagesOfBlocks, parseBuddyinfo, planOccupation } from './occupy.ts';
 import { initrdZone, reservedMemory } from './reserved.ts';
 import { MAX_BLOCKS, parseCpu, parseSysfs } from './sysfs.ts';
 import { ImportError, type ImportFiles, type ImportNote, lineOf, MAX_FILE } from './text.ts';
@@ -135,13 +136,14 @@ function build(files: ImportFiles, name: string): ImportResult {
   if (!zones) notes.push({ what: 'what boot kept for itself is estimated', exact: 'proc/zoneinfo' });
   const release = releaseOf(files, log?.version, notes);
   const tried = settle(json, bare, sources, release ?? '6.12', notes);
-  notes.push(...compare(tried.kernel, sources, files));
+  const occupied = occupyLines(tried.kernel, parseBuddyinfo(files), sources, notes);
+  notes.push(...compare(tried.kernel, sources, files, occupied.zones));
   return {
     json: `${JSON.stringify(tried.json, undefined, 2)}\n`,
     config: tried.kernel.config,
     release,
     notes,
-    setup: setupLines(sources, tried.kernel),
+    setup: [...setupLines(sources, tried.kernel), ...occupied.lines],
   };
 }
 
@@ -287,6 +289,35 @@ function releaseOf(files: ImportFiles, version: string | undefined, notes: Impor
       exact: 'the kernel log of boot, or proc/version',
     });
   return known;
+}
+
+/** Lines that leave as much memory free as there was, and the zones they are for. */
+function occupyLines(
+  kernel: Kernel,
+  buddyinfo: readonly FreeBlocks[],
+  { zones }: Sources,
+  notes: ImportNote[],
+): { lines: string[]; zones: Set<string> } {
+  const lines: string[] = [];
+  const done = new Set<string>();
+  for (const { node, zone, blocks } of buddyinfo) {
+    const booted = kernel.nodes[node]?.node_zones.find((each) => each.name === zone);
+    const free = pagesOfBlocks(blocks);
+    const plan = booted ? planOccupation(booted, blocks) : { why: 'the booted machine has no such zone' };
+    if ('why' in plan) {
+      notes.push({ what: `the free blocks of zone ${zone} of node ${node} cannot be as they were: ${plan.why}` });
+      continue;
+    }
+    const read = zones?.find((each) => each.node === node && each.name === zone)?.free;
+    if (read !== undefined && read !== free)
+      notes.push({
+        what: `zone ${zone} of node ${node} has ${free} pages free, as proc/buddyinfo counts; proc/zoneinfo, read at another moment, has ${read}`,
+      });
+    if (booted?.free_area.some((area) => area.nr_free !== blocks[area.order]))
+      lines.push(`occupy ${node} ${zone} ${blocks.join(' ')}`);
+    done.add(`${node} ${zone}`);
+  }
+  return { lines, zones: done };
 }
 
 /** Memory that came later, and blocks that were taken offline, as the administrator would do it. */
