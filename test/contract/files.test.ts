@@ -138,6 +138,32 @@ describe('/proc/kpageflags', () => {
     check();
   });
 
+  it('a part of an early section that a device had is no page to see after it is gone', () => {
+    // As the recorded machine with two regions of pmem and RAM between them in one section.
+    const machine = machineOf({
+      name: 'cs5',
+      physBits: 40,
+      e820: [
+        { start: '0x0', end: '0x9fbff', type: 'usable' },
+        { start: '0x100000', end: '0xbffdcfff', type: 'usable' },
+        { start: '0x100000000', end: '0x103ffffff', type: 'persistent (type 12)' },
+        { start: '0x104000000', end: '0x1bfffffff', type: 'usable' },
+      ],
+    });
+    const look = (): string => output(machine, 'page-types -lNr -a 0x103fff+2').split('\n').slice(1).join(' ');
+    const before = look();
+    expect(before).toMatch(/^103fff\t1\t_{20}n_{22} 104000\t1\t_{10}B/);
+    sh(
+      machine,
+      'struct dev_pagemap m',
+      'm.type = MEMORY_DEVICE_FS_DAX; m.nr_range = 1; m.range.start = 0x100000000; m.range.end = 0x103ffffff',
+      'memremap_pages(&m, 0)',
+    );
+    expect(look()).toBe(before);
+    sh(machine, 'memunmap_pages(&m)');
+    expect(look()).toBe(before);
+  });
+
   it('cat refuses what is no text, and names the tool', () => {
     const program = runShellLine(boot(), 'cat /proc/kpageflags');
     expect(program && statusOf(program)).toBeLessThan(0);

@@ -76,6 +76,16 @@ describe.each(RECORDED)('the folder of %s', (name) => {
     expect(machine.setup.filter((line) => !line.startsWith('occupy '))).toEqual([]);
   });
 
+  it('has the recorded MemTotal, of the machine and of each node', () => {
+    const { kernel } = bootOf(imported(files));
+    const total = (text: string): string | undefined => /^.*MemTotal:.*$/m.exec(text)?.[0];
+    expect(total(readFile(kernel, '/proc/meminfo'))).toBe(total(files.get('proc/meminfo') ?? ''));
+    for (const { node_id } of kernel.nodes) {
+      const path = `/sys/devices/system/node/node${node_id}/meminfo`;
+      expect(total(readFile(kernel, path))).toBe(total(files.get(path.slice(1)) ?? ''));
+    }
+  });
+
   it('has the release of its log, its command line, its CPUs and distances', () => {
     const { config, release } = imported(files);
     expect(release).toBe('6.12');

@@ -94,8 +94,9 @@ function build(files: ImportFiles, name: string): ImportResult {
       exact: 'proc/iomem copied as root',
     });
   const top = [...map.e820, ...devices].reduce((max, range) => (range.end > max ? range.end : max), 0n);
-  const levels: 4 | 5 = cpu.fiveLevels || (cpu.physBits ?? 0) > 46 || top >= 1n << 46n ? 5 : 4;
-  const physBits = cpu.physBits ?? Math.max(36, top.toString(2).length);
+  const levels: 4 | 5 = cpu.fiveLevels || top >= 1n << 46n ? 5 : 4;
+  // With four levels of page tables the kernel uses 46 bits, whatever the CPU has.
+  const physBits = Math.min(levels === 5 ? 52 : 46, cpu.physBits ?? Math.max(36, top.toString(2).length));
   if (cpu.physBits === undefined)
     notes.push({
       what: `addresses are taken to have ${physBits} bits`,

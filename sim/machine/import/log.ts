@@ -125,7 +125,7 @@ function rest(log: BootLog, line: Line, text: string): void {
   }
   const srat = SRAT.exec(text);
   if (srat) {
-    if (!/hotplug/.test(srat[4] ?? ''))
+    if (!/hotplug|non-volatile/.test(srat[4] ?? ''))
       bounded(log.srat, line).push({ node: Number(srat[1]), ...rangeIn(line, srat[2], srat[3]), line });
     return;
   }
