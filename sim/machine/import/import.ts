@@ -108,8 +108,9 @@ function build(files: ImportFiles, name: string): ImportResult {
       what: 'the layout of page->flags is that of a usual configuration',
       exact: 'a kernel log booted with mminit_loglevel=4',
     });
+  const last = (1n << BigInt(physBits)) - 1n;
   const cmdline = commandLine(files, notes);
-  const outside = map.e820.find((entry) => entry.end >= 1n << BigInt(physBits));
+  const outside = map.e820.find((entry) => entry.end > last);
   if (outside)
     throw new ImportError(
       'proc/cpuinfo',
@@ -128,9 +129,14 @@ function build(files: ImportFiles, name: string): ImportResult {
     },
     cmdline,
     e820: map.e820.map(ranged),
-    nodes: nodeMap(sources, cpu.count, notes).map((node) => ({ ...node, ranges: node.ranges.map(ranged) })),
+    nodes: nodeMap(sources, cpu.count, notes).map((node) => ({
+      ...node,
+      ranges: node.ranges
+        .filter(({ start }) => start <= last)
+        .map((range) => ranged({ ...range, end: range.end < last ? range.end : last })),
+    })),
     devices: devices
-      .filter((device) => device.end < 1n << BigInt(physBits))
+      .filter((device) => device.end <= last)
       .map((device) => ({ ...ranged(device), busy: isBusy(device.name) })),
   };
   const bare = checked(json);
