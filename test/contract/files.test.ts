@@ -205,6 +205,17 @@ describe('page-types', () => {
     expect(/total.*/.exec(ours)?.[0]).toBe(/total.*/.exec(real)?.[0]);
   });
 
+  it('device private memory lies beyond the last word: the recorded total does not change with it', () => {
+    const machine = boot();
+    sh(machine, 'struct dev_pagemap_ops ops', 'ops.page_free = put_page; ops.migrate_to_ram = put_page');
+    sh(machine, ...mapLines('MEMORY_DEVICE_PRIVATE'), 'm.ops = &ops; m.owner = &ops', 'memremap_pages(&m, 0)');
+    const real = recording('d-hmm_02-loaded', 'page-types');
+    expect(/total.*/.exec(output(machine, 'page-types'))?.[0]).toBe(/total.*/.exec(real)?.[0]);
+    expect(real).not.toContain('nopage');
+    expect(kpageflags_read(machine.kernel, 0xfcf0000, 1)).toHaveLength(0);
+    expect(output(machine, 'page-types -a 0xfcf0000+16')).toMatch(/total\s+0\s+0$/);
+  });
+
   it('raw mode shows reserved pages, which the plain mode hides', () => {
     const machine = boot();
     expect(output(machine, 'page-types -r')).toMatch(/^0x0000000100000000\t.*\treserved$/m);

@@ -173,7 +173,7 @@ describe('what was imported prints back', () => {
     }
     expect(imported(without(files, 'proc/buddyinfo')).setup).toEqual([
       'echo offline > /sys/devices/system/memory/memory3/state',
-      'dimm plug 256M node=0',
+      'dimm plug 256M node=0 at=0x100000000',
       'echo online_movable > /sys/devices/system/memory/memory32/state',
     ]);
   });
