@@ -42,6 +42,7 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
   const shell = own(new Shell(reader, report, workspaceState, () => library.prose()));
   const services: Services = {
     extensionUri,
+    thisMachine: platform.thisMachine,
     report,
     reader,
     texts,

@@ -19,6 +19,7 @@ export interface CommandArguments {
   'zonescope.goToStep': [step?: number];
   'zonescope.resetMachine': [];
   'zonescope.chooseMachine': [];
+  'zonescope.importMachine': [];
   'zonescope.chooseRelease': [];
   'zonescope.goBack': [];
   'zonescope.openShell': [];
@@ -86,6 +87,7 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.goToStep': { title: 'Go to Step…', icon: 'history' },
   'zonescope.resetMachine': { title: 'Reset Machine', icon: 'debug-restart' },
   'zonescope.chooseMachine': { title: 'Choose Machine…', icon: 'server' },
+  'zonescope.importMachine': { title: 'Import Machine…', icon: 'desktop-download' },
   'zonescope.chooseRelease': { title: 'Choose Release…', icon: 'tag' },
   'zonescope.goBack': {
     title: 'Go Back to the Machine Before',

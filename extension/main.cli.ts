@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The way in from a terminal: `zonescope`. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -30,6 +30,29 @@ async function* lines(prompt: () => string): AsyncGenerator<string> {
   }
 }
 
+/** Text of a file in /proc too, whose size is said to be 0; undefined where there is none to read. */
+async function textUpTo(path: string, limit: number): Promise<string | undefined> {
+  try {
+    if (!(await stat(path)).isFile()) return undefined;
+    const file = await open(path);
+    try {
+      const chunks: Buffer[] = [];
+      for (let length = 0; length <= limit; ) {
+        const chunk = Buffer.alloc(1 << 16);
+        const { bytesRead } = await file.read(chunk);
+        if (bytesRead === 0) break;
+        chunks.push(chunk.subarray(0, bytesRead));
+        length += bytesRead;
+      }
+      return Buffer.concat(chunks).toString('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return undefined;
+  }
+}
+
 const around: Surroundings = {
   print: (text) => void process.stdout.write(`${text}\n`),
   complain: (text) => void process.stderr.write(`${text}\n`),
@@ -45,6 +68,7 @@ const around: Surroundings = {
     list: (path) => readdir(path),
     read: async (path) => new Uint8Array(await readFile(path)),
   },
+  machines: { list: (path) => readdir(path).catch(() => []), readText: textUpTo },
   folder: process.cwd(),
   cache: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'zonescope', 'documents'),
   glossary: async () => (await data('glossary.json')) as Awaited<ReturnType<Surroundings['glossary']>>,

@@ -27,6 +27,7 @@ const platform: Platform = {
   get packages() {
     return packageFolders();
   },
+  thisMachine: process.platform === 'linux' ? 'file:///' : undefined,
   get caches() {
     return [pathToFileURL(join(cacheBase(), 'zonescope', 'documents')).href];
   },

@@ -7,6 +7,7 @@ const platform: Platform = {
   breathe: () => new Promise((resolve) => setTimeout(resolve, 0)),
   now: () => performance.now(),
   packages: [],
+  thisMachine: undefined,
   caches: [],
 };
 

@@ -6,6 +6,8 @@ export interface Platform {
   now(): number;
   /** Folders where distributions put documents. */
   readonly packages: readonly string[];
+  /** The root of the machine's own files, where it runs Linux and they can be read. */
+  readonly thisMachine: string | undefined;
   /** Folders that hold documents fetched before. */
   readonly caches: readonly string[];
 }

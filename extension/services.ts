@@ -12,6 +12,8 @@ import type { Documents } from './views/documentsTree.ts';
 
 export interface Services {
   readonly extensionUri: vscode.Uri;
+  /** See Platform. */
+  readonly thisMachine: string | undefined;
   readonly report: Reporter;
   readonly reader: ReaderSession;
   readonly texts: KernelTexts;

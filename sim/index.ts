@@ -9,6 +9,14 @@ export * from './kernel/release.ts';
 export { type Block, type BlockSource, blockProgram, holesOf } from './machine/block.ts';
 export type { MachineConfig, MachineProblem, MachineResult } from './machine/config.ts';
 export { checkMachine, readMachine } from './machine/config.ts';
+export {
+  type ImportedMachine,
+  type ImportFiles,
+  type ImportResult,
+  importMachine,
+  importPaths,
+  noteText,
+} from './machine/import/import.ts';
 export { hex } from './machine/kernel.ts';
 export { Machine, type Step, type Stop } from './machine/machine.ts';
 export { presets } from './machine/presets.ts';

@@ -5,6 +5,7 @@ import { nameOf } from '../language/examples.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
+import { importMachine } from './importMachine.ts';
 
 /** A machine file has some kilobytes. */
 const MAX_BYTES = 1 << 20;
@@ -13,6 +14,7 @@ export function machineActions(services: Services) {
   const { reader } = services;
   return {
     'zonescope.chooseMachine': () => chooseMachine(services),
+    'zonescope.importMachine': () => importMachine(services),
     'zonescope.chooseRelease': async () => {
       const release = await askRelease(services);
       if (release !== undefined) reader.get().chooseRelease(release);

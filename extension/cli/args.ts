@@ -4,7 +4,8 @@ import { RELEASES, type Release } from '../../sim/index.ts';
 export type Request =
   | { command: 'help' }
   | { command: 'version' }
-  | { command: 'sh'; machine?: string; release?: Release; json: boolean; lines: string[]; file?: string }
+  | { command: 'sh'; machine?: string; from?: string; release?: Release; json: boolean; lines: string[]; file?: string }
+  | { command: 'machine'; from: string; json: boolean }
   | {
       command: 'run';
       file: string;
@@ -21,8 +22,11 @@ export type Request =
 
 export const USAGE = `zonescope: explore the kernel's memory-model documents beside a simulation
 
-  zonescope sh [--machine NAME|FILE] [--release R] [--json] [-c LINE]... [FILE]
+  zonescope sh [--machine NAME|FILE | --from DIR] [--release R] [--json] [-c LINE]... [FILE]
         run command lines and C expressions; without -c or FILE, from standard input
+  zonescope machine --from DIR [--json]
+        print the machine file of a real machine, from copies of its proc and sys files and its
+        kernel log (DIR/proc/zoneinfo, DIR/sys/devices/system/node/..., DIR/dmesg); / is this machine
   zonescope run FILE:LINE [--variant ID] [--set NAME=EXPR]... [--machine NAME|FILE] [--release R] [--json]
         run the example at a line of a document, as its lens does
   zonescope docs [--json] [FILE...]
@@ -40,7 +44,7 @@ export function parseArguments(argv: readonly string[]): Request {
   const words: string[] = [];
   const options = new Map<string, string[]>();
   const flags = new Set<string>();
-  const takesValue = new Set(['--machine', '--release', '-c', '--set', '--variant']);
+  const takesValue = new Set(['--machine', '--from', '--release', '-c', '--set', '--variant']);
   for (let i = 0; i < rest.length; i++) {
     const word = rest[i] ?? '';
     const [name = '', inline] = word.startsWith('--') ? splitOnce(word) : [word];
@@ -57,6 +61,10 @@ export function parseArguments(argv: readonly string[]): Request {
   const one = (name: string): string | undefined => options.get(name)?.at(-1);
   const release = releaseOf(one('--release'));
   const machine = one('--machine');
+  const from = one('--from');
+  if (from !== undefined && command !== 'sh' && command !== 'machine')
+    throw new UsageError('--from goes with sh and machine');
+  if (from === '') throw new UsageError('--from needs a folder');
   const shared = { ...(machine ? { machine } : {}), ...(release ? { release } : {}), json };
   switch (command) {
     case undefined:
@@ -69,7 +77,19 @@ export function parseArguments(argv: readonly string[]): Request {
       return { command: 'version' };
     case 'sh':
       if (words.length > 1) throw new UsageError('sh takes one FILE');
-      return { command, ...shared, lines: options.get('-c') ?? [], ...(words[0] ? { file: words[0] } : {}) };
+      if (machine !== undefined && from !== undefined)
+        throw new UsageError('--machine and --from are two machines; name one');
+      return {
+        command,
+        ...shared,
+        ...(from ? { from } : {}),
+        lines: options.get('-c') ?? [],
+        ...(words[0] ? { file: words[0] } : {}),
+      };
+    case 'machine':
+      if (from === undefined || words.length > 0)
+        throw new UsageError('machine takes --from DIR, a folder of copies of proc and sys; / is this machine');
+      return { command, from, json };
     case 'run': {
       const match = /^(.+):(\d+)$/.exec(words[0] ?? '');
       if (!match?.[1] || words.length > 1) throw new UsageError('run takes FILE:LINE, for example hmm.rst:276');

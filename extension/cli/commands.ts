@@ -1,11 +1,20 @@
 /** What `zonescope` does, with its surroundings given: files, output, input. Free of node. */
-import { ALL_RECORDS, presets, RELEASES, type Release, recordsOf } from '../../sim/index.ts';
+import {
+  ALL_RECORDS,
+  type ImportedMachine,
+  noteText,
+  presets,
+  RELEASES,
+  type Release,
+  recordsOf,
+} from '../../sim/index.ts';
 import { dedent } from '../docs/dedent.ts';
 import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/glossary.ts';
 import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
 import { isKernelDocument, recognise } from '../docs/release.ts';
 import { parseDocument } from '../docs/rst.ts';
 import { loadScenes, placeScenes } from '../docs/scenes.ts';
+import { type FolderFiles, importFolder } from '../session/machineFolder.ts';
 import { createSession } from '../session/session.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
@@ -18,6 +27,7 @@ export interface Surroundings {
   readText(path: string): Promise<string>;
   readBytes(path: string): Promise<Uint8Array>;
   readonly files: DocumentFiles;
+  readonly machines: FolderFiles;
   readonly folder: string;
   readonly cache: string;
   glossary(): Promise<readonly GlossaryEntry[]>;
@@ -36,6 +46,8 @@ export async function execute(
       return await shell(request, around);
     case 'run':
       return await runExample(request, around);
+    case 'machine':
+      return await printMachine(request, around);
     case 'docs':
       return await documents(request, around);
     case 'machines':
@@ -75,8 +87,48 @@ async function sessionFor(request: { machine?: string; release?: Release }, arou
   return session;
 }
 
+/** The machine of a folder of copies; what cannot be imported is a mistake of the command line. */
+async function importFrom(folder: string, around: Surroundings): Promise<ImportedMachine> {
+  const result = await importFolder(around.machines, folder, nameOfFolder(folder));
+  if ('problems' in result)
+    throw new UsageError(
+      `${folder} cannot be imported:\n${result.problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
+  return result;
+}
+
+const nameOfFolder = (folder: string): string => folder.split(/[\\/]/).filter(Boolean).at(-1) ?? 'this machine';
+
+async function printMachine(request: Extract<Request, { command: 'machine' }>, around: Surroundings): Promise<number> {
+  const { json, notes, setup, release } = await importFrom(request.from, around);
+  if (request.json)
+    around.print(JSON.stringify({ machine: JSON.parse(json), release, notes: notes.map(noteText), setup }));
+  else {
+    for (const note of notes) around.complain(`note: ${noteText(note)}`);
+    for (const line of setup) around.complain(`note: after boot: ${line}`);
+    around.print(json.trimEnd());
+  }
+  return 0;
+}
+
+/** A session on an imported machine, with what came after boot done again. */
+async function importedSession(request: { from: string; release?: Release }, around: Surroundings): Promise<Session> {
+  const imported = await importFrom(request.from, around);
+  const release = request.release ?? imported.release;
+  const session = await sessionFor(release ? { release } : {}, around);
+  const { problems } = session.chooseMachine({ json: imported.json, name: request.from });
+  if (problems.length > 0) throw new UsageError(problems.join('\n'));
+  for (const note of imported.notes) around.complain(`note: ${noteText(note)}`);
+  for (const line of imported.setup) {
+    const { status, output } = await session.runLine(line);
+    if (status !== 0) around.complain(`note: could not be done again: ${line}: ${output}`);
+  }
+  return session;
+}
+
 async function shell(request: Extract<Request, { command: 'sh' }>, around: Surroundings): Promise<number> {
-  const session = await sessionFor(request, around);
+  const { from, ...rest } = request;
+  const session = await (from === undefined ? sessionFor(rest, around) : importedSession({ ...rest, from }, around));
   let status = 0;
   const one = async (line: string): Promise<void> => {
     const result = await session.runLine(line);

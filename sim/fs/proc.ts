@@ -9,7 +9,7 @@ import { walk } from '../kernel/resource.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { fixedFiles } from './files.ts';
 
-const NODE_STATS = [
+export const NODE_STATS = [
   'nr_inactive_anon',
   'nr_active_anon',
   'nr_inactive_file',
@@ -57,7 +57,7 @@ const NODE_STATS = [
   'pgdemote_direct',
   'pgdemote_khugepaged',
 ] as const;
-const ZONE_STATS = [
+export const ZONE_STATS = [
   'nr_zone_inactive_anon',
   'nr_zone_active_anon',
   'nr_zone_inactive_file',
@@ -75,44 +75,43 @@ const ZONE_STATS = [
   'numa_other',
 ] as const;
 
-const stat = (name: string, value: number): string => `      ${name.padEnd(12)} ${value}`;
+const stat = (name: string, value: number): string => `      ${name.padEnd(12)} ${value}\n`;
+const NODE_TEXT = NODE_STATS.map((name) => stat(name, 0)).join('');
+const ZONE_TEXT = ZONE_STATS.map((name) => stat(name, 0)).join('');
 
 /** mm/vmstat.c:zoneinfo_show. */
 export function zoneinfo(kernel: Kernel): string {
-  const lines: string[] = [];
+  const cpus = kernel.nodes.flatMap((node) => node.cpus);
+  // On large machines this is most of the text: a line of each CPU for each zone.
+  const heads = cpus.map(
+    (cpu) => `    cpu: ${cpu}\n              count: 0\n              high:  0\n              batch: `,
+  );
+  const pagesets = new Map<string, string>();
+  const pagesetsOf = (zone: Zone): string => {
+    const tail = `${batchOf(zone)}\n  vm stats threshold: ${thresholdOf(zone, cpus.length)}\n`;
+    const known = pagesets.get(tail) ?? (heads.length > 0 ? heads.join(tail) + tail : '');
+    pagesets.set(tail, known);
+    return known;
+  };
+  const parts: string[] = [];
   for (const node of kernel.nodes) {
     const firstPopulated = node.node_zones.find((zone) => zone.present_pages > 0);
     for (const zone of node.node_zones) {
-      lines.push(`Node ${node.node_id}, zone ${zone.name.padStart(8)}`);
-      if (zone === firstPopulated) lines.push('  per-node stats', ...NODE_STATS.map((name) => stat(name, 0)));
-      lines.push(
-        `  pages free     ${zone.nr_free}`,
-        '        boost    0',
-        `        min      ${zone.watermark.min}`,
-        `        low      ${zone.watermark.low}`,
-        `        high     ${zone.watermark.high}`,
-        `        promo    ${zone.watermark.promo}`,
-        `        spanned  ${zone.spanned_pages}`,
-        `        present  ${zone.present_pages}`,
-        `        managed  ${zone.managed_pages}`,
-        '        cma      0',
-        `        protection: (${zone.lowmem_reserve.slice(0, node.node_zones.length).join(', ')})`,
+      parts.push(`Node ${node.node_id}, zone ${zone.name.padStart(8)}\n`);
+      if (zone === firstPopulated) parts.push('  per-node stats\n', NODE_TEXT);
+      parts.push(
+        `  pages free     ${zone.nr_free}\n        boost    0\n        min      ${zone.watermark.min}\n` +
+          `        low      ${zone.watermark.low}\n        high     ${zone.watermark.high}\n` +
+          `        promo    ${zone.watermark.promo}\n        spanned  ${zone.spanned_pages}\n` +
+          `        present  ${zone.present_pages}\n        managed  ${zone.managed_pages}\n        cma      0\n` +
+          `        protection: (${zone.lowmem_reserve.slice(0, node.node_zones.length).join(', ')})\n`,
       );
       if (zone.present_pages === 0) continue;
-      lines.push(stat('nr_free_pages', zone.nr_free), ...ZONE_STATS.map((name) => stat(name, 0)), '  pagesets');
-      const cpus = kernel.nodes.flatMap((other) => other.cpus);
-      for (const cpu of cpus)
-        lines.push(
-          `    cpu: ${cpu}`,
-          '              count: 0',
-          '              high:  0',
-          `              batch: ${batchOf(zone)}`,
-          `  vm stats threshold: ${thresholdOf(zone, cpus.length)}`,
-        );
-      lines.push('  node_unreclaimable:  0', `  start_pfn:           ${zone.zone_start_pfn}`);
+      parts.push(stat('nr_free_pages', zone.nr_free), ZONE_TEXT, '  pagesets\n', pagesetsOf(zone));
+      parts.push(`  node_unreclaimable:  0\n  start_pfn:           ${zone.zone_start_pfn}\n`);
     }
   }
-  return `${lines.join('\n')}\n`;
+  return parts.join('');
 }
 
 const log2 = (value: number): number => 31 - Math.clz32(value);
@@ -151,7 +150,7 @@ export function iomem(kernel: Kernel): string {
 }
 
 /** mm/page_alloc.c:calculate_totalreserve_pages. */
-function totalreserve_pages(kernel: Kernel): number {
+export function totalreserve_pages(kernel: Kernel): number {
   let sum = 0;
   for (const node of kernel.nodes)
     for (const zone of node.node_zones) {
@@ -227,21 +226,11 @@ export function meminfo(kernel: Kernel): string {
   return text;
 }
 
-/** The part of /proc/vmstat that the simulator counts. */
-export function vmstat(kernel: Kernel): string {
-  const sum = (pick: (zone: Zone) => number): number =>
-    kernel.nodes.flatMap((node) => node.node_zones).reduce((total, zone) => total + pick(zone), 0);
-  const nodes = (pick: 'nr_memmap' | 'nr_memmap_boot'): number =>
-    kernel.nodes.reduce((total, node) => total + node[pick], 0);
-  return `nr_free_pages ${sum((zone) => zone.nr_free)}\nnr_memmap_pages ${nodes('nr_memmap')}\nnr_memmap_boot_pages ${nodes('nr_memmap_boot')}\n`;
-}
-
 export const PROC = fixedFiles('/proc', {
   zoneinfo,
   buddyinfo,
   iomem,
   meminfo,
-  vmstat,
   cmdline: (kernel) => `${kernel.config.cmdline}\n`,
   version: (kernel) => `Linux version ${kernel.release} (simulated)\n`,
 });

@@ -473,6 +473,22 @@ export const FACTS = {
     until: '6.14',
     source: 'include/linux/swap.h: a read and a write entry type for exclusive access',
   },
+  // Files
+  kpageOnlineOnly: {
+    since: '5.4',
+    also: [{ since: '4.19', until: '4.19' }],
+    source:
+      'fs/proc/page.c: only pages of online sections are looked at; a word for pfn_valid pages before (5.4.y and 4.19.y seen)',
+  },
+  kpageToSectionEnd: {
+    since: '5.6',
+    source: 'fs/proc/page.c:get_max_dump_pfn: the arrays end with the section of max_pfn; at max_pfn in 5.4.y',
+  },
+  kpageKsmOnAnon: {
+    since: '6.12',
+    until: '6.12',
+    source: 'fs/proc/page.c:stable_page_flags: KPF_KSM is set on every anonymous page (recorded of 6.12 only)',
+  },
 } as const satisfies Record<string, Fact>;
 
 export type FactId = keyof typeof FACTS;

@@ -47,7 +47,9 @@ export function pfn_valid(kernel: Kernel, pfn: number): boolean {
 export function pfn_is_online(kernel: Kernel, pfn: number): boolean {
   const value = pfn_valid(kernel, pfn) ? kernel.pages.section.get(pfn) : 0;
   if ((value & SECTION_IS_ONLINE) === 0) return false;
-  if ((value & SUBSECTION_POPULATED) === 0 && (value & SECTION_IS_EARLY) === 0) return false;
+  // Since 5.12 the sub-section counts in early sections too (pfn_section_valid).
+  const wholeSection = (value & SECTION_IS_EARLY) !== 0 && !kernel.has('sectionTaintZoneDevice');
+  if ((value & SUBSECTION_POPULATED) === 0 && !wholeSection) return false;
   if ((value & SECTION_TAINT_ZONE_DEVICE) === 0) return true;
   return !kernel.state.pgmaps.some((map) => map.ranges.some((range) => pfn >= range.start && pfn < range.end));
 }

@@ -1,8 +1,11 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
+import { KPAGE } from '../fs/kpageflags.ts';
+import { nodeFiles } from '../fs/node.ts';
 import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
+import { VMSTAT } from '../fs/vmstat.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
@@ -15,9 +18,22 @@ import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
 import { ndctlCommand } from './ndctl.ts';
+import { OCCUPY } from './occupy.ts';
+import { PAGE_TYPES } from './pageTypes.ts';
+
+const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC, SYS_MEMORY, MEMORY_HOTPLUG_PARAMETERS, ND_BUS, DAX_BUS];
+const MOUNTS: readonly Mount[] = [
+  PROC,
+  VMSTAT,
+  KPAGE,
+  nodeFiles(findNode),
+  SYS_MEMORY,
+  MEMORY_HOTPLUG_PARAMETERS,
+  ND_BUS,
+  DAX_BUS,
+];
 
 const FILE_COMMANDS: readonly Command[] = [
   {
@@ -26,7 +42,10 @@ const FILE_COMMANDS: readonly Command[] = [
     summary: 'print files of /proc and /sys',
     run({ kernel, print }, args) {
       if (args.length === 0) throw new ShellError('cat: name a file, for example cat /proc/zoneinfo');
-      for (const path of args) print(readFile(kernel, path).replace(/\n$/, ''));
+      for (const path of args) {
+        const text = readFile(kernel, path);
+        print(text.endsWith('\n') ? text.slice(0, -1) : text);
+      }
       return undefined;
     },
   },
@@ -104,10 +123,17 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 const PMEM_COMMANDS: readonly Command[] = [ndctlCommand(findNode), daxctlCommand(findNode)];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...DIMM_COMMANDS, ...PMEM_COMMANDS, ...KERNEL_COMMANDS, EXPLAIN];
+const list: readonly Command[] = [
+  ...FILE_COMMANDS,
+  ...DIMM_COMMANDS,
+  ...PMEM_COMMANDS,
+  PAGE_TYPES,
+  OCCUPY,
+  EXPLAIN,
+  ...KERNEL_COMMANDS,
+];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);

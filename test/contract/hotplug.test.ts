@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { iomem, meminfo, vmstat, zoneinfo } from '../../sim/fs/proc.ts';
+import { iomem, meminfo, zoneinfo } from '../../sim/fs/proc.ts';
+import { vmstat } from '../../sim/fs/vmstat.ts';
 import { type Machine, runShellLine, statusOf, zonesView } from '../../sim/index.ts';
 import { readFile } from '../../sim/shell/commands.ts';
 import { blockLines, MEMORY, recordedBlockLines } from '../support/blocks.ts';

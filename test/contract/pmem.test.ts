@@ -9,7 +9,8 @@
  */
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { iomem, vmstat, zoneinfo } from '../../sim/fs/proc.ts';
+import { iomem, zoneinfo } from '../../sim/fs/proc.ts';
+import { vmstat } from '../../sim/fs/vmstat.ts';
 import { kindOf } from '../../sim/include/mmzone.ts';
 import { type Machine, PageKind, runShellLine, statusOf, zonesView } from '../../sim/index.ts';
 import { page_ref_count } from '../../sim/mm/compound_devmap.ts';

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { get_max_dump_pfn } from '../../sim/fs/kpageflags.ts';
 import {
   liveValue,
   type Machine,
@@ -11,6 +12,8 @@ import {
   zonesView,
 } from '../../sim/index.ts';
 import { readFile } from '../../sim/shell/commands.ts';
+import { pageTypes } from '../../sim/shell/pageTypes.ts';
+import { parsePageTypes } from '../../sim/shell/pageTypesOptions.ts';
 import { check } from '../support/invariants.ts';
 import { boot, sh } from '../support/machines.ts';
 import { short } from '../support/same.ts';
@@ -63,7 +66,12 @@ function look(machine: Machine): void {
   stateTree(machine, position);
   pageView(machine, 0xe000000);
   liveValue(machine, 'zone:ZONE_DEVICE');
-  for (const path of ['/proc/zoneinfo', '/proc/iomem', '/proc/buddyinfo']) readFile(machine.kernel, path);
+  for (const path of ['/proc/zoneinfo', '/proc/iomem', '/proc/buddyinfo', '/proc/vmstat'])
+    readFile(machine.kernel, path);
+  // Every page frame is counted once, whatever it is.
+  expect(pageTypes(machine.kernel, parsePageTypes(['-r']))).toMatch(
+    new RegExp(`total\\s+${get_max_dump_pfn(machine.kernel)} `),
+  );
 }
 
 describe('whatever a driver does', () => {
