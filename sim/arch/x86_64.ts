@@ -39,6 +39,7 @@ export const PAGES_PER_SECTION = 0x8000;
 /** 2 MiB: the granularity of ZONE_DEVICE since 5.3. */
 export const PAGES_PER_SUBSECTION = 512;
 export const pageblock_nr_pages = 512;
+export const pageblock_order = 9;
 export const MAX_PAGE_ORDER = 10;
 export const NR_PAGE_ORDERS = 11;
 export const MAX_ORDER_NR_PAGES = 1024;

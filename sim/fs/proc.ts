@@ -87,11 +87,11 @@ export function zoneinfo(kernel: Kernel): string {
       if (zone === firstPopulated) lines.push('  per-node stats', ...NODE_STATS.map((name) => stat(name, 0)));
       lines.push(
         `  pages free     ${zone.nr_free}`,
-        '        boost    0',
-        `        min      ${zone.watermark.min}`,
-        `        low      ${zone.watermark.low}`,
-        `        high     ${zone.watermark.high}`,
-        `        promo    ${zone.watermark.promo}`,
+        `        boost    ${zone.watermark_boost}`,
+        `        min      ${zone.watermark.min + zone.watermark_boost}`,
+        `        low      ${zone.watermark.low + zone.watermark_boost}`,
+        `        high     ${zone.watermark.high + zone.watermark_boost}`,
+        `        promo    ${zone.watermark.promo + zone.watermark_boost}`,
         `        spanned  ${zone.spanned_pages}`,
         `        present  ${zone.present_pages}`,
         `        managed  ${zone.managed_pages}`,

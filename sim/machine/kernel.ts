@@ -101,6 +101,8 @@ export interface KernelState {
   max_low_pfn: number;
   totalram_pages: number;
   min_free_kbytes: number;
+  /** Too little memory for one pageblock of each migrate type: everything is treated as unmovable. */
+  page_group_by_mobility_disabled: boolean;
   nextPagemap: number;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
@@ -160,6 +162,7 @@ export class Kernel {
       max_low_pfn: 0,
       totalram_pages: 0,
       min_free_kbytes: 0,
+      page_group_by_mobility_disabled: false,
       nextPagemap: 1,
       addresses: new Map(),
     };

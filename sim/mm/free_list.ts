@@ -17,10 +17,63 @@ interface Run {
 interface List {
   head: Run | undefined;
   tail: Run | undefined;
-  /** Runs by the pfn of their first block. */
-  readonly byStart: Map<number, Run>;
+}
+
+/** Is the run in the list now? One that was taken out keeps its links, and nothing links to it. */
+const isListed = (list: List, run: Run): boolean =>
+  run.prev === undefined ? list.head === run : run.prev.next === run;
+
+/**
+ * Where runs are, by pfn. Derived from the list and not journalled: what it says is
+ * checked against the list, and after undo it is made anew when it is found wrong.
+ */
+class RunIndex {
+  private readonly byStart = new Map<number, Run>();
   /** Starts of the runs longer than one block, ascending. */
-  readonly long: number[];
+  private readonly long: number[] = [];
+
+  add(run: Run): void {
+    this.byStart.set(run.start, run);
+    if (run.count > 1) this.addLong(run.start);
+  }
+
+  addLong(start: number): void {
+    const at = upperBound(this.long, start);
+    if (this.long[at - 1] !== start) this.long.splice(at, 0, start);
+  }
+
+  remove(start: number, wasLong: boolean): void {
+    this.byStart.delete(start);
+    if (wasLong) this.removeLong(start);
+  }
+
+  removeLong(start: number): void {
+    const at = upperBound(this.long, start) - 1;
+    if (this.long[at] === start) this.long.splice(at, 1);
+  }
+
+  find(list: List, pfn: number, size: number): Run | undefined {
+    return this.known(list, pfn, size) ?? this.rebuilt(list).known(list, pfn, size);
+  }
+
+  private known(list: List, pfn: number, size: number): Run | undefined {
+    const exact = this.byStart.get(pfn);
+    if (exact && exact.start === pfn && isListed(list, exact)) return exact;
+    const start = this.long[upperBound(this.long, pfn) - 1];
+    const run = start === undefined ? undefined : this.byStart.get(start);
+    return run && run.start === start && pfn < run.start + run.count * size && isListed(list, run) ? run : undefined;
+  }
+
+  private rebuilt(list: List): this {
+    this.byStart.clear();
+    this.long.length = 0;
+    for (let run = list.head; run; run = run.next) {
+      this.byStart.set(run.start, run);
+      if (run.count > 1) this.long.push(run.start);
+    }
+    this.long.sort((a, b) => a - b);
+    return this;
+  }
 }
 
 /** All free blocks of one order. */
@@ -28,17 +81,24 @@ export class FreeArea {
   nr_free = 0;
   readonly order: number;
   private readonly lists: List[] = [];
+  readonly #indices: RunIndex[] = [];
 
   constructor(order: number, migrateTypes: number) {
     this.order = order;
-    for (let type = 0; type < migrateTypes; type++)
-      this.lists.push({ head: undefined, tail: undefined, byStart: new Map(), long: [] });
+    for (let type = 0; type < migrateTypes; type++) {
+      this.lists.push({ head: undefined, tail: undefined });
+      this.#indices.push(new RunIndex());
+    }
   }
 
   private list(type: number): List {
     const list = this.lists[type];
     if (!list) throw new RangeError(`migrate type ${type}`);
     return list;
+  }
+
+  private index(type: number): RunIndex {
+    return this.#indices[type] as RunIndex;
   }
 
   isEmpty(type: number): boolean {
@@ -57,7 +117,7 @@ export class FreeArea {
     return count;
   }
 
-  /** Blocks in list order, for checking; `limit` runs at most. */
+  /** Blocks in list order, for checking. */
   *runs(type: number): Generator<{ start: number; count: number }> {
     for (let run = this.list(type).head; run; run = run.next) yield { start: run.start, count: run.count };
   }
@@ -69,7 +129,7 @@ export class FreeArea {
     store.set(this, 'nr_free', this.nr_free + count);
     const { tail } = list;
     if (toTail && tail && tail.start + tail.count * size === pfn) {
-      this.resize(store, list, tail, tail.start, tail.count + count);
+      this.resize(store, type, tail, tail.start, tail.count + count);
       return;
     }
     const run: Run = { start: pfn, count, prev: undefined, next: undefined };
@@ -84,79 +144,74 @@ export class FreeArea {
       else store.set(list, 'tail', run);
       store.set(list, 'head', run);
     }
-    this.enlist(store, list, run);
+    this.index(type).add(run);
   }
 
   /** Takes up to `count` blocks from the head that are adjacent; returns how many, starting at the old `first`. */
   takeFirst(store: Store, type: number, count: number): number {
-    const list = this.list(type);
-    const run = list.head;
+    const run = this.list(type).head;
     if (!run) return 0;
     const taken = Math.min(count, run.count);
     store.set(this, 'nr_free', this.nr_free - taken);
-    if (taken === run.count) this.unlink(store, list, run);
-    else this.resize(store, list, run, run.start + taken * (1 << this.order), run.count - taken);
+    if (taken === run.count) this.unlink(store, type, run);
+    else this.resize(store, type, run, run.start + taken * (1 << this.order), run.count - taken);
     return taken;
   }
 
-  /** Takes the block at `pfn` out, wherever it is. */
-  remove(store: Store, type: number, pfn: number): void {
+  /** Takes `count` adjacent blocks from `pfn` on out of the run they are in, wherever that is. */
+  remove(store: Store, type: number, pfn: number, count = 1): void {
     const list = this.list(type);
     const size = 1 << this.order;
-    const run = list.byStart.get(pfn) ?? this.containing(list, pfn);
-    if (!run) throw new RangeError(`no free block of order ${this.order} at pfn ${pfn.toString(16)}`);
-    store.set(this, 'nr_free', this.nr_free - 1);
-    const before = (pfn - run.start) / size;
-    const after = run.count - before - 1;
+    const run = this.index(type).find(list, pfn, size);
+    const before = run ? (pfn - run.start) / size : 0;
+    const after = run ? run.count - before - count : -1;
+    if (!run || after < 0)
+      throw new RangeError(`no ${count} free block(s) of order ${this.order} at pfn ${pfn.toString(16)}`);
+    store.set(this, 'nr_free', this.nr_free - count);
     if (before === 0 && after === 0) {
-      this.unlink(store, list, run);
+      this.unlink(store, type, run);
     } else if (before === 0) {
-      this.resize(store, list, run, pfn + size, after);
+      this.resize(store, type, run, pfn + count * size, after);
     } else {
-      this.resize(store, list, run, run.start, before);
+      this.resize(store, type, run, run.start, before);
       if (after > 0) {
-        const rest: Run = { start: pfn + size, count: after, prev: run, next: run.next };
+        const rest: Run = { start: pfn + count * size, count: after, prev: run, next: run.next };
         if (run.next) store.set(run.next, 'prev', rest);
         else store.set(list, 'tail', rest);
         store.set(run, 'next', rest);
-        this.enlist(store, list, rest);
+        this.index(type).add(rest);
       }
     }
   }
 
-  private containing(list: List, pfn: number): Run | undefined {
-    const start = list.long[upperBound(list.long, pfn) - 1];
-    const run = start === undefined ? undefined : list.byStart.get(start);
-    return run && pfn < run.start + run.count * (1 << this.order) ? run : undefined;
+  /** How many blocks of the run that holds the block at `pfn` lie at or behind it; 0 if it is not on the list. */
+  adjacentFrom(type: number, pfn: number): number {
+    const size = 1 << this.order;
+    const run = this.index(type).find(this.list(type), pfn, size);
+    return run ? run.count - (pfn - run.start) / size : 0;
   }
 
-  private enlist(store: Store, list: List, run: Run): void {
-    store.mapSet(list.byStart, run.start, run);
-    if (run.count > 1) store.splice(list.long, upperBound(list.long, run.start), 0, run.start);
-  }
-
-  private delist(store: Store, list: List, run: Run): void {
-    store.mapDelete(list.byStart, run.start);
-    if (run.count > 1) store.splice(list.long, upperBound(list.long, run.start) - 1, 1);
-  }
-
-  private resize(store: Store, list: List, run: Run, start: number, count: number): void {
-    if (start === run.start && count > 1 === run.count > 1) {
+  private resize(store: Store, type: number, run: Run, start: number, count: number): void {
+    const index = this.index(type);
+    if (start !== run.start) {
+      index.remove(run.start, run.count > 1);
+      store.set(run, 'start', start);
       store.set(run, 'count', count);
+      index.add(run);
       return;
     }
-    this.delist(store, list, run);
-    store.set(run, 'start', start);
+    if (run.count > 1 && count === 1) index.removeLong(start);
+    if (run.count === 1 && count > 1) index.addLong(start);
     store.set(run, 'count', count);
-    this.enlist(store, list, run);
   }
 
-  private unlink(store: Store, list: List, run: Run): void {
+  private unlink(store: Store, type: number, run: Run): void {
+    const list = this.list(type);
     if (run.prev) store.set(run.prev, 'next', run.next);
     else store.set(list, 'head', run.next);
     if (run.next) store.set(run.next, 'prev', run.prev);
     else store.set(list, 'tail', run.prev);
-    this.delist(store, list, run);
+    this.index(type).remove(run.start, run.count > 1);
   }
 }
 

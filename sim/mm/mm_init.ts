@@ -1,12 +1,23 @@
 /** Zones and their memmap at boot: mm/mm_init.c (6.12). */
-import { NR_PAGE_ORDERS, PAGES_PER_SECTION } from '../arch/x86_64.ts';
-import { MIGRATE_TYPES, nodeOf, PG_RESERVED, type Pglist, stateWord, withKind, type Zone } from '../include/mmzone.ts';
+import { NR_PAGE_ORDERS, PAGES_PER_SECTION, pageblock_nr_pages } from '../arch/x86_64.ts';
+import {
+  kindOf,
+  MIGRATE_MOVABLE,
+  MIGRATE_TYPES,
+  MIGRATE_UNMOVABLE,
+  nodeOf,
+  PG_RESERVED,
+  type Pglist,
+  stateWord,
+  withKind,
+  type Zone,
+} from '../include/mmzone.ts';
 import { PageKind, ZONE_DMA, ZONE_DMA32, ZONE_MOVABLE, ZONE_NAMES, ZONE_NORMAL } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import { FreeArea } from './free_list.ts';
 import { FREED_AFTER_INIT, freeRanges, type NodeRange, type ReservedRange } from './memblock.ts';
-import { __free_pages_ok, freeBootRange } from './page_alloc.ts';
+import { __free_pages_ok, build_all_zonelists, freeBootRange } from './page_alloc.ts';
 
 export function newZone(node: number, index: number): Zone {
   return {
@@ -20,6 +31,10 @@ export function newZone(node: number, index: number): Zone {
     managed_pages: 0,
     nr_free: 0,
     initialized: false,
+    watermark_boost: 0,
+    nr_reserved_highatomic: 0,
+    nr_free_highatomic: 0,
+    nr_isolate_pageblock: 0,
     watermark: { min: 0, low: 0, high: 0, promo: 0 },
     lowmem_reserve: ZONE_NAMES.map(() => 0),
     free_area: Array.from({ length: NR_PAGE_ORDERS }, (_, order) => new FreeArea(order, MIGRATE_TYPES)),
@@ -55,6 +70,7 @@ export function free_area_init(kernel: Kernel, memory: readonly NodeRange[]): vo
       node_spanned_pages: 0,
       node_present_pages: 0,
       node_zones: Array.from({ length: zones }, (_, index) => newZone(node.id, index)),
+      node_zonelists: [[], []],
       distance: node.distance,
       cpus: node.cpus,
       nr_memmap: 0,
@@ -110,6 +126,7 @@ function memmap_init(kernel: Kernel, memory: readonly NodeRange[]): void {
         const end = clamp(range.end, zone.zone_start_pfn, zoneEnd);
         if (start >= end) continue;
         initPages(kernel, start, end, PageKind.Reserved, zone);
+        initPageblocks(kernel, start, end);
         if (hole < start) init_unavailable_range(kernel, hole, start, zone);
         hole = end;
         lastZone = zone;
@@ -125,6 +142,19 @@ function initPages(kernel: Kernel, start: number, end: number, kind: PageKind, z
   kernel.pages.refcount.setRange(start, end, 1);
 }
 
+/** memmap_init_range makes a pageblock movable when it comes to its first page: one that begins in a hole stays unmovable. */
+function initPageblocks(kernel: Kernel, start: number, end: number): void {
+  const { pageblock } = kernel.pages;
+  const first = start - (start % pageblock_nr_pages);
+  if (first !== start) {
+    const word = kernel.pages.state.get(first);
+    if (kindOf(word) === PageKind.Hole || kindOf(word) === PageKind.Unavailable)
+      pageblock.setRange(first, first + pageblock_nr_pages, MIGRATE_UNMOVABLE);
+  }
+  const whole = Math.ceil(start / pageblock_nr_pages) * pageblock_nr_pages;
+  if (whole < end) pageblock.setRange(whole, Math.ceil(end / pageblock_nr_pages) * pageblock_nr_pages, MIGRATE_MOVABLE);
+}
+
 /** mm_init.c:init_unavailable_range: only where a section gives the hole struct pages (pfn_valid). */
 function init_unavailable_range(kernel: Kernel, start: number, end: number, zone: Zone): void {
   for (const run of runsOf(kernel.pages.section, start, end))
@@ -137,6 +167,7 @@ export function memblock_free_all(
   memory: readonly NodeRange[],
   reserved: readonly ReservedRange[],
 ): void {
+  build_all_zonelists(kernel);
   for (const range of reserved) if (range.what === 'memmap') markMemmap(kernel, range);
   for (const range of freeRanges(memory, reserved))
     forEachZone(kernel, range, (zone, start, end) => freeBootRange(kernel, zone, start, end));
