@@ -3,7 +3,13 @@
  * list of free blocks. Neighbouring blocks that were freed together are one run, so
  * that terabytes of free memory cost a few objects; a block taken out of the middle
  * splits its run. The order of the list is the kernel's.
+ *
+ * A list changes in three ways: a run is linked, unlinked or resized. Each is one entry
+ * of the journal, because an allocation is little else; a run that was unlinked keeps
+ * its neighbours, and so finds its place again when that is undone.
  */
+import type { ChangeSet } from '../store/changes.ts';
+import type { Edit } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 
 /** `count` blocks, ascending and adjacent, the first at `start`. */
@@ -14,65 +20,110 @@ interface Run {
   next: Run | undefined;
 }
 
-interface List {
-  head: Run | undefined;
-  tail: Run | undefined;
+class List {
+  head: Run | undefined = undefined;
+  tail: Run | undefined = undefined;
+  /* Where runs are; follows from the links. */
+  readonly #byStart = new Map<number, Run>();
+  /** Starts of the runs longer than one block, ascending. */
+  readonly #long: number[] = [];
+
+  /** Puts a run between its neighbours. */
+  link(run: Run): void {
+    if (run.prev) run.prev.next = run;
+    else this.head = run;
+    if (run.next) run.next.prev = run;
+    else this.tail = run;
+    this.#enter(run);
+  }
+
+  unlink(run: Run): void {
+    if (run.prev) run.prev.next = run.next;
+    else this.head = run.next;
+    if (run.next) run.next.prev = run.prev;
+    else this.tail = run.prev;
+    this.#leave(run);
+  }
+
+  resize(run: Run, start: number, count: number): void {
+    this.#leave(run);
+    run.start = start;
+    run.count = count;
+    this.#enter(run);
+  }
+
+  #enter(run: Run): void {
+    this.#byStart.set(run.start, run);
+    if (run.count > 1) this.#long.splice(upperBound(this.#long, run.start), 0, run.start);
+  }
+
+  #leave(run: Run): void {
+    this.#byStart.delete(run.start);
+    if (run.count > 1) this.#long.splice(upperBound(this.#long, run.start) - 1, 1);
+  }
+
+  /** The run that the block of `size` pages at `pfn` is in. */
+  find(pfn: number, size: number): Run | undefined {
+    const exact = this.#byStart.get(pfn);
+    if (exact) return exact;
+    const start = this.#long[upperBound(this.#long, pfn) - 1];
+    const run = start === undefined ? undefined : this.#byStart.get(start);
+    return run && pfn < run.start + run.count * size ? run : undefined;
+  }
 }
 
-/** Is the run in the list now? One that was taken out keeps its links, and nothing links to it. */
-const isListed = (list: List, run: Run): boolean =>
-  run.prev === undefined ? list.head === run : run.prev.next === run;
+const LINK = 0;
+const UNLINK = 1;
+const RESIZE = 2;
 
-/**
- * Where runs are, by pfn. Derived from the list and not journalled: what it says is
- * checked against the list, and after undo it is made anew when it is found wrong.
- */
-class RunIndex {
-  private readonly byStart = new Map<number, Run>();
-  /** Starts of the runs longer than one block, ascending. */
-  private readonly long: number[] = [];
+class RunEdit implements Edit {
+  readonly bytes = 96;
+  private readonly area: FreeArea;
+  private readonly list: List;
+  private readonly run: Run;
+  private readonly what: number;
+  /* What a resized run was before; while undone, what it will be. */
+  private start: number;
+  private count: number;
 
-  add(run: Run): void {
-    this.byStart.set(run.start, run);
-    if (run.count > 1) this.addLong(run.start);
+  constructor(area: FreeArea, list: List, run: Run, what: number, start: number, count: number) {
+    this.area = area;
+    this.list = list;
+    this.run = run;
+    this.what = what;
+    this.start = start;
+    this.count = count;
   }
 
-  addLong(start: number): void {
-    const at = upperBound(this.long, start);
-    if (this.long[at - 1] !== start) this.long.splice(at, 0, start);
+  undo(): void {
+    this.turn(this.what === LINK);
   }
 
-  remove(start: number, wasLong: boolean): void {
-    this.byStart.delete(start);
-    if (wasLong) this.removeLong(start);
+  redo(): void {
+    this.turn(this.what === UNLINK);
   }
 
-  removeLong(start: number): void {
-    const at = upperBound(this.long, start) - 1;
-    if (this.long[at] === start) this.long.splice(at, 1);
+  release(): void {}
+
+  describe(changes: ChangeSet): void {
+    changes.key(this.area, 'nr_free');
   }
 
-  find(list: List, pfn: number, size: number): Run | undefined {
-    return this.known(list, pfn, size) ?? this.rebuilt(list).known(list, pfn, size);
-  }
-
-  private known(list: List, pfn: number, size: number): Run | undefined {
-    const exact = this.byStart.get(pfn);
-    if (exact && exact.start === pfn && isListed(list, exact)) return exact;
-    const start = this.long[upperBound(this.long, pfn) - 1];
-    const run = start === undefined ? undefined : this.byStart.get(start);
-    return run && run.start === start && pfn < run.start + run.count * size && isListed(list, run) ? run : undefined;
-  }
-
-  private rebuilt(list: List): this {
-    this.byStart.clear();
-    this.long.length = 0;
-    for (let run = list.head; run; run = run.next) {
-      this.byStart.set(run.start, run);
-      if (run.count > 1) this.long.push(run.start);
+  private turn(out: boolean): void {
+    const { area, list, run } = this;
+    if (this.what === RESIZE) {
+      const { start, count } = run;
+      area.nr_free += this.count - count;
+      list.resize(run, this.start, this.count);
+      this.start = start;
+      this.count = count;
+    } else if (out) {
+      area.nr_free -= run.count;
+      list.unlink(run);
+    } else {
+      area.nr_free += run.count;
+      list.link(run);
     }
-    this.long.sort((a, b) => a - b);
-    return this;
   }
 }
 
@@ -81,24 +132,16 @@ export class FreeArea {
   nr_free = 0;
   readonly order: number;
   private readonly lists: List[] = [];
-  readonly #indices: RunIndex[] = [];
 
   constructor(order: number, migrateTypes: number) {
     this.order = order;
-    for (let type = 0; type < migrateTypes; type++) {
-      this.lists.push({ head: undefined, tail: undefined });
-      this.#indices.push(new RunIndex());
-    }
+    for (let type = 0; type < migrateTypes; type++) this.lists.push(new List());
   }
 
   private list(type: number): List {
     const list = this.lists[type];
     if (!list) throw new RangeError(`migrate type ${type}`);
     return list;
-  }
-
-  private index(type: number): RunIndex {
-    return this.#indices[type] as RunIndex;
   }
 
   isEmpty(type: number): boolean {
@@ -125,36 +168,21 @@ export class FreeArea {
   /** Adds `count` adjacent blocks from `pfn` on, in ascending order, to the head or tail of the list. */
   add(store: Store, type: number, pfn: number, count: number, toTail: boolean): void {
     const list = this.list(type);
-    const size = 1 << this.order;
-    store.set(this, 'nr_free', this.nr_free + count);
-    const { tail } = list;
-    if (toTail && tail && tail.start + tail.count * size === pfn) {
-      this.resize(store, type, tail, tail.start, tail.count + count);
-      return;
-    }
-    const run: Run = { start: pfn, count, prev: undefined, next: undefined };
-    if (toTail) {
-      run.prev = tail;
-      if (tail) store.set(tail, 'next', run);
-      else store.set(list, 'head', run);
-      store.set(list, 'tail', run);
-    } else {
-      run.next = list.head;
-      if (list.head) store.set(list.head, 'prev', run);
-      else store.set(list, 'tail', run);
-      store.set(list, 'head', run);
-    }
-    this.index(type).add(run);
+    const { head, tail } = list;
+    if (toTail && tail && tail.start + tail.count * (1 << this.order) === pfn)
+      this.resize(store, list, tail, tail.start, tail.count + count);
+    else if (toTail) this.link(store, list, { start: pfn, count, prev: tail, next: undefined });
+    else this.link(store, list, { start: pfn, count, prev: undefined, next: head });
   }
 
   /** Takes up to `count` blocks from the head that are adjacent; returns how many, starting at the old `first`. */
   takeFirst(store: Store, type: number, count: number): number {
-    const run = this.list(type).head;
+    const list = this.list(type);
+    const run = list.head;
     if (!run) return 0;
     const taken = Math.min(count, run.count);
-    store.set(this, 'nr_free', this.nr_free - taken);
-    if (taken === run.count) this.unlink(store, type, run);
-    else this.resize(store, type, run, run.start + taken * (1 << this.order), run.count - taken);
+    if (taken === run.count) this.unlink(store, list, run);
+    else this.resize(store, list, run, run.start + taken * (1 << this.order), run.count - taken);
     return taken;
   }
 
@@ -162,56 +190,43 @@ export class FreeArea {
   remove(store: Store, type: number, pfn: number, count = 1): void {
     const list = this.list(type);
     const size = 1 << this.order;
-    const run = this.index(type).find(list, pfn, size);
+    const run = list.find(pfn, size);
     const before = run ? (pfn - run.start) / size : 0;
     const after = run ? run.count - before - count : -1;
     if (!run || after < 0)
       throw new RangeError(`no ${count} free block(s) of order ${this.order} at pfn ${pfn.toString(16)}`);
-    store.set(this, 'nr_free', this.nr_free - count);
-    if (before === 0 && after === 0) {
-      this.unlink(store, type, run);
-    } else if (before === 0) {
-      this.resize(store, type, run, pfn + count * size, after);
-    } else {
-      this.resize(store, type, run, run.start, before);
-      if (after > 0) {
-        const rest: Run = { start: pfn + count * size, count: after, prev: run, next: run.next };
-        if (run.next) store.set(run.next, 'prev', rest);
-        else store.set(list, 'tail', rest);
-        store.set(run, 'next', rest);
-        this.index(type).add(rest);
-      }
+    if (before === 0 && after === 0) this.unlink(store, list, run);
+    else if (before === 0) this.resize(store, list, run, pfn + count * size, after);
+    else {
+      this.resize(store, list, run, run.start, before);
+      if (after > 0) this.link(store, list, { start: pfn + count * size, count: after, prev: run, next: run.next });
     }
   }
 
   /** How many blocks of the run that holds the block at `pfn` lie at or behind it; 0 if it is not on the list. */
   adjacentFrom(type: number, pfn: number): number {
     const size = 1 << this.order;
-    const run = this.index(type).find(this.list(type), pfn, size);
+    const run = this.list(type).find(pfn, size);
     return run ? run.count - (pfn - run.start) / size : 0;
   }
 
-  private resize(store: Store, type: number, run: Run, start: number, count: number): void {
-    const index = this.index(type);
-    if (start !== run.start) {
-      index.remove(run.start, run.count > 1);
-      store.set(run, 'start', start);
-      store.set(run, 'count', count);
-      index.add(run);
-      return;
-    }
-    if (run.count > 1 && count === 1) index.removeLong(start);
-    if (run.count === 1 && count > 1) index.addLong(start);
-    store.set(run, 'count', count);
+  private link(store: Store, list: List, run: Run): void {
+    this.nr_free += run.count;
+    list.link(run);
+    store.edit(new RunEdit(this, list, run, LINK, 0, 0));
   }
 
-  private unlink(store: Store, type: number, run: Run): void {
-    const list = this.list(type);
-    if (run.prev) store.set(run.prev, 'next', run.next);
-    else store.set(list, 'head', run.next);
-    if (run.next) store.set(run.next, 'prev', run.prev);
-    else store.set(list, 'tail', run.prev);
-    this.index(type).remove(run.start, run.count > 1);
+  private unlink(store: Store, list: List, run: Run): void {
+    this.nr_free -= run.count;
+    list.unlink(run);
+    store.edit(new RunEdit(this, list, run, UNLINK, 0, 0));
+  }
+
+  private resize(store: Store, list: List, run: Run, start: number, count: number): void {
+    const edit = new RunEdit(this, list, run, RESIZE, run.start, run.count);
+    this.nr_free += count - run.count;
+    list.resize(run, start, count);
+    store.edit(edit);
   }
 }
 
