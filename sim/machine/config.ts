@@ -8,6 +8,10 @@ export interface AddressRange {
   /** Inclusive. */
   end: bigint;
 }
+export interface NodeAddressRange extends AddressRange {
+  /** The firmware says it can be unplugged (SRAT); movable_node asks for that. */
+  hotpluggable?: boolean;
+}
 export interface MachineConfig {
   name: string;
   description: string;
@@ -24,10 +28,12 @@ export interface MachineConfig {
     /** Bits of LAST_CPUPID: 14 on the recorded machine, 21 in Debian's stock kernel. */
     lastCpupid: number;
     transparentHugepage: boolean;
+    /** CONFIG_DEFERRED_STRUCT_PAGE_INIT: most of each node's last zone is initialised by a thread of its own. */
+    deferredStructPageInit: boolean;
   };
   cmdline: string;
   e820: (AddressRange & { type: E820Type })[];
-  nodes: { id: number; ranges: AddressRange[]; cpus: number[]; distance: number[] }[];
+  nodes: { id: number; ranges: NodeAddressRange[]; cpus: number[]; distance: number[] }[];
   /** What memblock held at boot, by its use. Absent: kernel image and memmap are estimated. */
   reserved?: (AddressRange & { what: string })[];
   devices: (AddressRange & { name: string; busy: boolean; what: string })[];
@@ -87,6 +93,7 @@ function convert(json: MachineFile): MachineConfig {
       nodesShift: 10,
       lastCpupid: 21,
       transparentHugepage: true,
+      deferredStructPageInit: false,
       ...json.config,
     },
     cmdline: json.cmdline ?? '',

@@ -37,6 +37,7 @@ export const machineSchema = object({
       nodesShift: v.exactOptional(whole(1, 10)),
       lastCpupid: v.exactOptional(whole(0, 21)),
       transparentHugepage: v.exactOptional(v.boolean()),
+      deferredStructPageInit: v.exactOptional(v.boolean()),
     }),
   ),
   cmdline: v.exactOptional(text(4096)),
@@ -52,7 +53,7 @@ export const machineSchema = object({
     list(
       object({
         id: whole(0, 1023),
-        ranges: list(object(range), 64),
+        ranges: list(object({ ...range, hotpluggable: v.exactOptional(v.boolean()) }), 64),
         cpus: v.exactOptional(list(whole(0, 8191), 1024)),
         distance: v.exactOptional(list(whole(10, 255), 64)),
       }),
