@@ -4,5 +4,6 @@
  */
 import type { FunctionRecord } from '../kernel/registry.ts';
 import { MEMREMAP_FUNCTIONS } from './memremapFunctions.ts';
+import { PAGE_ALLOC_FUNCTIONS } from './pageAllocFunctions.ts';
 
-export const FUNCTIONS: readonly FunctionRecord[] = [...MEMREMAP_FUNCTIONS];
+export const FUNCTIONS: readonly FunctionRecord[] = [...MEMREMAP_FUNCTIONS, ...PAGE_ALLOC_FUNCTIONS];

@@ -19,7 +19,8 @@ import {
   type Zone,
 } from '../include/mmzone.ts';
 import { PageKind, ZONE_DMA32, ZONE_NORMAL } from '../include/types.ts';
-import type { Kernel } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
+import type { PageColumn } from '../store/column.ts';
 import {
   __free_one_page,
   __rmqueue_claim,
@@ -425,21 +426,50 @@ export function compound_head(kernel: Kernel, pfn: number): number {
  * holds the first page of a block that is not compound, the pages behind it are freed already now.
  */
 export function __free_pages(kernel: Kernel, pfn: number, order: number): void {
-  const { refcount, flags, state } = kernel.pages;
+  const { refcount, flags } = kernel.pages;
   const count = refcount.get(pfn);
-  const kind = kindOf(state.get(pfn));
-  if (count === 0 || kind === PageKind.Free || kind === PageKind.Hole)
-    throw new BadAccess(
-      `__free_pages: page ${pfn.toString(16)} has no reference: it was freed already, or is no page of its own`,
-    );
-  if (order > MAX_PAGE_ORDER || pfn % (1 << order) !== 0)
-    throw new BadAccess(`__free_pages: page ${pfn.toString(16)} does not begin a block of order ${order}`);
   const isHead = (flags.get(pfn) & PG_HEAD) !== 0;
-  if (isHead && orderOf(state.get(pfn)) !== order)
-    throw new BadAccess(`__free_pages: the compound page has order ${orderOf(state.get(pfn))}, not ${order}`);
+  checkFree(kernel, pfn, order, isHead);
   refcount.set(pfn, count - 1);
   if (count === 1) __free_pages_ok(kernel, pfn, order);
   else if (!isHead) for (let o = order - 1; o >= 0; o--) __free_pages_ok(kernel, pfn + (1 << o), o);
+}
+
+const OWNED: ReadonlySet<PageKind> = new Set([PageKind.Kernel, PageKind.Anon, PageKind.File]);
+
+/** What VM_BUG_ON_PAGE and bad_page find, or would corrupt memory unseen: such a free stops the program instead. */
+function checkFree(kernel: Kernel, pfn: number, order: number, isHead: boolean): void {
+  const { refcount, state } = kernel.pages;
+  const page = `page ${hex(pfn)}`;
+  const end = pfn + 2 ** order;
+  if (refcount.get(pfn) === 0 || !OWNED.has(kindOf(state.get(pfn))))
+    throw new BadAccess(
+      `__free_pages: ${page} is not allocated: freed already, reserved, device memory or inside a block`,
+    );
+  if (order > MAX_PAGE_ORDER || pfn % 2 ** order !== 0)
+    throw new BadAccess(`__free_pages: ${page} does not begin a block of order ${order}`);
+  if (isHead && orderOf(state.get(pfn)) !== order)
+    throw new BadAccess(`__free_pages: the compound ${page} has order ${orderOf(state.get(pfn))}, not ${order}`);
+  const holds = (column: PageColumn, isWrong: (value: number) => boolean): boolean => {
+    let found = false;
+    column.runs(pfn + 1, end, (_from, _to, value) => {
+      found = isWrong(value);
+      return !found;
+    });
+    return found;
+  };
+  if (order > 0 && (holds(refcount, (value) => value !== 0) || holds(state, (word) => !OWNED.has(kindOf(word)))))
+    throw new BadAccess(`__free_pages: the pages behind ${page} are no part of an allocation of order ${order}`);
+}
+
+/** mm/swap.c:__folio_put: the last reference of a page that is no device page is gone; a compound page goes whole. */
+export function __folio_put(kernel: Kernel, pfn: number): void {
+  const word = kernel.pages.state.get(pfn);
+  if (!OWNED.has(kindOf(word))) {
+    kernel.WARN(`BUG: Bad page state: pfn:${pfn.toString(16)} is freed and was never allocated`);
+    return;
+  }
+  __free_pages_ok(kernel, pfn, (kernel.pages.flags.get(pfn) & PG_HEAD) !== 0 ? orderOf(word) : 0);
 }
 
 /** page_alloc.c:split_page: makes 2^order single pages, each with its own reference, of a block that is not compound. */
