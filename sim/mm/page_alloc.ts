@@ -136,11 +136,17 @@ function prepare_alloc_pages(kernel: Kernel, gfp: number, nid: number, kind: Pag
   return {
     zones,
     highest,
-    preferred: zones.find((zone) => zone.index <= highest),
+    preferred: firstUpTo(zones, highest),
     migratetype: gfp_migratetype(kernel, gfp),
     gfp,
     kind,
   };
+}
+
+/** mmzone.h:first_zones_zonelist. */
+function firstUpTo(zones: readonly Zone[], highest: number): Zone | undefined {
+  for (const zone of zones) if (zone.index <= highest) return zone;
+  return undefined;
 }
 
 /** page_alloc.c:alloc_flags_nofragment: where NORMAL is preferred, DMA32 is used before pageblocks are mixed. */
@@ -149,8 +155,7 @@ function alloc_flags_nofragment(kernel: Kernel, ac: AllocContext): number {
   const zone = ac.preferred;
   if (zone?.index !== ZONE_NORMAL) return flags;
   const below = kernel.zone(zone.node, ZONE_DMA32);
-  const online = kernel.nodes.filter((node) => node.node_present_pages > 0).length;
-  return online > 1 && below.present_pages === 0 ? flags : flags | ALLOC_NOFRAGMENT;
+  return kernel.nodes.length > 1 && below.present_pages === 0 ? flags : flags | ALLOC_NOFRAGMENT;
 }
 
 /** page_alloc.c:gfp_to_alloc_flags: what the slow path may do. */
@@ -440,16 +445,17 @@ const OWNED: ReadonlySet<PageKind> = new Set([PageKind.Kernel, PageKind.Anon, Pa
 /** What VM_BUG_ON_PAGE and bad_page find, or would corrupt memory unseen: such a free stops the program instead. */
 function checkFree(kernel: Kernel, pfn: number, order: number, isHead: boolean): void {
   const { refcount, state } = kernel.pages;
-  const page = `page ${hex(pfn)}`;
+  const page = (): string => `page ${hex(pfn)}`;
   const end = pfn + 2 ** order;
   if (refcount.get(pfn) === 0 || !OWNED.has(kindOf(state.get(pfn))))
     throw new BadAccess(
-      `__free_pages: ${page} is not allocated: freed already, reserved, device memory or inside a block`,
+      `__free_pages: ${page()} is not allocated: freed already, reserved, device memory or inside a block`,
     );
   if (order > MAX_PAGE_ORDER || pfn % 2 ** order !== 0)
-    throw new BadAccess(`__free_pages: ${page} does not begin a block of order ${order}`);
+    throw new BadAccess(`__free_pages: ${page()} does not begin a block of order ${order}`);
   if (isHead && orderOf(state.get(pfn)) !== order)
-    throw new BadAccess(`__free_pages: the compound ${page} has order ${orderOf(state.get(pfn))}, not ${order}`);
+    throw new BadAccess(`__free_pages: the compound ${page()} has order ${orderOf(state.get(pfn))}, not ${order}`);
+  if (order === 0) return;
   const holds = (column: PageColumn, isWrong: (value: number) => boolean): boolean => {
     let found = false;
     column.runs(pfn + 1, end, (_from, _to, value) => {
@@ -458,8 +464,8 @@ function checkFree(kernel: Kernel, pfn: number, order: number, isHead: boolean):
     });
     return found;
   };
-  if (order > 0 && (holds(refcount, (value) => value !== 0) || holds(state, (word) => !OWNED.has(kindOf(word)))))
-    throw new BadAccess(`__free_pages: the pages behind ${page} are no part of an allocation of order ${order}`);
+  if (holds(refcount, (value) => value !== 0) || holds(state, (word) => !OWNED.has(kindOf(word))))
+    throw new BadAccess(`__free_pages: the pages behind ${page()} are no part of an allocation of order ${order}`);
 }
 
 /** mm/swap.c:__folio_put: the last reference of a page that is no device page is gone; a compound page goes whole. */
