@@ -8,21 +8,10 @@
  */
 import { MAX_PAGE_ORDER, pageblock_nr_pages, pageblock_order } from '../arch/x86_64.ts';
 import { BadAccess } from '../c/value.ts';
-import {
-  kindOf,
-  MIGRATE_HIGHATOMIC,
-  MIGRATE_RECLAIMABLE,
-  orderOf,
-  PG_HEAD,
-  stateWord,
-  withKind,
-  type Zone,
-} from '../include/mmzone.ts';
+import { MIGRATE_HIGHATOMIC, PG_HEAD, stateWord, type Zone } from '../include/mmzone.ts';
 import { PageKind, ZONE_DMA32, ZONE_NORMAL } from '../include/types.ts';
-import { hex, type Kernel } from '../machine/kernel.ts';
-import type { PageColumn } from '../store/column.ts';
+import type { Kernel } from '../machine/kernel.ts';
 import {
-  __free_one_page,
   __rmqueue_claim,
   __rmqueue_smallest,
   __rmqueue_steal,
@@ -32,7 +21,6 @@ import {
   migratetype_is_mergeable,
   move_freepages_block,
   setPageblocks,
-  split_large_buddy,
   takeAdjacent,
   wakeup_kswapd,
 } from './buddy.ts';
@@ -53,20 +41,22 @@ import {
   gfpOf,
   gfpText,
 } from './gfp.ts';
+import {
+  ALLOC_HIGHATOMIC,
+  ALLOC_KSWAPD,
+  ALLOC_MIN_RESERVE,
+  ALLOC_NO_WATERMARKS,
+  ALLOC_NOFRAGMENT,
+  ALLOC_NON_BLOCK,
+  ALLOC_OOM,
+  ALLOC_WMARK_HIGH,
+  ALLOC_WMARK_LOW,
+  ALLOC_WMARK_MIN,
+  headroom,
+  wmark,
+  zone_watermark_fast,
+} from './watermark.ts';
 
-/* mm/internal.h: what a request may do. The watermark it must leave is in the low bits. */
-const ALLOC_WMARK_MIN = 0;
-const ALLOC_WMARK_LOW = 1;
-const ALLOC_WMARK_HIGH = 2;
-const ALLOC_WMARK_MASK = 3;
-const ALLOC_NO_WATERMARKS = 4;
-const ALLOC_OOM = 8;
-const ALLOC_NON_BLOCK = 0x10;
-const ALLOC_MIN_RESERVE = __GFP_HIGH;
-const ALLOC_NOFRAGMENT = 0x100;
-const ALLOC_HIGHATOMIC = 0x200;
-const ALLOC_KSWAPD = __GFP_KSWAPD_RECLAIM;
-const ALLOC_RESERVES = ALLOC_NON_BLOCK | ALLOC_MIN_RESERVE | ALLOC_HIGHATOMIC | ALLOC_OOM;
 const PAGE_ALLOC_COSTLY_ORDER = 3;
 
 /** struct alloc_context. */
@@ -77,54 +67,6 @@ interface AllocContext {
   readonly migratetype: number;
   readonly gfp: number;
   readonly kind: PageKind;
-}
-
-/* ---- watermarks ---- */
-
-const wmark = (zone: Zone, flags: number): number => {
-  const { min, low, high } = zone.watermark;
-  const level = flags & ALLOC_WMARK_MASK;
-  return level === ALLOC_WMARK_MIN ? min : level === ALLOC_WMARK_HIGH ? high : low;
-};
-
-/**
- * page_alloc.c:__zone_watermark_ok: would a request of 2^order pages leave more than `mark`
- * and the reserve kept from requests that could have used higher zones? For order > 0 a
- * large enough block must be free, too.
- */
-export function zone_watermark_ok(zone: Zone, order: number, mark: number, highestZone: number, flags = 0): boolean {
-  if (headroom(zone, order, mark, highestZone, flags) <= 0) return false;
-  if (order === 0) return true;
-  for (let o = order; o <= MAX_PAGE_ORDER; o++) {
-    const area = freeArea(zone, o);
-    if (area.nr_free === 0) continue;
-    for (let type = 0; type <= MIGRATE_RECLAIMABLE; type++) if (!area.isEmpty(type)) return true;
-    if ((flags & (ALLOC_HIGHATOMIC | ALLOC_OOM)) !== 0 && !area.isEmpty(MIGRATE_HIGHATOMIC)) return true;
-  }
-  return false;
-}
-
-/** Pages above what must stay free; a request may go ahead while it is positive. */
-function headroom(zone: Zone, order: number, mark: number, highestZone: number, flags: number): number {
-  let free = zone.nr_free - ((1 << order) - 1);
-  let min = mark;
-  if ((flags & ALLOC_RESERVES) === 0) free -= zone.nr_free_highatomic;
-  else {
-    if ((flags & ALLOC_MIN_RESERVE) !== 0) {
-      min -= Math.floor(min / 2);
-      if ((flags & ALLOC_NON_BLOCK) !== 0) min -= Math.floor(min / 4);
-    }
-    if ((flags & ALLOC_OOM) !== 0) min -= Math.floor(min / 2);
-  }
-  return free - min - (zone.lowmem_reserve[highestZone] ?? 0);
-}
-
-/** page_alloc.c:zone_watermark_fast: urgent single pages do not wait for a boosted mark. */
-function zone_watermark_fast(zone: Zone, order: number, highestZone: number, flags: number): boolean {
-  const mark = wmark(zone, flags);
-  if (zone_watermark_ok(zone, order, mark + zone.watermark_boost, highestZone, flags)) return true;
-  const urgent = order === 0 && (flags & ALLOC_MIN_RESERVE) !== 0 && (flags & ALLOC_WMARK_MASK) === ALLOC_WMARK_MIN;
-  return urgent && zone.watermark_boost > 0 && zone_watermark_ok(zone, order, mark, highestZone, flags);
 }
 
 /* ---- one allocation ---- */
@@ -408,145 +350,15 @@ function prepRun(
   else for (let i = 0; i < run.blocks; i++) refcount.set(run.pfn + i * size, 1);
 }
 
-/* ---- freeing ---- */
-
-/** page_alloc.c:__free_pages_ok: gives 2^order pages with no reference left back to their zone. */
-export function __free_pages_ok(kernel: Kernel, pfn: number, order: number, toTail = false): void {
-  const zone = kernel.zoneAt(pfn);
-  const pages = 1 << order;
-  fill(kernel.pages.flags, pfn, pages, 0);
-  fill(kernel.pages.refcount, pfn, pages, 0);
-  if (order > pageblock_order) split_large_buddy(kernel, zone, pfn, order, toTail);
-  else __free_one_page(kernel, zone, pfn, order, kernel.pages.pageblock.get(pfn), toTail);
-}
-
-/** The head of the compound page that `pfn` is part of; `pfn` itself if it is none. */
-export function compound_head(kernel: Kernel, pfn: number): number {
-  const head = pfn - (pfn % (1 << orderOf(kernel.pages.state.get(pfn))));
-  return (kernel.pages.flags.get(head) & PG_HEAD) !== 0 ? head : pfn;
-}
-
-/**
- * page_alloc.c:__free_pages: drops one reference; the last one frees. Where someone else still
- * holds the first page of a block that is not compound, the pages behind it are freed already now.
- */
-export function __free_pages(kernel: Kernel, pfn: number, order: number): void {
-  const { refcount, flags } = kernel.pages;
-  const count = refcount.get(pfn);
-  const isHead = (flags.get(pfn) & PG_HEAD) !== 0;
-  checkFree(kernel, pfn, order, isHead);
-  refcount.set(pfn, count - 1);
-  if (count === 1) __free_pages_ok(kernel, pfn, order);
-  else if (!isHead) for (let o = order - 1; o >= 0; o--) __free_pages_ok(kernel, pfn + (1 << o), o);
-}
-
-const OWNED: ReadonlySet<PageKind> = new Set([PageKind.Kernel, PageKind.Anon, PageKind.File]);
-
-/** What VM_BUG_ON_PAGE and bad_page find, or would corrupt memory unseen: such a free stops the program instead. */
-function checkFree(kernel: Kernel, pfn: number, order: number, isHead: boolean): void {
-  const { refcount, state } = kernel.pages;
-  const page = (): string => `page ${hex(pfn)}`;
-  const end = pfn + 2 ** order;
-  if (refcount.get(pfn) === 0 || !OWNED.has(kindOf(state.get(pfn))))
-    throw new BadAccess(
-      `__free_pages: ${page()} is not allocated: freed already, reserved, device memory or inside a block`,
-    );
-  if (order > MAX_PAGE_ORDER || pfn % 2 ** order !== 0)
-    throw new BadAccess(`__free_pages: ${page()} does not begin a block of order ${order}`);
-  if (isHead && orderOf(state.get(pfn)) !== order)
-    throw new BadAccess(`__free_pages: the compound ${page()} has order ${orderOf(state.get(pfn))}, not ${order}`);
-  if (order === 0) return;
-  const holds = (column: PageColumn, isWrong: (value: number) => boolean): boolean => {
-    let found = false;
-    column.runs(pfn + 1, end, (_from, _to, value) => {
-      found = isWrong(value);
-      return !found;
-    });
-    return found;
-  };
-  if (holds(refcount, (value) => value !== 0) || holds(state, (word) => !OWNED.has(kindOf(word))))
-    throw new BadAccess(`__free_pages: the pages behind ${page()} are no part of an allocation of order ${order}`);
-}
-
-/** mm/swap.c:__folio_put: the last reference of a page that is no device page is gone; a compound page goes whole. */
-export function __folio_put(kernel: Kernel, pfn: number): void {
-  const word = kernel.pages.state.get(pfn);
-  if (!OWNED.has(kindOf(word))) {
-    kernel.WARN(`BUG: Bad page state: pfn:${pfn.toString(16)} is freed and was never allocated`);
-    return;
-  }
-  __free_pages_ok(kernel, pfn, (kernel.pages.flags.get(pfn) & PG_HEAD) !== 0 ? orderOf(word) : 0);
-}
-
-/** page_alloc.c:split_page: makes 2^order single pages, each with its own reference, of a block that is not compound. */
-export function split_page(kernel: Kernel, pfn: number, order: number): void {
-  const { refcount, state, flags } = kernel.pages;
-  if (refcount.get(pfn) === 0 || (flags.get(pfn) & PG_HEAD) !== 0)
-    throw new BadAccess(`split_page: page ${pfn.toString(16)} is ${refcount.get(pfn) === 0 ? 'free' : 'compound'}`);
-  const word = state.get(pfn);
-  fill(state, pfn, 1 << order, withKind(word & ~(15 << 4), kindOf(word)));
-  fill(refcount, pfn + 1, (1 << order) - 1, 1);
-}
-
-/* ---- memory that comes to the allocator ---- */
-
-/**
- * mm/memblock.c:__free_pages_memory and page_alloc.c:__free_pages_core for one free range inside one zone:
- * naturally aligned blocks, ascending, each to the tail, so that free lists ascend. (Before 5.10 they went
- * to the head and lists came out descending; the engine lists them ascending there, too.)
- */
-export function freeBootRange(kernel: Kernel, zone: Zone, start: number, end: number): void {
-  const { store, pages } = kernel;
-  const top = 1 << MAX_PAGE_ORDER;
-  pages.flags.setRange(start, end, 0);
-  pages.refcount.setRange(start, end, 0);
-  store.set(zone, 'managed_pages', zone.managed_pages + (end - start));
-  let pfn = start;
-  while (pfn < end) {
-    if (pfn % top === 0 && end - pfn >= top) {
-      pfn = freeBlocks(kernel, zone, pfn, end);
-      continue;
-    }
-    let order = 0;
-    while (order < MAX_PAGE_ORDER && pfn % (2 << order) === 0 && pfn + (2 << order) <= end) order++;
-    split_large_buddy(kernel, zone, pfn, order, true);
-    pfn += 1 << order;
-  }
-}
-
-/** As many blocks of the highest order as are of one type, at once. Returns where they end. */
-function freeBlocks(kernel: Kernel, zone: Zone, start: number, end: number): number {
-  const { store, pages } = kernel;
-  const top = 1 << MAX_PAGE_ORDER;
-  let same = start;
-  const type = pages.pageblock.get(start);
-  pages.pageblock.runs(start, end, (_from, to, value) => {
-    if (value !== type) return false;
-    same = to;
-    return undefined;
-  });
-  const blocks = Math.floor((same - start) / top);
-  if (blocks === 0) {
-    split_large_buddy(kernel, zone, start, MAX_PAGE_ORDER, true);
-    return start + top;
-  }
-  account_freepages(kernel, zone, blocks * top, type);
-  pages.state.setRange(start, start + blocks * top, stateWord(PageKind.Free, MAX_PAGE_ORDER, zone.index, zone.node));
-  freeArea(zone, MAX_PAGE_ORDER).add(store, type, start, blocks, true);
-  return start + blocks * top;
-}
-
-/**
- * mm/memory_hotplug.c:online_pages_range with generic_online_page: struct pages of a block that is put
- * online go to the allocator in blocks of the highest order, to the tail of the list of their pageblocks
- * (MIGRATE_ISOLATE until undo_isolate_page_range). Managed and total pages grow; present is the caller's.
- */
-export function freeOnlinedRange(kernel: Kernel, zone: Zone, start: number, end: number): void {
-  freeBootRange(kernel, zone, start, end);
-  kernel.store.set(kernel.state, 'totalram_pages', kernel.state.totalram_pages + (end - start));
-}
-
-/** page_alloc.c:drain_all_pages: there are no per-CPU lists to drain. */
-export function drain_all_pages(_kernel: Kernel): void {}
-
+export {
+  __folio_put,
+  __free_pages,
+  __free_pages_ok,
+  compound_head,
+  drain_all_pages,
+  freeBootRange,
+  freeOnlinedRange,
+  split_page,
+} from './freePages.ts';
+export { zone_watermark_ok } from './watermark.ts';
 export { build_all_zonelists, zonelist } from './zonelist.ts';

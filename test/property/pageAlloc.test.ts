@@ -15,7 +15,13 @@ import {
 import { PageKind, ZONE_DEVICE, ZONE_DMA } from '../../sim/include/types.ts';
 import { type Machine, runShellLine } from '../../sim/index.ts';
 import { lineProgram } from '../../sim/machine/machine.ts';
-import { __alloc_pages, __free_pages, split_page, zone_watermark_ok } from '../../sim/mm/page_alloc.ts';
+import {
+  __alloc_pages,
+  __free_pages,
+  freeOnlinedRange,
+  split_page,
+  zone_watermark_ok,
+} from '../../sim/mm/page_alloc.ts';
 import {
   __offline_isolated_pages,
   set_migratetype_isolate,
@@ -340,6 +346,31 @@ describe('memory that leaves and comes back', () => {
     expect([...(zone.free_area[9]?.runs(MIGRATE_ISOLATE) ?? [])]).toEqual([]);
     m.travel(0);
     expect(lists()).toBe(before);
+  });
+
+  it('a block put online is managed at once, is free when it is no longer isolated, and is taken last', () => {
+    const m = machine();
+    const { kernel } = m;
+    const { pages } = kernel;
+    const zone = kernel.zone(1, 2);
+    const [start, end] = [0x108000, 0x110000];
+    const totals = { free: zone.nr_free, managed: zone.managed_pages, ram: kernel.state.totalram_pages };
+    step(m, () => {
+      // What move_pfn_range_to_zone leaves behind.
+      pages.state.setRange(start, end, stateWord(PageKind.Offline, 0, zone.index, zone.node));
+      pages.pageblock.setRange(start, end, MIGRATE_ISOLATE);
+      kernel.store.set(zone, 'nr_isolate_pageblock', 64);
+      freeOnlinedRange(kernel, zone, start, end);
+    });
+    expect(zone.managed_pages).toBe(totals.managed + 0x8000);
+    expect(kernel.state.totalram_pages).toBe(totals.ram + 0x8000);
+    expect(zone.nr_free).toBe(totals.free);
+    step(m, () => unset_migratetype_isolate(kernel, start, end - start, 1));
+    expect(zone.nr_free).toBe(totals.free + 0x8000);
+    expect(zone.nr_isolate_pageblock).toBe(0);
+    expect([...(zone.free_area[10]?.runs(1) ?? [])].at(-1)).toEqual({ start, count: 32 });
+    expect([...(zone.free_area[10]?.runs(MIGRATE_ISOLATE) ?? [])]).toEqual([]);
+    check(m, []);
   });
 
   it('ZONE_DEVICE never gives a page, whatever the flags', () => {
