@@ -177,7 +177,8 @@ export class Kernel {
   }
 
   node(id: number): Pglist {
-    const node = this.nodes.find((candidate) => candidate.node_id === id);
+    const near = this.nodes[id];
+    const node = near?.node_id === id ? near : this.nodes.find((candidate) => candidate.node_id === id);
     if (!node)
       throw new BadAccess(`NODE_DATA(${id}): node ${id} does not exist; this machine has ${this.nodes.length} node(s)`);
     return node;

@@ -84,7 +84,6 @@ export function __free_one_page(
   toTail: boolean,
 ): void {
   const { store, pages } = kernel;
-  account_freepages(kernel, zone, 1 << startOrder, type);
   let pfn = start;
   let order = startOrder;
   while (order < MAX_PAGE_ORDER) {
@@ -99,7 +98,13 @@ export function __free_one_page(
     order++;
   }
   fill(pages.state, pfn, 1 << order, freeWord(zone, order));
-  freeArea(zone, order).add(store, type, pfn, 1, toTail || buddy_merge_likely(kernel, zone, pfn, order));
+  const last = toTail || buddy_merge_likely(kernel, zone, pfn, order);
+  const size = 1 << startOrder;
+  if (migratetype_is_mergeable(type)) freeArea(zone, order).add(store, type, pfn, 1, last, zone, size);
+  else {
+    account_freepages(kernel, zone, size, type);
+    freeArea(zone, order).add(store, type, pfn, 1, last);
+  }
 }
 
 /** page_alloc.c:buddy_merge_likely: would the merged block find its own buddy free? Then it is taken last. */
@@ -133,8 +138,11 @@ export function __rmqueue_smallest(kernel: Kernel, zone: Zone, order: number, ty
     const area = freeArea(zone, from);
     const pfn = area.first(type);
     if (pfn === undefined) continue;
-    area.takeFirst(kernel.store, type, 1);
-    account_freepages(kernel, zone, -(1 << order), type);
+    if (migratetype_is_mergeable(type)) area.takeFirst(kernel.store, type, 1, zone, -(1 << order));
+    else {
+      area.takeFirst(kernel.store, type, 1);
+      account_freepages(kernel, zone, -(1 << order), type);
+    }
     expand(kernel, zone, pfn, order, from, type);
     return pfn;
   }

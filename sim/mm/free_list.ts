@@ -72,6 +72,11 @@ class List {
   }
 }
 
+/** Counts free pages: a zone. Its change belongs to the change of the list that caused it. */
+export interface Counter {
+  nr_free: number;
+}
+
 const LINK = 0;
 const UNLINK = 1;
 const RESIZE = 2;
@@ -85,28 +90,44 @@ class RunEdit implements Edit {
   /* What a resized run was before; while undone, what it will be. */
   private start: number;
   private count: number;
+  private readonly counter: Counter | undefined;
+  private readonly delta: number;
 
-  constructor(area: FreeArea, list: List, run: Run, what: number, start: number, count: number) {
+  constructor(
+    area: FreeArea,
+    list: List,
+    run: Run,
+    what: number,
+    start: number,
+    count: number,
+    counter: Counter | undefined,
+    delta: number,
+  ) {
     this.area = area;
     this.list = list;
     this.run = run;
     this.what = what;
     this.start = start;
     this.count = count;
+    this.counter = counter;
+    this.delta = delta;
   }
 
   undo(): void {
     this.turn(this.what === LINK);
+    if (this.counter) this.counter.nr_free -= this.delta;
   }
 
   redo(): void {
     this.turn(this.what === UNLINK);
+    if (this.counter) this.counter.nr_free += this.delta;
   }
 
   release(): void {}
 
   describe(changes: ChangeSet): void {
     changes.key(this.area, 'nr_free');
+    if (this.counter) changes.key(this.counter, 'nr_free');
   }
 
   private turn(out: boolean): void {
@@ -165,24 +186,27 @@ export class FreeArea {
     for (let run = this.list(type).head; run; run = run.next) yield { start: run.start, count: run.count };
   }
 
-  /** Adds `count` adjacent blocks from `pfn` on, in ascending order, to the head or tail of the list. */
-  add(store: Store, type: number, pfn: number, count: number, toTail: boolean): void {
+  /**
+   * Adds `count` adjacent blocks from `pfn` on, in ascending order, to the head or tail of the list;
+   * `counter` changes by `delta` pages with it.
+   */
+  add(store: Store, type: number, pfn: number, count: number, toTail: boolean, counter?: Counter, delta = 0): void {
     const list = this.list(type);
     const { head, tail } = list;
     if (toTail && tail && tail.start + tail.count * (1 << this.order) === pfn)
-      this.resize(store, list, tail, tail.start, tail.count + count);
-    else if (toTail) this.link(store, list, { start: pfn, count, prev: tail, next: undefined });
-    else this.link(store, list, { start: pfn, count, prev: undefined, next: head });
+      this.resize(store, list, tail, tail.start, tail.count + count, counter, delta);
+    else if (toTail) this.link(store, list, { start: pfn, count, prev: tail, next: undefined }, counter, delta);
+    else this.link(store, list, { start: pfn, count, prev: undefined, next: head }, counter, delta);
   }
 
   /** Takes up to `count` blocks from the head that are adjacent; returns how many, starting at the old `first`. */
-  takeFirst(store: Store, type: number, count: number): number {
+  takeFirst(store: Store, type: number, count: number, counter?: Counter, delta = 0): number {
     const list = this.list(type);
     const run = list.head;
     if (!run) return 0;
     const taken = Math.min(count, run.count);
-    if (taken === run.count) this.unlink(store, list, run);
-    else this.resize(store, list, run, run.start + taken * (1 << this.order), run.count - taken);
+    if (taken === run.count) this.unlink(store, list, run, counter, delta);
+    else this.resize(store, list, run, run.start + taken * (1 << this.order), run.count - taken, counter, delta);
     return taken;
   }
 
@@ -210,21 +234,24 @@ export class FreeArea {
     return run ? run.count - (pfn - run.start) / size : 0;
   }
 
-  private link(store: Store, list: List, run: Run): void {
+  private link(store: Store, list: List, run: Run, counter?: Counter, delta = 0): void {
     this.nr_free += run.count;
+    if (counter) counter.nr_free += delta;
     list.link(run);
-    store.edit(new RunEdit(this, list, run, LINK, 0, 0));
+    store.edit(new RunEdit(this, list, run, LINK, 0, 0, counter, delta));
   }
 
-  private unlink(store: Store, list: List, run: Run): void {
+  private unlink(store: Store, list: List, run: Run, counter?: Counter, delta = 0): void {
     this.nr_free -= run.count;
+    if (counter) counter.nr_free += delta;
     list.unlink(run);
-    store.edit(new RunEdit(this, list, run, UNLINK, 0, 0));
+    store.edit(new RunEdit(this, list, run, UNLINK, 0, 0, counter, delta));
   }
 
-  private resize(store: Store, list: List, run: Run, start: number, count: number): void {
-    const edit = new RunEdit(this, list, run, RESIZE, run.start, run.count);
+  private resize(store: Store, list: List, run: Run, start: number, count: number, counter?: Counter, delta = 0): void {
+    const edit = new RunEdit(this, list, run, RESIZE, run.start, run.count, counter, delta);
     this.nr_free += count - run.count;
+    if (counter) counter.nr_free += delta;
     list.resize(run, start, count);
     store.edit(edit);
   }
