@@ -52,17 +52,27 @@ function checkFree(kernel: Kernel, pfn: number, order: number, isHead: boolean):
     throw new BadAccess(`__free_pages: ${page()} does not begin a block of order ${order}`);
   if (isHead && orderOf(state.get(pfn)) !== order)
     throw new BadAccess(`__free_pages: the compound ${page()} has order ${orderOf(state.get(pfn))}, not ${order}`);
-  if (order === 0) return;
-  const holds = (column: PageColumn, isWrong: (value: number) => boolean): boolean => {
-    let found = false;
-    column.runs(pfn + 1, end, (_from, _to, value) => {
-      found = isWrong(value);
-      return !found;
-    });
-    return found;
-  };
-  if (holds(refcount, (value) => value !== 0) || holds(state, (word) => !OWNED.has(kindOf(word))))
+  if (order > 0 && !areTails(kernel, pfn, end))
     throw new BadAccess(`__free_pages: the pages behind ${page()} are no part of an allocation of order ${order}`);
+}
+
+/** Are the pages behind `pfn` allocated, without a reference of their own? */
+function areTails(kernel: Kernel, pfn: number, end: number): boolean {
+  const { refcount, state } = kernel.pages;
+  if (end - pfn <= 16) {
+    for (let tail = pfn + 1; tail < end; tail++)
+      if (refcount.get(tail) !== 0 || !OWNED.has(kindOf(state.get(tail)))) return false;
+    return true;
+  }
+  const all = (column: PageColumn, isRight: (value: number) => boolean): boolean => {
+    let right = true;
+    column.runs(pfn + 1, end, (_from, _to, value) => {
+      right = isRight(value);
+      return right;
+    });
+    return right;
+  };
+  return all(refcount, (value) => value === 0) && all(state, (word) => OWNED.has(kindOf(word)));
 }
 
 /** mm/swap.c:__folio_put: the last reference of a page that is no device page is gone; a compound page goes whole. */
