@@ -30,8 +30,8 @@ export const PAGES_PER_SUBSECTION = 1 << (SUBSECTION_SHIFT - PAGE_SHIFT);
 export const MAX_PAGE_ORDER = 10;
 export const NR_PAGE_ORDERS = MAX_PAGE_ORDER + 1;
 export const MAX_ORDER_NR_PAGES = 1 << MAX_PAGE_ORDER;
-const PAGEBLOCK_ORDER = PMD_SHIFT - PAGE_SHIFT;
-export const pageblock_nr_pages = 1 << PAGEBLOCK_ORDER;
+export const pageblock_order = PMD_SHIFT - PAGE_SHIFT;
+export const pageblock_nr_pages = 1 << pageblock_order;
 const DMA_END = 0x1000000n;
 const DMA32_END = 0x100000000n;
 
@@ -50,7 +50,7 @@ export const x86_64 = (levels: 4 | 5): Arch => ({
   SUBSECTION_SHIFT,
   ...BY_LEVELS[levels],
   MAX_PAGE_ORDER,
-  pageblock_order: PAGEBLOCK_ORDER,
+  pageblock_order,
   sizeofPage: 64,
   MAX_DMA_PFN: Number(DMA_END) / PAGE_SIZE,
   MAX_DMA32_PFN: Number(DMA32_END) / PAGE_SIZE,
@@ -70,7 +70,7 @@ export function x86_64Layout(release: Release, options: ArchOptions): ArchLayout
     PAGE_SHIFT,
     PMD_SHIFT,
     MAX_PAGE_ORDER,
-    pageblock_order: PAGEBLOCK_ORDER,
+    pageblock_order,
     SECTION_SIZE_BITS,
     MAX_PHYSMEM_BITS: arch.MAX_PHYSMEM_BITS,
     NODES_SHIFT: 10,

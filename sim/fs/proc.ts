@@ -100,9 +100,9 @@ export function zoneinfo(kernel: Kernel): string {
       parts.push(`Node ${node.node_id}, zone ${zone.name.padStart(8)}\n`);
       if (zone === firstPopulated) parts.push('  per-node stats\n', NODE_TEXT);
       parts.push(
-        `  pages free     ${zone.nr_free}\n        boost    0\n        min      ${zone.watermark.min}\n` +
-          `        low      ${zone.watermark.low}\n        high     ${zone.watermark.high}\n` +
-          `        promo    ${zone.watermark.promo}\n        spanned  ${zone.spanned_pages}\n` +
+        `  pages free     ${zone.nr_free}\n        boost    ${zone.watermark_boost}\n        min      ${zone.watermark.min + zone.watermark_boost}\n` +
+          `        low      ${zone.watermark.low + zone.watermark_boost}\n        high     ${zone.watermark.high + zone.watermark_boost}\n` +
+          `        promo    ${zone.watermark.promo + zone.watermark_boost}\n        spanned  ${zone.spanned_pages}\n` +
           `        present  ${zone.present_pages}\n        managed  ${zone.managed_pages}\n        cma      0\n` +
           `        protection: (${zone.lowmem_reserve.slice(0, node.node_zones.length).join(', ')})\n`,
       );

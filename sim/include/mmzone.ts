@@ -15,6 +15,13 @@ export interface Zone {
   /** NR_FREE_PAGES of the zone. */
   nr_free: number;
   initialized: boolean;
+  /** Raised for a while after a pageblock was broken into; counts on every mark. */
+  watermark_boost: number;
+  /** Pages of the pageblocks that are MIGRATE_HIGHATOMIC, and how many of those pages are free. */
+  nr_reserved_highatomic: number;
+  nr_free_highatomic: number;
+  /** Pageblocks that are MIGRATE_ISOLATE: their free pages are listed, but not counted in nr_free. */
+  nr_isolate_pageblock: number;
   readonly watermark: { min: number; low: number; high: number; promo: number };
   readonly lowmem_reserve: number[];
   readonly free_area: readonly FreeArea[];
@@ -26,6 +33,8 @@ export interface Pglist {
   node_spanned_pages: number;
   node_present_pages: number;
   readonly node_zones: readonly Zone[];
+  /** ZONELIST_FALLBACK and ZONELIST_NOFALLBACK: zones in the order an allocation tries them. Made by build_all_zonelists. */
+  node_zonelists: readonly [fallback: readonly Zone[], thisNode: readonly Zone[]];
   /** Distance to each node, for zonelists. */
   readonly distance: readonly number[];
   readonly cpus: readonly number[];

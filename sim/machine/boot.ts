@@ -21,20 +21,25 @@ import { memory_dev_init } from '../mm/memory_block.ts';
 import { free_area_init, freeInitMemory, init_per_zone_wmark_min, memblock_free_all } from '../mm/mm_init.ts';
 import { sparse_init } from '../mm/sparse.ts';
 import { bootTables } from '../mm/sparse-vmemmap.ts';
+import { asSeenByKernel } from './commandLine.ts';
 import type { E820Type, MachineConfig } from './config.ts';
 import { Kernel, mem } from './kernel.ts';
 
 export function boot(config: MachineConfig, release: Release): Kernel {
-  const kernel = new Kernel(config, release);
-  kernel.store.unjournalled(() => bring_up(kernel));
+  const kernel = new Kernel(asSeenByKernel(config), release);
+  kernel.store.unjournalled(() => bring_up(kernel, config));
   return kernel;
 }
 
-function bring_up(kernel: Kernel): void {
+function bring_up(kernel: Kernel, firmware: MachineConfig): void {
   const { config, state } = kernel;
   kernel.pr_info(`Linux version ${kernel.release} (simulated)`);
   if (config.cmdline) kernel.pr_info(`Command line: ${config.cmdline}`);
-  for (const entry of config.e820) kernel.pr_info(`BIOS-e820: ${mem(entry.start, entry.end)} ${entry.type}`);
+  for (const entry of firmware.e820) kernel.pr_info(`BIOS-e820: ${mem(entry.start, entry.end)} ${entry.type}`);
+  if (config !== firmware) {
+    kernel.pr_info('user-defined physical RAM map:');
+    for (const entry of config.e820) kernel.pr_info(`user: ${mem(entry.start, entry.end)} ${entry.type}`);
+  }
   const memory = mminit_validate_memmodel_limits(kernel.arch, memblockMemory(config), (text) => kernel.WARN(text));
   const reserved = memblockReserved(config, memory, PAGES_PER_SECTION);
   state.max_pfn = memory.at(-1)?.end ?? 0;
@@ -42,21 +47,12 @@ function bring_up(kernel: Kernel): void {
   e820_reserve_resources(kernel, reserved);
   sparse_init(kernel, memory);
   for (const range of memory) bootTables(kernel, range.start, range.end - range.start);
-  free_area_init(kernel, memory);
-  logZones(kernel, memory);
+  free_area_init(kernel, memory, reserved);
   memblock_free_all(kernel, memory, reserved);
   init_per_zone_wmark_min(kernel);
   memory_dev_init(kernel, memory);
   nvdimm_init(kernel);
   freeInitMemory(kernel, reserved);
-}
-
-function logZones(kernel: Kernel, memory: readonly { start: number; end: number; nid: number }[]): void {
-  kernel.pr_info('Early memory node ranges');
-  for (const range of memory)
-    kernel.pr_info(
-      `  node ${String(range.nid).padStart(3)}: ${mem(BigInt(range.start) << 12n, (BigInt(range.end) << 12n) - 1n)}`,
-    );
 }
 
 const E820_NAMES: Readonly<Record<E820Type, string>> = {

@@ -9,6 +9,10 @@ export interface AddressRange {
   /** Inclusive. */
   end: bigint;
 }
+export interface NodeAddressRange extends AddressRange {
+  /** The firmware says it can be unplugged (SRAT); movable_node asks for that. */
+  hotpluggable?: boolean;
+}
 export interface MachineConfig {
   name: string;
   description: string;
@@ -31,12 +35,14 @@ export interface MachineConfig {
     pat: boolean;
     /** ARCH_MEMORY_PROBE. */
     memoryProbe: boolean;
+    /** CONFIG_DEFERRED_STRUCT_PAGE_INIT: most of each node's last zone is initialised by a thread of its own. */
+    deferredStructPageInit: boolean;
   };
   /** X86_FEATURE_HYPERVISOR: decides the size of memory blocks from 64 GiB on. */
   hypervisor: boolean;
   cmdline: string;
   e820: (AddressRange & { type: E820Type })[];
-  nodes: { id: number; ranges: AddressRange[]; cpus: number[]; distance: number[] }[];
+  nodes: { id: number; ranges: NodeAddressRange[]; cpus: number[]; distance: number[] }[];
   /** What memblock held at boot, by its use. Absent: kernel image and memmap are estimated. */
   reserved?: (AddressRange & { what: string })[];
   /** A device named "Persistent Memory" is an NFIT range with labels; `node` is where its memory belongs. */
@@ -101,6 +107,7 @@ function convert(json: MachineFile): MachineConfig {
       pageIdle: true,
       pat: true,
       memoryProbe: false,
+      deferredStructPageInit: false,
       ...json.config,
     },
     hypervisor: json.hypervisor ?? false,

@@ -110,13 +110,13 @@ export interface KernelState {
   mhp_default_online_type: Mmop;
   /** Who holds device_hotplug_lock; nobody: ''. */
   device_hotplug_lock: string;
-  /** Replaced when zonelists are rebuilt. */
-  zonelists: object;
   jiffies: number;
   max_pfn: number;
   max_low_pfn: number;
   totalram_pages: number;
   min_free_kbytes: number;
+  /** Too little memory for one pageblock of each migrate type: everything is treated as unmovable. */
+  page_group_by_mobility_disabled: boolean;
   nextPagemap: number;
   readonly nvdimm: NvdimmState;
   /** struct objects that were asked for their address, in that order. */
@@ -179,12 +179,12 @@ export class Kernel {
       memoryBlockPages: 0,
       mhp_default_online_type: 0,
       device_hotplug_lock: '',
-      zonelists: {},
       jiffies: 4294667296,
       max_pfn: 0,
       max_low_pfn: 0,
       totalram_pages: 0,
       min_free_kbytes: 0,
+      page_group_by_mobility_disabled: false,
       nextPagemap: 1,
       nvdimm: { buses: [], dax: [], regions: 0, uuids: 0 },
       addresses: new Map(),
@@ -200,7 +200,8 @@ export class Kernel {
   }
 
   node(id: number): Pglist {
-    const node = this.nodes.find((candidate) => candidate.node_id === id);
+    const near = this.nodes[id];
+    const node = near?.node_id === id ? near : this.nodes.find((candidate) => candidate.node_id === id);
     if (!node)
       throw new BadAccess(`NODE_DATA(${id}): node ${id} does not exist; this machine has ${this.nodes.length} node(s)`);
     return node;

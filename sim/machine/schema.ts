@@ -41,6 +41,7 @@ export const machineSchema = object({
       pageIdle: v.exactOptional(v.boolean()),
       pat: v.exactOptional(v.boolean()),
       memoryProbe: v.exactOptional(v.boolean()),
+      deferredStructPageInit: v.exactOptional(v.boolean()),
     }),
   ),
   hypervisor: v.exactOptional(v.boolean()),
@@ -57,7 +58,7 @@ export const machineSchema = object({
     list(
       object({
         id: whole(0, 1023),
-        ranges: list(object(range), 64),
+        ranges: list(object({ ...range, hotpluggable: v.exactOptional(v.boolean()) }), 64),
         cpus: v.exactOptional(list(whole(0, 8191), 1024)),
         distance: v.exactOptional(list(whole(10, 255), 64)),
       }),

@@ -3,7 +3,13 @@
  * list of free blocks. Neighbouring blocks that were freed together are one run, so
  * that terabytes of free memory cost a few objects; a block taken out of the middle
  * splits its run. The order of the list is the kernel's.
+ *
+ * A list changes in three ways: a run is linked, unlinked or resized. Each is one entry
+ * of the journal, because an allocation is little else; a run that was unlinked keeps
+ * its neighbours, and so finds its place again when that is undone.
  */
+import type { ChangeSet } from '../store/changes.ts';
+import type { Edit } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
 
 /** `count` blocks, ascending and adjacent, the first at `start`. */
@@ -14,13 +20,132 @@ interface Run {
   next: Run | undefined;
 }
 
-interface List {
-  head: Run | undefined;
-  tail: Run | undefined;
-  /** Runs by the pfn of their first block. */
-  readonly byStart: Map<number, Run>;
+class List {
+  head: Run | undefined = undefined;
+  tail: Run | undefined = undefined;
+  /* Where runs are; follows from the links. */
+  readonly #byStart = new Map<number, Run>();
   /** Starts of the runs longer than one block, ascending. */
-  readonly long: number[];
+  readonly #long: number[] = [];
+
+  /** Puts a run between its neighbours. */
+  link(run: Run): void {
+    if (run.prev) run.prev.next = run;
+    else this.head = run;
+    if (run.next) run.next.prev = run;
+    else this.tail = run;
+    this.#enter(run);
+  }
+
+  unlink(run: Run): void {
+    if (run.prev) run.prev.next = run.next;
+    else this.head = run.next;
+    if (run.next) run.next.prev = run.prev;
+    else this.tail = run.prev;
+    this.#leave(run);
+  }
+
+  resize(run: Run, start: number, count: number): void {
+    this.#leave(run);
+    run.start = start;
+    run.count = count;
+    this.#enter(run);
+  }
+
+  #enter(run: Run): void {
+    this.#byStart.set(run.start, run);
+    if (run.count > 1) this.#long.splice(upperBound(this.#long, run.start), 0, run.start);
+  }
+
+  #leave(run: Run): void {
+    this.#byStart.delete(run.start);
+    if (run.count > 1) this.#long.splice(upperBound(this.#long, run.start) - 1, 1);
+  }
+
+  /** The run that the block of `size` pages at `pfn` is in. */
+  find(pfn: number, size: number): Run | undefined {
+    const exact = this.#byStart.get(pfn);
+    if (exact) return exact;
+    const start = this.#long[upperBound(this.#long, pfn) - 1];
+    const run = start === undefined ? undefined : this.#byStart.get(start);
+    return run && pfn < run.start + run.count * size ? run : undefined;
+  }
+}
+
+/** Counts free pages: a zone. Its change belongs to the change of the list that caused it. */
+export interface Counter {
+  nr_free: number;
+}
+
+const LINK = 0;
+const UNLINK = 1;
+const RESIZE = 2;
+
+class RunEdit implements Edit {
+  readonly bytes = 96;
+  private readonly area: FreeArea;
+  private readonly list: List;
+  private readonly run: Run;
+  private readonly what: number;
+  /* What a resized run was before; while undone, what it will be. */
+  private start: number;
+  private count: number;
+  private readonly counter: Counter | undefined;
+  private readonly delta: number;
+
+  constructor(
+    area: FreeArea,
+    list: List,
+    run: Run,
+    what: number,
+    start: number,
+    count: number,
+    counter: Counter | undefined,
+    delta: number,
+  ) {
+    this.area = area;
+    this.list = list;
+    this.run = run;
+    this.what = what;
+    this.start = start;
+    this.count = count;
+    this.counter = counter;
+    this.delta = delta;
+  }
+
+  undo(): void {
+    this.turn(this.what === LINK);
+    if (this.counter) this.counter.nr_free -= this.delta;
+  }
+
+  redo(): void {
+    this.turn(this.what === UNLINK);
+    if (this.counter) this.counter.nr_free += this.delta;
+  }
+
+  release(): void {}
+
+  describe(changes: ChangeSet): void {
+    changes.key(this.area, 'nr_free');
+    if (this.counter) changes.key(this.counter, 'nr_free');
+  }
+
+  private turn(out: boolean): void {
+    const { area, list, run } = this;
+    if (this.what === RESIZE) {
+      const { start, count } = run;
+      area.nr_free += this.count - count;
+      list.resize(run, this.start, this.count);
+      this.start = start;
+      this.count = count;
+    } else if (out) {
+      area.nr_free -= run.count;
+      list.unlink(run);
+    } else {
+      area.nr_free += run.count;
+      list.link(run);
+    }
+  }
 }
 
 /** All free blocks of one order. */
@@ -31,8 +156,7 @@ export class FreeArea {
 
   constructor(order: number, migrateTypes: number) {
     this.order = order;
-    for (let type = 0; type < migrateTypes; type++)
-      this.lists.push({ head: undefined, tail: undefined, byStart: new Map(), long: [] });
+    for (let type = 0; type < migrateTypes; type++) this.lists.push(new List());
   }
 
   private list(type: number): List {
@@ -57,113 +181,79 @@ export class FreeArea {
     return count;
   }
 
-  /** Blocks in list order, for checking; `limit` runs at most. */
+  /** Blocks in list order, for checking. */
   *runs(type: number): Generator<{ start: number; count: number }> {
     for (let run = this.list(type).head; run; run = run.next) yield { start: run.start, count: run.count };
   }
 
-  /** Adds `count` adjacent blocks from `pfn` on, in ascending order, to the head or tail of the list. */
-  add(store: Store, type: number, pfn: number, count: number, toTail: boolean): void {
+  /**
+   * Adds `count` adjacent blocks from `pfn` on, in ascending order, to the head or tail of the list;
+   * `counter` changes by `delta` pages with it.
+   */
+  add(store: Store, type: number, pfn: number, count: number, toTail: boolean, counter?: Counter, delta = 0): void {
     const list = this.list(type);
-    const size = 1 << this.order;
-    store.set(this, 'nr_free', this.nr_free + count);
-    const { tail } = list;
-    if (toTail && tail && tail.start + tail.count * size === pfn) {
-      this.resize(store, list, tail, tail.start, tail.count + count);
-      return;
-    }
-    const run: Run = { start: pfn, count, prev: undefined, next: undefined };
-    if (toTail) {
-      run.prev = tail;
-      if (tail) store.set(tail, 'next', run);
-      else store.set(list, 'head', run);
-      store.set(list, 'tail', run);
-    } else {
-      run.next = list.head;
-      if (list.head) store.set(list.head, 'prev', run);
-      else store.set(list, 'tail', run);
-      store.set(list, 'head', run);
-    }
-    this.enlist(store, list, run);
+    const { head, tail } = list;
+    if (toTail && tail && tail.start + tail.count * (1 << this.order) === pfn)
+      this.resize(store, list, tail, tail.start, tail.count + count, counter, delta);
+    else if (toTail) this.link(store, list, { start: pfn, count, prev: tail, next: undefined }, counter, delta);
+    else this.link(store, list, { start: pfn, count, prev: undefined, next: head }, counter, delta);
   }
 
   /** Takes up to `count` blocks from the head that are adjacent; returns how many, starting at the old `first`. */
-  takeFirst(store: Store, type: number, count: number): number {
+  takeFirst(store: Store, type: number, count: number, counter?: Counter, delta = 0): number {
     const list = this.list(type);
     const run = list.head;
     if (!run) return 0;
     const taken = Math.min(count, run.count);
-    store.set(this, 'nr_free', this.nr_free - taken);
-    if (taken === run.count) this.unlink(store, list, run);
-    else this.resize(store, list, run, run.start + taken * (1 << this.order), run.count - taken);
+    if (taken === run.count) this.unlink(store, list, run, counter, delta);
+    else this.resize(store, list, run, run.start + taken * (1 << this.order), run.count - taken, counter, delta);
     return taken;
   }
 
-  /** How many listed blocks follow each other from `pfn` on, 0 if none is there; at least the rest of its run. */
-  adjacent(type: number, pfn: number): number {
-    const list = this.list(type);
-    const run = list.byStart.get(pfn) ?? this.containing(list, pfn);
-    return run ? run.count - (pfn - run.start) / (1 << this.order) : 0;
-  }
-
-  /** Takes `count` adjacent blocks of one run out, the first at `pfn`, wherever they are. */
+  /** Takes `count` adjacent blocks from `pfn` on out of the run they are in, wherever that is. */
   remove(store: Store, type: number, pfn: number, count = 1): void {
     const list = this.list(type);
     const size = 1 << this.order;
-    const run = list.byStart.get(pfn) ?? this.containing(list, pfn);
-    if (!run) throw new RangeError(`no free block of order ${this.order} at pfn ${pfn.toString(16)}`);
-    store.set(this, 'nr_free', this.nr_free - count);
-    const before = (pfn - run.start) / size;
-    const after = run.count - before - count;
-    if (before === 0 && after === 0) {
-      this.unlink(store, list, run);
-    } else if (before === 0) {
-      this.resize(store, list, run, pfn + count * size, after);
-    } else {
+    const run = list.find(pfn, size);
+    const before = run ? (pfn - run.start) / size : 0;
+    const after = run ? run.count - before - count : -1;
+    if (!run || after < 0)
+      throw new RangeError(`no ${count} free block(s) of order ${this.order} at pfn ${pfn.toString(16)}`);
+    if (before === 0 && after === 0) this.unlink(store, list, run);
+    else if (before === 0) this.resize(store, list, run, pfn + count * size, after);
+    else {
       this.resize(store, list, run, run.start, before);
-      if (after > 0) {
-        const rest: Run = { start: pfn + count * size, count: after, prev: run, next: run.next };
-        if (run.next) store.set(run.next, 'prev', rest);
-        else store.set(list, 'tail', rest);
-        store.set(run, 'next', rest);
-        this.enlist(store, list, rest);
-      }
+      if (after > 0) this.link(store, list, { start: pfn + count * size, count: after, prev: run, next: run.next });
     }
   }
 
-  private containing(list: List, pfn: number): Run | undefined {
-    const start = list.long[upperBound(list.long, pfn) - 1];
-    const run = start === undefined ? undefined : list.byStart.get(start);
-    return run && pfn < run.start + run.count * (1 << this.order) ? run : undefined;
+  /** How many blocks of the run that holds the block at `pfn` lie at or behind it; 0 if it is not on the list. */
+  adjacentFrom(type: number, pfn: number): number {
+    const size = 1 << this.order;
+    const run = this.list(type).find(pfn, size);
+    return run ? run.count - (pfn - run.start) / size : 0;
   }
 
-  private enlist(store: Store, list: List, run: Run): void {
-    store.mapSet(list.byStart, run.start, run);
-    if (run.count > 1) store.splice(list.long, upperBound(list.long, run.start), 0, run.start);
+  private link(store: Store, list: List, run: Run, counter?: Counter, delta = 0): void {
+    this.nr_free += run.count;
+    if (counter) counter.nr_free += delta;
+    list.link(run);
+    store.edit(new RunEdit(this, list, run, LINK, 0, 0, counter, delta));
   }
 
-  private delist(store: Store, list: List, run: Run): void {
-    store.mapDelete(list.byStart, run.start);
-    if (run.count > 1) store.splice(list.long, upperBound(list.long, run.start) - 1, 1);
+  private unlink(store: Store, list: List, run: Run, counter?: Counter, delta = 0): void {
+    this.nr_free -= run.count;
+    if (counter) counter.nr_free += delta;
+    list.unlink(run);
+    store.edit(new RunEdit(this, list, run, UNLINK, 0, 0, counter, delta));
   }
 
-  private resize(store: Store, list: List, run: Run, start: number, count: number): void {
-    if (start === run.start && count > 1 === run.count > 1) {
-      store.set(run, 'count', count);
-      return;
-    }
-    this.delist(store, list, run);
-    store.set(run, 'start', start);
-    store.set(run, 'count', count);
-    this.enlist(store, list, run);
-  }
-
-  private unlink(store: Store, list: List, run: Run): void {
-    if (run.prev) store.set(run.prev, 'next', run.next);
-    else store.set(list, 'head', run.next);
-    if (run.next) store.set(run.next, 'prev', run.prev);
-    else store.set(list, 'tail', run.prev);
-    this.delist(store, list, run);
+  private resize(store: Store, list: List, run: Run, start: number, count: number, counter?: Counter, delta = 0): void {
+    const edit = new RunEdit(this, list, run, RESIZE, run.start, run.count, counter, delta);
+    this.nr_free += count - run.count;
+    if (counter) counter.nr_free += delta;
+    list.resize(run, start, count);
+    store.edit(edit);
   }
 }
 

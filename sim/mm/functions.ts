@@ -5,5 +5,10 @@
 import type { FunctionRecord } from '../kernel/registry.ts';
 import { MEMORY_HOTPLUG_FUNCTIONS } from './memoryHotplugFunctions.ts';
 import { MEMREMAP_FUNCTIONS } from './memremapFunctions.ts';
+import { PAGE_ALLOC_FUNCTIONS } from './pageAllocFunctions.ts';
 
-export const FUNCTIONS: readonly FunctionRecord[] = [...MEMREMAP_FUNCTIONS, ...MEMORY_HOTPLUG_FUNCTIONS];
+export const FUNCTIONS: readonly FunctionRecord[] = [
+  ...MEMREMAP_FUNCTIONS,
+  ...PAGE_ALLOC_FUNCTIONS,
+  ...MEMORY_HOTPLUG_FUNCTIONS,
+];

@@ -149,27 +149,4 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
       },
     ],
   },
-  {
-    kind: 'function',
-    name: 'alloc_pages',
-    contract:
-      'Allocates 2^order pages, contiguous and naturally aligned, from the zones that the flags allow. ZONE_DEVICE is never among them.',
-    variants: [
-      {
-        since: '4.3',
-        file: 'include/linux/gfp.h',
-        prototype: 'struct page *alloc_pages(gfp_t gfp_mask, unsigned int order)',
-        errors: [{ returns: 'NULL', when: 'no allowed zone has such a block above its watermark' }],
-      },
-    ],
-  },
-  {
-    kind: 'function',
-    name: '__free_pages',
-    contract:
-      'Drops the reference of an allocation of 2^order pages; the last one gives them back to the page allocator, which merges them with free neighbours.',
-    variants: [
-      { since: '4.3', file: 'mm/page_alloc.c', prototype: 'void __free_pages(struct page *page, unsigned int order)' },
-    ],
-  },
 ];

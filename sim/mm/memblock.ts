@@ -10,6 +10,8 @@ export interface PfnRange {
 }
 export interface NodeRange extends PfnRange {
   nid: number;
+  /** MEMBLOCK_HOTPLUG. */
+  hotpluggable?: boolean;
 }
 export interface ReservedRange extends PfnRange {
   what: string;
@@ -48,7 +50,8 @@ function byNode(config: MachineConfig, start: number, end: number): NodeRange[] 
     for (const range of node.ranges) {
       const from = Math.max(start, pfnUp(range.start));
       const to = Math.min(end, pfnDown(range.end + 1n));
-      if (from < to) parts.push({ start: from, end: to, nid: node.id });
+      if (from < to)
+        parts.push({ start: from, end: to, nid: node.id, ...(range.hotpluggable ? { hotpluggable: true } : {}) });
     }
   return parts;
 }
@@ -57,7 +60,8 @@ function join(ranges: readonly NodeRange[]): NodeRange[] {
   const joined: NodeRange[] = [];
   for (const range of ranges) {
     const last = joined.at(-1);
-    if (last && last.end === range.start && last.nid === range.nid) last.end = range.end;
+    if (last && last.end === range.start && last.nid === range.nid && last.hotpluggable === range.hotpluggable)
+      last.end = range.end;
     else joined.push({ ...range });
   }
   return joined;
@@ -72,10 +76,18 @@ export function memblockReserved(
   memory: readonly NodeRange[],
   sectionPages: number,
 ): ReservedRange[] {
-  if (config.reserved)
-    return config.reserved
-      .map((entry) => ({ start: pfnDown(entry.start), end: pfnUp(entry.end + 1n), what: entry.what }))
-      .sort((a, b) => a.start - b.start);
+  if (config.reserved) {
+    const entries = config.reserved.map((entry) => ({
+      start: pfnDown(entry.start),
+      end: pfnUp(entry.end + 1n),
+      what: entry.what,
+    }));
+    // mem= and memmap= may have taken the memory away that something was placed in.
+    const kept = entries.filter((entry) => memory.some((range) => entry.start < range.end && entry.end > range.start));
+    if (entries.some((entry) => entry.what === 'memmap') && !kept.some((entry) => entry.what === 'memmap'))
+      kept.push(...estimatedMemmaps(config, memory, sectionPages, Math.max(...kept.map((entry) => entry.end), 0)));
+    return kept.sort((a, b) => a.start - b.start);
+  }
   const reserved: ReservedRange[] = [{ start: 0, end: 0x100, what: 'low 1 MiB' }];
   const image = [
     { what: 'Kernel code', pages: 0x1400 },
@@ -88,15 +100,25 @@ export function memblockReserved(
     reserved.push({ start: pfn, end: pfn + part.pages, what: part.what });
     pfn += part.pages;
   }
-  for (const node of config.nodes) {
+  reserved.push(...estimatedMemmaps(config, memory, sectionPages, pfn));
+  return reserved.sort((a, b) => a.start - b.start);
+}
+
+/** sparse_init_nid: each node's struct pages, at the top of its highest range that has room above `above`. */
+function estimatedMemmaps(
+  config: MachineConfig,
+  memory: readonly NodeRange[],
+  sectionPages: number,
+  above: number,
+): ReservedRange[] {
+  return config.nodes.flatMap((node) => {
     const own = memory.filter((range) => range.nid === node.id);
     const pages = sectionsOf(own, sectionPages) * (sectionPages / 64);
-    const home = [...own].reverse().find((range) => range.end - Math.max(range.start, pfn) >= pages + 1024);
-    if (!home) continue;
+    const home = [...own].reverse().find((range) => range.end - Math.max(range.start, above) >= pages + 1024);
+    if (!home || pages === 0) return [];
     const end = home.end - (home.end % 512);
-    reserved.push({ start: end - pages, end, what: 'memmap' });
-  }
-  return reserved.sort((a, b) => a.start - b.start);
+    return [{ start: end - pages, end, what: 'memmap' }];
+  });
 }
 
 /** Number of sections that any of the ranges touches. */

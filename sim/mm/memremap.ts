@@ -28,6 +28,7 @@ import {
   mhp_range_allowed,
   move_pfn_range_to_zone,
 } from './memory_hotplug.ts';
+import { __folio_put } from './page_alloc.ts';
 import { pfn_valid } from './sparse.ts';
 import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 
@@ -496,7 +497,10 @@ function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {
   }
   refcount.add(pfn, -1);
   const map = page_pgmap(kernel, pfn);
-  if (!map) return;
+  if (!map) {
+    if (refcount.get(pfn) === 0) __folio_put(kernel, pfn);
+    return;
+  }
   const type = pagemapType(kernel, integerField(map.pgmap, 'type'));
   const freeAt = kernel.has('pageFreeAtZero') || !handedOutByDriver(type) ? 0 : 1;
   if (refcount.get(pfn) === freeAt)

@@ -4,8 +4,10 @@ import { PageKind, ZONE_MOVABLE, ZONE_NORMAL } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import type { WaitObject } from '../task/task.ts';
-import { __free_pages_ok, type AllocationLimit, alloc_pages_node, zone_watermark_ok, zonelist } from './page_alloc.ts';
+import { __free_pages_ok, type AllocationLimit, alloc_pages_node } from './page_alloc.ts';
 import { isMovable, test_pages_isolated } from './page_isolation.ts';
+import { zone_watermark_ok } from './watermark.ts';
+import { zonelist } from './zonelist.ts';
 
 /**
  * alloc_migration_target as do_migrate_range asks: from another node while one has memory, and from

@@ -6,19 +6,19 @@ import { PageKind } from '../include/types.ts';
 import { IORESOURCE_BUSY, IORESOURCE_SYSTEM_RAM, walk } from '../kernel/resource.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { freeOnlinedRange } from './freePages.ts';
 import { move_pfn_range_to_zone } from './memory_hotplug.ts';
 import { adjust_present_page_count, initHotpluggedPages, remove_pfn_range_from_zone } from './mhp_zone.ts';
 import { do_migrate_range, whatStays } from './migrate_range.ts';
 import { init_per_zone_wmark_min } from './mm_init.ts';
-import { build_all_zonelists } from './page_alloc.ts';
 import {
-  freeOnlinedRange,
   removeIsolatedRange,
   start_isolate_page_range,
   test_pages_isolated,
   undo_isolate_page_range,
 } from './page_isolation.ts';
 import { offline_mem_sections, online_mem_sections } from './sparse.ts';
+import { build_all_zonelists } from './zonelist.ts';
 
 const EINVAL = -22;
 
@@ -63,6 +63,8 @@ function* doOnline(
     'online_pages_range',
     [hex(start), String(pages)],
     () => {
+      // Its pageblocks came isolated.
+      kernel.store.set(zone, 'nr_isolate_pageblock', zone.nr_isolate_pageblock + pages / pageblock_nr_pages);
       freeOnlinedRange(kernel, zone, start, end);
       online_mem_sections(kernel, start, end);
     },
@@ -70,7 +72,7 @@ function* doOnline(
   );
   adjust_present_page_count(kernel, zone, start, group, pages);
   if (wasEmpty) build_all_zonelists(kernel);
-  undo_isolate_page_range(kernel, zone, start, end, MIGRATE_MOVABLE);
+  undo_isolate_page_range(kernel, start, end, MIGRATE_MOVABLE);
   recomputeWatermarks(kernel);
   return 0;
 }

@@ -1,150 +1,264 @@
 /**
- * The buddy allocator: mm/page_alloc.c (6.12) without per-CPU lists, that is, the
- * state after drain_all_pages(). ZONE_DEVICE never takes part.
+ * The page allocator's upper half: mm/page_alloc.c (6.12.117), over the free lists of
+ * buddy.ts. There are no per-CPU lists, so every state is that after drain_all_pages().
+ * ZONE_DEVICE never takes part: nothing of it is present, so no zonelist has it.
+ *
+ * A simulated machine has no page cache to reclaim and no process to kill: a request that
+ * would wait for either is refused, as it would be once the last of them was gone.
  */
-import { MAX_PAGE_ORDER, pageblock_nr_pages } from '../arch/x86_64.ts';
-import {
-  kindOf,
-  MIGRATE_HIGHATOMIC,
-  MIGRATE_ISOLATE,
-  MIGRATE_MOVABLE,
-  MIGRATE_RECLAIMABLE,
-  MIGRATE_TYPES,
-  MIGRATE_UNMOVABLE,
-  orderOf,
-  type Pglist,
-  stateWord,
-  type Zone,
-  zoneOf,
-} from '../include/mmzone.ts';
-import { PageKind, ZONE_DEVICE, ZONE_MOVABLE, ZONE_NORMAL } from '../include/types.ts';
+import { MAX_PAGE_ORDER, pageblock_nr_pages, pageblock_order } from '../arch/x86_64.ts';
+import { BadAccess } from '../c/value.ts';
+import { MIGRATE_HIGHATOMIC, PG_HEAD, stateWord, type Zone } from '../include/mmzone.ts';
+import { PageKind, ZONE_DMA32, ZONE_NORMAL } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import type { PageColumn } from '../store/column.ts';
+import {
+  __rmqueue_claim,
+  __rmqueue_smallest,
+  __rmqueue_steal,
+  account_freepages,
+  fill,
+  freeArea,
+  migratetype_is_mergeable,
+  move_freepages_block,
+  setPageblocks,
+  takeAdjacent,
+  wakeup_kswapd,
+} from './buddy.ts';
+import {
+  __GFP_COMP,
+  __GFP_DIRECT_RECLAIM,
+  __GFP_HIGH,
+  __GFP_KSWAPD_RECLAIM,
+  __GFP_MEMALLOC,
+  __GFP_NOFAIL,
+  __GFP_NOMEMALLOC,
+  __GFP_NORETRY,
+  __GFP_NOWARN,
+  __GFP_RETRY_MAYFAIL,
+  __GFP_THISNODE,
+  gfp_migratetype,
+  gfp_zone,
+  gfpOf,
+  gfpText,
+} from './gfp.ts';
+import {
+  ALLOC_HIGHATOMIC,
+  ALLOC_KSWAPD,
+  ALLOC_MIN_RESERVE,
+  ALLOC_NO_WATERMARKS,
+  ALLOC_NOFRAGMENT,
+  ALLOC_NON_BLOCK,
+  ALLOC_OOM,
+  ALLOC_WMARK_HIGH,
+  ALLOC_WMARK_LOW,
+  ALLOC_WMARK_MIN,
+  headroom,
+  wmark,
+  zone_watermark_fast,
+} from './watermark.ts';
 
-/** page_alloc.c:fallbacks[]: where an empty list may take from, best first. */
-const FALLBACKS: Readonly<Record<number, readonly number[]>> = {
-  [MIGRATE_UNMOVABLE]: [MIGRATE_RECLAIMABLE, MIGRATE_MOVABLE],
-  [MIGRATE_MOVABLE]: [MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE],
-  [MIGRATE_RECLAIMABLE]: [MIGRATE_UNMOVABLE, MIGRATE_MOVABLE],
-};
+const PAGE_ALLOC_COSTLY_ORDER = 3;
 
-const isMergeable = (type: number): boolean => type < MIGRATE_HIGHATOMIC;
-
-function freeArea(zone: Zone, order: number) {
-  const area = zone.free_area[order];
-  if (!area) throw new RangeError(`order ${order}`);
-  return area;
+/** struct alloc_context. */
+interface AllocContext {
+  readonly zones: readonly Zone[];
+  readonly highest: number;
+  readonly preferred: Zone | undefined;
+  readonly migratetype: number;
+  readonly gfp: number;
+  readonly kind: PageKind;
 }
 
-/** Sets a few pages one by one where a range would cost more than they do. */
-function fill(column: PageColumn, pfn: number, pages: number, value: number): void {
-  if (pages <= 2) {
-    column.set(pfn, value);
-    if (pages === 2) column.set(pfn + 1, value);
-  } else column.setRange(pfn, pfn + pages, value);
+/* ---- one allocation ---- */
+
+/** page_alloc.c:prepare_alloc_pages. */
+function prepare_alloc_pages(kernel: Kernel, gfp: number, nid: number, kind: PageKind): AllocContext {
+  const highest = gfp_zone(gfp);
+  const zones = kernel.node(nid).node_zonelists[(gfp & __GFP_THISNODE) !== 0 ? 1 : 0];
+  return {
+    zones,
+    highest,
+    preferred: firstUpTo(zones, highest),
+    migratetype: gfp_migratetype(kernel, gfp),
+    gfp,
+    kind,
+  };
 }
 
-/** page_alloc.c:page_is_buddy: is `pfn` the head of a free block of `order` in this zone? */
-function page_is_buddy(kernel: Kernel, zone: Zone, pfn: number, order: number): boolean {
-  const word = kernel.pages.state.get(pfn);
-  return (
-    kindOf(word) === PageKind.Free &&
-    orderOf(word) === order &&
-    zoneOf(word) === zone.index &&
-    kernel.nodeAt(pfn) === zone.node
-  );
+/** mmzone.h:first_zones_zonelist. */
+function firstUpTo(zones: readonly Zone[], highest: number): Zone | undefined {
+  for (const zone of zones) if (zone.index <= highest) return zone;
+  return undefined;
 }
 
-/** page_alloc.c:__free_one_page: merges with free buddies, then lists the block. */
-export function __free_one_page(kernel: Kernel, zone: Zone, start: number, startOrder: number, toTail: boolean): void {
-  const { store, pages } = kernel;
-  const type = pages.pageblock.get(start);
-  let pfn = start;
-  let order = startOrder;
-  while (order < MAX_PAGE_ORDER) {
-    const buddy = buddyOf(pfn, order);
-    if (!page_is_buddy(kernel, zone, buddy, order)) break;
-    const buddyType = pages.pageblock.get(buddy);
-    if (buddyType !== type && !(isMergeable(type) && isMergeable(buddyType))) break;
-    freeArea(zone, order).remove(store, buddyType, buddy);
-    if (buddyType !== type) setPageblocks(kernel, buddy, 1 << order, type);
-    pfn = Math.min(pfn, buddy);
-    order++;
+/** page_alloc.c:alloc_flags_nofragment: where NORMAL is preferred, DMA32 is used before pageblocks are mixed. */
+function alloc_flags_nofragment(kernel: Kernel, ac: AllocContext): number {
+  const flags = ac.gfp & __GFP_KSWAPD_RECLAIM;
+  const zone = ac.preferred;
+  if (zone?.index !== ZONE_NORMAL) return flags;
+  const below = kernel.zone(zone.node, ZONE_DMA32);
+  return kernel.nodes.length > 1 && below.present_pages === 0 ? flags : flags | ALLOC_NOFRAGMENT;
+}
+
+/** page_alloc.c:gfp_to_alloc_flags: what the slow path may do. */
+function gfp_to_alloc_flags(gfp: number, order: number): number {
+  let flags = ALLOC_WMARK_MIN | (gfp & (__GFP_HIGH | __GFP_KSWAPD_RECLAIM));
+  if ((gfp & (__GFP_DIRECT_RECLAIM | __GFP_NOMEMALLOC)) === 0) {
+    flags |= ALLOC_NON_BLOCK;
+    if (order > 0 && (flags & ALLOC_MIN_RESERVE) !== 0) flags |= ALLOC_HIGHATOMIC;
   }
-  fill(pages.state, pfn, 1 << order, stateWord(PageKind.Free, order, zone.index, zone.node));
-  freeArea(zone, order).add(store, type, pfn, 1, toTail || mergesSoon(kernel, zone, pfn, order));
+  return flags;
 }
 
-/** page_alloc.c:buddy_merge_likely. */
-function mergesSoon(kernel: Kernel, zone: Zone, pfn: number, order: number): boolean {
-  if (order >= MAX_PAGE_ORDER - 1) return false;
-  const parent = pfn - (pfn % (2 << order));
-  return page_is_buddy(kernel, zone, buddyOf(parent, order + 1), order + 1);
+/** page_alloc.c:rmqueue_buddy: own lists, another type's blocks, and in need the atomic reserve. -1 if the zone has nothing. */
+function rmqueue(kernel: Kernel, zone: Zone, order: number, type: number, flags: number): number {
+  let pfn = -1;
+  if ((flags & ALLOC_HIGHATOMIC) !== 0) pfn = __rmqueue_smallest(kernel, zone, order, MIGRATE_HIGHATOMIC);
+  if (pfn < 0) pfn = __rmqueue_smallest(kernel, zone, order, type);
+  if (pfn < 0) pfn = rmqueue_fallback(kernel, zone, order, type, flags);
+  if (pfn < 0 && (flags & (ALLOC_OOM | ALLOC_NON_BLOCK)) !== 0)
+    pfn = __rmqueue_smallest(kernel, zone, order, MIGRATE_HIGHATOMIC);
+  if (pfn >= 0 && zone.watermark_boost > 0 && (flags & ALLOC_KSWAPD) !== 0) wakeup_kswapd(kernel, zone);
+  return pfn;
 }
 
-/** `pfn ^ (1 << order)` for pfns beyond 32 bits. */
-const buddyOf = (pfn: number, order: number): number => {
-  const size = 1 << order;
-  return Math.floor(pfn / size) % 2 === 0 ? pfn + size : pfn - size;
-};
-
-function setPageblocks(kernel: Kernel, pfn: number, pages: number, type: number): void {
-  kernel.pages.pageblock.setRange(
-    pfn - (pfn % pageblock_nr_pages),
-    Math.ceil((pfn + pages) / pageblock_nr_pages) * pageblock_nr_pages,
-    type,
-  );
+/** page_alloc.c:__rmqueue behind its first step: claim a pageblock, else take from it and leave it be. */
+function rmqueue_fallback(kernel: Kernel, zone: Zone, order: number, type: number, flags: number): number {
+  const noFragment = (flags & ALLOC_NOFRAGMENT) !== 0;
+  const pfn = __rmqueue_claim(kernel, zone, order, type, noFragment, (flags & ALLOC_KSWAPD) !== 0);
+  return pfn >= 0 || noFragment ? pfn : __rmqueue_steal(kernel, zone, order, type);
 }
 
-/** page_alloc.c:__free_pages: gives 2^order pages with refcount 0 back. */
-export function __free_pages_ok(kernel: Kernel, pfn: number, order: number, toTail = false): void {
-  const zone = kernel.zoneAt(pfn);
-  const pages = 1 << order;
-  fill(kernel.pages.flags, pfn, pages, 0);
-  fill(kernel.pages.refcount, pfn, pages, 0);
-  // Pages of an isolated pageblock are free but not NR_FREE_PAGES.
-  if (kernel.pages.pageblock.get(pfn) !== MIGRATE_ISOLATE) kernel.store.set(zone, 'nr_free', zone.nr_free + pages);
-  __free_one_page(kernel, zone, pfn, order, toTail);
-}
-
-/**
- * mm/memblock.c:__free_pages_memory for one free range inside one zone: naturally
- * aligned blocks, ascending, each to the tail. The middle is one run of order-10 blocks.
- */
-export function freeBootRange(kernel: Kernel, zone: Zone, start: number, end: number): void {
-  const { store, pages } = kernel;
-  const top = 1 << MAX_PAGE_ORDER;
-  pages.flags.setRange(start, end, 0);
-  pages.refcount.setRange(start, end, 0);
-  store.set(zone, 'nr_free', zone.nr_free + (end - start));
-  store.set(zone, 'managed_pages', zone.managed_pages + (end - start));
-  let pfn = start;
-  while (pfn < end) {
-    if (pfn % top === 0 && end - pfn >= top) {
-      const blocks = Math.floor((end - pfn) / top);
-      pages.state.setRange(pfn, pfn + blocks * top, stateWord(PageKind.Free, MAX_PAGE_ORDER, zone.index, zone.node));
-      freeArea(zone, MAX_PAGE_ORDER).add(store, pages.pageblock.get(pfn), pfn, blocks, true);
-      pfn += blocks * top;
-      continue;
+/** page_alloc.c:get_page_from_freelist: the first zone of the list that may give. -1 if none does. */
+function get_page_from_freelist(kernel: Kernel, ac: AllocContext, order: number, wanted: number): number {
+  let flags = wanted;
+  for (;;) {
+    const noFragment = (flags & ALLOC_NOFRAGMENT) !== 0;
+    for (const zone of ac.zones) {
+      if (zone.index > ac.highest) continue;
+      // Locality counts for more than unmixed pageblocks: before going to another node try again, mixing.
+      if (noFragment && zone.node !== ac.preferred?.node) break;
+      if ((flags & ALLOC_NO_WATERMARKS) === 0 && !zone_watermark_fast(zone, order, ac.highest, flags)) continue;
+      const pfn = rmqueue(kernel, zone, order, ac.migratetype, flags);
+      if (pfn < 0) continue;
+      prep_new_page(kernel, zone, pfn, order, ac);
+      if ((flags & ALLOC_HIGHATOMIC) !== 0) reserve_highatomic_pageblock(kernel, zone, pfn, order);
+      return pfn;
     }
-    let order = 0;
-    while (order < MAX_PAGE_ORDER && pfn % (2 << order) === 0 && pfn + (2 << order) <= end) order++;
-    __free_one_page(kernel, zone, pfn, order, true);
-    pfn += 1 << order;
+    if (!noFragment) return -1;
+    flags &= ~ALLOC_NOFRAGMENT;
   }
 }
 
-/** page_alloc.c:__zone_watermark_ok for a request that may wait: free pages above `mark` and the reserve. */
-export function zone_watermark_ok(zone: Zone, order: number, mark: number, highestZone: number): boolean {
-  const free = zone.nr_free - ((1 << order) - 1);
-  if (free <= mark + (zone.lowmem_reserve[highestZone] ?? 0)) return false;
-  if (order === 0) return true;
-  for (let o = order; o <= MAX_PAGE_ORDER; o++) {
-    const area = freeArea(zone, o);
-    for (const type of [MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE]) if (!area.isEmpty(type)) return true;
+/** page_alloc.c:prep_new_page: one reference on the first page; with __GFP_COMP it is the head of the others. */
+function prep_new_page(kernel: Kernel, zone: Zone, pfn: number, order: number, ac: AllocContext): void {
+  const { state, refcount, flags } = kernel.pages;
+  fill(state, pfn, 1 << order, stateWord(ac.kind, order, zone.index, zone.node));
+  refcount.set(pfn, 1);
+  if (order > 0 && (ac.gfp & __GFP_COMP) !== 0) flags.set(pfn, PG_HEAD);
+}
+
+/** page_alloc.c:reserve_highatomic_pageblock: at most about one percent of a zone, whole pageblocks. */
+function reserve_highatomic_pageblock(kernel: Kernel, zone: Zone, pfn: number, order: number): void {
+  const { store, pages } = kernel;
+  const percent = Math.floor(zone.managed_pages / 100);
+  if (percent < pageblock_nr_pages) return;
+  if (zone.nr_reserved_highatomic >= Math.ceil(percent / pageblock_nr_pages) * pageblock_nr_pages) return;
+  const type = pages.pageblock.get(pfn);
+  if (!migratetype_is_mergeable(type)) return;
+  if (order < pageblock_order) {
+    if (move_freepages_block(kernel, zone, pfn, type, MIGRATE_HIGHATOMIC) < 0) return;
+  } else setPageblocks(kernel, pfn, 1 << order, MIGRATE_HIGHATOMIC);
+  const reserved = Math.max(pageblock_nr_pages, 1 << order);
+  store.set(zone, 'nr_reserved_highatomic', zone.nr_reserved_highatomic + reserved);
+}
+
+/** page_alloc.c:unreserve_highatomic_pageblock: gives one pageblock of the reserve back. `force`: even the last one. */
+function unreserve_highatomic_pageblock(kernel: Kernel, ac: AllocContext, force: boolean): boolean {
+  const { store } = kernel;
+  for (const zone of ac.zones) {
+    if (zone.index > ac.highest || (!force && zone.nr_reserved_highatomic <= pageblock_nr_pages)) continue;
+    for (let order = 0; order <= MAX_PAGE_ORDER; order++) {
+      const area = freeArea(zone, order);
+      const pfn = area.first(MIGRATE_HIGHATOMIC);
+      if (pfn === undefined) continue;
+      const size = Math.min(Math.max(pageblock_nr_pages, 1 << order), zone.nr_reserved_highatomic);
+      store.set(zone, 'nr_reserved_highatomic', zone.nr_reserved_highatomic - size);
+      if (order < pageblock_order) {
+        if (move_freepages_block(kernel, zone, pfn, MIGRATE_HIGHATOMIC, ac.migratetype) > 0) return true;
+        continue;
+      }
+      area.remove(store, MIGRATE_HIGHATOMIC, pfn);
+      area.add(store, ac.migratetype, pfn, 1, true);
+      account_freepages(kernel, zone, -(1 << order), MIGRATE_HIGHATOMIC);
+      account_freepages(kernel, zone, 1 << order, ac.migratetype);
+      setPageblocks(kernel, pfn, 1 << order, ac.migratetype);
+      return true;
+    }
   }
   return false;
 }
+
+/**
+ * page_alloc.c:__alloc_pages: 2^order pages near node `nid`. Returns the first pfn, -1 for NULL:
+ * order above MAX_PAGE_ORDER, or no zone that the flags allow has such a block above its mark.
+ */
+export function __alloc_pages(
+  kernel: Kernel,
+  gfp: number,
+  order: number,
+  nid: number,
+  kind: PageKind = PageKind.Kernel,
+): number {
+  if (order > MAX_PAGE_ORDER) {
+    if ((gfp & __GFP_NOWARN) === 0) kernel.WARN(`__alloc_pages: order ${order} is above MAX_PAGE_ORDER`);
+    return -1;
+  }
+  const ac = prepare_alloc_pages(kernel, gfp, nid, kind);
+  const pfn = get_page_from_freelist(kernel, ac, order, ALLOC_WMARK_LOW | alloc_flags_nofragment(kernel, ac));
+  return pfn >= 0 ? pfn : __alloc_pages_slowpath(kernel, ac, order);
+}
+
+/** page_alloc.c:__alloc_pages_slowpath where reclaim and compaction find nothing to do. */
+function __alloc_pages_slowpath(kernel: Kernel, ac: AllocContext, order: number): number {
+  const { gfp } = ac;
+  const may = (bits: number): boolean => (gfp & bits) !== 0;
+  let flags = gfp_to_alloc_flags(gfp, order);
+  if (!ac.preferred) return nopage(kernel, ac, order);
+  let pfn = get_page_from_freelist(kernel, ac, order, flags | (alloc_flags_nofragment(kernel, ac) & ALLOC_NOFRAGMENT));
+  if (pfn >= 0) return pfn;
+  if (may(ALLOC_KSWAPD)) for (const zone of ac.zones) wakeup_kswapd(kernel, zone);
+  if (may(__GFP_MEMALLOC) && !may(__GFP_NOMEMALLOC)) flags = (flags & ALLOC_KSWAPD) | ALLOC_NO_WATERMARKS;
+  const again = (): number => get_page_from_freelist(kernel, ac, order, flags);
+  pfn = again();
+  if (pfn >= 0) return pfn;
+  if (may(__GFP_DIRECT_RECLAIM) && !may(__GFP_NORETRY)) {
+    const costly = order > PAGE_ALLOC_COSTLY_ORDER && !may(__GFP_RETRY_MAYFAIL);
+    // Nothing can be reclaimed: the reserve for atomic requests is what is left before the OOM killer.
+    while (!costly && unreserve_highatomic_pageblock(kernel, ac, true)) {
+      pfn = again();
+      if (pfn >= 0) return pfn;
+    }
+    if (!costly) pfn = get_page_from_freelist(kernel, ac, order, ALLOC_WMARK_HIGH);
+    if (pfn >= 0) return pfn;
+  }
+  return nopage(kernel, ac, order);
+}
+
+function nopage(kernel: Kernel, ac: AllocContext, order: number): number {
+  if ((ac.gfp & (__GFP_NOFAIL | __GFP_DIRECT_RECLAIM)) === (__GFP_NOFAIL | __GFP_DIRECT_RECLAIM)) {
+    const pfn = get_page_from_freelist(kernel, ac, order, ALLOC_MIN_RESERVE);
+    if (pfn >= 0) return pfn;
+    throw new BadAccess(
+      `an allocation of order ${order} with __GFP_NOFAIL finds no memory: the kernel would try again for ever`,
+    );
+  }
+  if ((ac.gfp & __GFP_NOWARN) === 0)
+    kernel.pr_warn(`page allocation failure: order:${order}, mode:${gfpText(ac.gfp)}, nodemask=(null)`);
+  return -1;
+}
+
+/* ---- many allocations at once, for memory maps ---- */
 
 /** What the pages of an allocation become. */
 export interface Use {
@@ -152,170 +266,23 @@ export interface Use {
   migratetype: number;
 }
 
-/**
- * page_alloc.c:__rmqueue for up to `count` blocks of 2^order pages from one zone.
- * Returns runs of adjacent blocks, in the order single allocations would have given them.
- */
-function rmqueue(
-  kernel: Kernel,
-  zone: Zone,
-  order: number,
-  use: Use,
-  count: number,
-): { pfn: number; blocks: number }[] {
-  const { store } = kernel;
-  const taken: { pfn: number; blocks: number }[] = [];
-  const take = (pfn: number, blocks: number): void => {
-    const last = taken.at(-1);
-    if (last && last.pfn + (last.blocks << order) === pfn) last.blocks += blocks;
-    else taken.push({ pfn, blocks });
-    const pages = blocks * (1 << order);
-    fill(kernel.pages.state, pfn, pages, stateWord(use.kind, order, zone.index, zone.node));
-    fill(kernel.pages.refcount, pfn, pages, 1);
-    store.set(zone, 'nr_free', zone.nr_free - pages);
-  };
-  let left = count;
-  while (left > 0) {
-    const own = smallestWith(zone, order, use.migratetype);
-    if (own !== undefined) {
-      left -= takeFrom(kernel, zone, own, order, use.migratetype, left, take);
-      continue;
-    }
-    const found = findFallback(zone, order, use.migratetype);
-    if (!found) break;
-    claim(kernel, zone, found, use.migratetype);
-  }
-  return taken;
-}
-
-function smallestWith(zone: Zone, order: number, type: number): number | undefined {
-  for (let o = order; o <= MAX_PAGE_ORDER; o++) if (!freeArea(zone, o).isEmpty(type)) return o;
-  return undefined;
-}
-
-/** Takes blocks of `order` out of the first block(s) of order `from`, upper halves going back to the head (expand). */
-function takeFrom(
-  kernel: Kernel,
-  zone: Zone,
-  from: number,
-  order: number,
-  type: number,
-  wanted: number,
-  take: (pfn: number, blocks: number) => void,
-): number {
-  const { store } = kernel;
-  const area = freeArea(zone, from);
-  const first = area.first(type);
-  if (first === undefined) return 0;
-  const per = 1 << (from - order);
-  if (wanted >= per) {
-    // Whole blocks: splitting each and taking lower then upper halves gives ascending pfns.
-    const blocks = area.takeFirst(store, type, Math.floor(wanted / per));
-    take(first, blocks * per);
-    return blocks * per;
-  }
-  area.takeFirst(store, type, 1);
-  for (let o = from - 1; o >= order; o--) {
-    const upper = first + (1 << o);
-    fill(kernel.pages.state, upper, 1 << o, stateWord(PageKind.Free, o, zone.index, zone.node));
-    freeArea(zone, o).add(store, type, upper, 1, false);
-  }
-  take(first, 1);
-  return 1;
-}
-
-/** page_alloc.c:find_suitable_fallback, largest block first: another type's block worth claiming. */
-function findFallback(zone: Zone, order: number, type: number): { order: number; type: number } | undefined {
-  for (let o = MAX_PAGE_ORDER; o >= order; o--) {
-    const area = freeArea(zone, o);
-    const donor = (FALLBACKS[type] ?? []).find((candidate) => !area.isEmpty(candidate));
-    if (donor !== undefined) return { order: o, type: donor };
-  }
-  return undefined;
-}
-
-/** page_alloc.c:try_to_claim_block: the donor's first block changes lists; whole pageblocks change their type. */
-function claim(kernel: Kernel, zone: Zone, found: { order: number; type: number }, type: number): void {
-  const { store } = kernel;
-  const area = freeArea(zone, found.order);
-  const pfn = area.first(found.type);
-  if (pfn === undefined) return;
-  area.takeFirst(store, found.type, 1);
-  if (1 << found.order >= pageblock_nr_pages) kernel.pages.pageblock.setRange(pfn, pfn + (1 << found.order), type);
-  area.add(store, type, pfn, 1, false);
-}
-
-/** The zones an allocation for `node` may use, best first: node order by distance, zones from high to low. */
-export function zonelist(kernel: Kernel, node: number, highestZone: number): readonly Zone[] {
-  const lists = kernelLists(kernel);
-  const key = node * 8 + highestZone;
-  const known = lists.get(key);
-  if (known) return known;
-  const list: Zone[] = [];
-  lists.set(key, list);
-  for (const pgdat of nodeOrder(kernel, node))
-    for (let index = highestZone; index >= 0; index--) {
-      const zone = pgdat.node_zones[index];
-      if (zone && zone.present_pages > 0 && index !== ZONE_DEVICE) list.push(zone);
-    }
-  return list;
-}
-
-/* Kept by the object that build_all_zonelists replaces: undo brings the old object back, and its lists with it. */
-const builtLists = new WeakMap<object, Map<number, readonly Zone[]>>();
-function kernelLists(kernel: Kernel): Map<number, readonly Zone[]> {
-  const { zonelists } = kernel.state;
-  let lists = builtLists.get(zonelists);
-  if (!lists) {
-    lists = new Map();
-    builtLists.set(zonelists, lists);
-  }
-  return lists;
-}
-
-/** page_alloc.c:build_all_zonelists: a zone has become populated or empty. */
-export function build_all_zonelists(kernel: Kernel): void {
-  kernel.leaf(
-    'build_all_zonelists',
-    [],
-    () => {
-      const { state, store } = kernel;
-      store.set(state, 'zonelists', {});
-      const online = kernel.nodes.filter((node) => node.cpus.length > 0 || node.node_present_pages > 0);
-      for (const node of online) {
-        const order = new Set(zonelist(kernel, node.node_id, ZONE_MOVABLE).map((zone) => zone.node));
-        kernel.pr_info(`Fallback order for Node ${node.node_id}: ${[...order].join(' ')} `);
-      }
-      const total = kernel.nodes
-        .flatMap((node) => node.node_zones)
-        .reduce((sum, zone) => sum + Math.max(0, zone.managed_pages - zone.watermark.high), 0);
-      const grouping = total < pageblock_nr_pages * MIGRATE_TYPES ? 'off' : 'on';
-      kernel.pr_info(`Built ${online.length} zonelists, mobility grouping ${grouping}.  Total pages: ${total}`);
-    },
-    () => '',
-  );
-}
-
-/** page_alloc.c:build_zonelists: the node itself, then the others by distance, ties by id. */
-function nodeOrder(kernel: Kernel, node: number): Pglist[] {
-  const from = kernel.nodes[node];
-  const distance = (other: Pglist): number => from?.distance[other.node_id] ?? (other.node_id === node ? 10 : 20);
-  return [...kernel.nodes].sort(
-    (a, b) =>
-      Number(b.node_id === node) - Number(a.node_id === node) || distance(a) - distance(b) || a.node_id - b.node_id,
-  );
-}
-
-/** What a caller's gfp flags and nodemask narrow. */
+/** What a nodemask and a zone of the caller's choice leave of the zonelist. */
 export interface AllocationLimit {
-  highest?: number;
-  allowed?: ReadonlySet<number>;
+  highest: number;
+  allowed: ReadonlySet<number>;
+}
+
+function limited(ac: AllocContext, limit: AllocationLimit | undefined): AllocContext {
+  if (!limit) return ac;
+  const highest = Math.min(ac.highest, limit.highest);
+  const zones = ac.zones.filter((zone) => limit.allowed.has(zone.node));
+  return { ...ac, highest, zones, preferred: firstUpTo(zones, highest) };
 }
 
 /**
- * page_alloc.c:alloc_pages_node for `count` blocks of 2^order pages with plain GFP_KERNEL
- * (highest zone NORMAL). Each zone gives down to its low watermark, then, when no zone is
- * left above it, down to min. Returns the runs taken; fewer blocks than asked means ENOMEM.
+ * page_alloc.c:alloc_pages_node `count` times with GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN
+ * (for movable pages: GFP_HIGHUSER_MOVABLE), in the order and with the result of single calls, but whole
+ * free blocks at a time. Returns runs of adjacent blocks; fewer blocks than asked means ENOMEM.
  */
 export function alloc_pages_node(
   kernel: Kernel,
@@ -323,26 +290,89 @@ export function alloc_pages_node(
   order: number,
   use: Use,
   count = 1,
-  limit: AllocationLimit = {},
+  limit?: AllocationLimit,
 ): { pfn: number; blocks: number }[] {
-  const highest = limit.highest ?? (use.migratetype === MIGRATE_MOVABLE ? ZONE_MOVABLE : ZONE_NORMAL);
-  const every = zonelist(kernel, node, highest);
-  const { allowed } = limit;
-  const zones = allowed ? every.filter((zone) => allowed.has(zone.node)) : every;
+  const gfp = gfpOf(use.migratetype) | __GFP_RETRY_MAYFAIL | __GFP_NOWARN;
+  const ac = limited(prepare_alloc_pages(kernel, gfp, node, use.kind), limit);
+  const noFragment = alloc_flags_nofragment(kernel, ac);
   const taken: { pfn: number; blocks: number }[] = [];
   let left = count;
-  for (const level of ['low', 'min'] as const) {
-    for (const zone of zones) {
-      while (left > 0 && zone_watermark_ok(zone, order, zone.watermark[level], highest)) {
-        // As many as stay above the mark without asking again after each.
-        const room = zone.nr_free - ((1 << order) - 1) - zone.watermark[level] - (zone.lowmem_reserve[highest] ?? 0);
-        const runs = rmqueue(kernel, zone, order, use, Math.min(left, Math.ceil(room / (1 << order))));
-        const blocks = runs.reduce((sum, run) => sum + run.blocks, 0);
-        if (blocks === 0) break;
-        taken.push(...runs);
-        left -= blocks;
-      }
+  const take = (pfn: number, blocks: number): void => {
+    const last = taken.at(-1);
+    if (last && last.pfn + last.blocks * 2 ** order === pfn) last.blocks += blocks;
+    else taken.push({ pfn, blocks });
+    left -= blocks;
+  };
+  for (const level of [ALLOC_WMARK_LOW, ALLOC_WMARK_MIN]) {
+    while (left > 0) {
+      takeFromZones(kernel, ac, order, level | noFragment, left, take);
+      if (left === 0) break;
+      // What only mixing pageblocks gives is taken one by one: each may leave whole blocks for the next.
+      const pfn = get_page_from_freelist(kernel, ac, order, level | noFragment);
+      if (pfn < 0) break;
+      take(pfn, 1);
     }
+  }
+  if (left === 0) return taken;
+  // The slow path's last resorts.
+  for (let pfn = 0; left > 0 && pfn >= 0; ) {
+    pfn = __alloc_pages_slowpath(kernel, ac, order);
+    if (pfn >= 0) take(pfn, 1);
   }
   return taken;
 }
+
+/** What the zones give from their own free lists, as many blocks as their marks allow without asking again. */
+function takeFromZones(
+  kernel: Kernel,
+  ac: AllocContext,
+  order: number,
+  flags: number,
+  wanted: number,
+  take: (pfn: number, blocks: number) => void,
+): void {
+  let left = wanted;
+  for (const zone of ac.zones) {
+    if (zone.index > ac.highest) continue;
+    if ((flags & ALLOC_NOFRAGMENT) !== 0 && zone.node !== ac.preferred?.node) return;
+    const room = headroom(zone, order, wmark(zone, flags) + zone.watermark_boost, ac.highest, flags);
+    if (room <= 0) continue;
+    for (let may = Math.min(left, Math.ceil(room / (1 << order))); may > 0; ) {
+      const run = takeAdjacent(kernel, zone, order, ac.migratetype, may);
+      // Not from our own lists: then the order of zones and fallbacks must be that of single calls.
+      if (!run) return;
+      prepRun(kernel, zone, run, order, ac.kind);
+      take(run.pfn, run.blocks);
+      may -= run.blocks;
+      left -= run.blocks;
+    }
+    if (left === 0) return;
+  }
+}
+
+function prepRun(
+  kernel: Kernel,
+  zone: Zone,
+  run: { pfn: number; blocks: number },
+  order: number,
+  kind: PageKind,
+): void {
+  const { state, refcount } = kernel.pages;
+  const size = 1 << order;
+  fill(state, run.pfn, run.blocks * size, stateWord(kind, order, zone.index, zone.node));
+  if (order === 0) fill(refcount, run.pfn, run.blocks, 1);
+  else for (let i = 0; i < run.blocks; i++) refcount.set(run.pfn + i * size, 1);
+}
+
+export {
+  __folio_put,
+  __free_pages,
+  __free_pages_ok,
+  compound_head,
+  drain_all_pages,
+  freeBootRange,
+  freeOnlinedRange,
+  split_page,
+} from './freePages.ts';
+export { zone_watermark_ok } from './watermark.ts';
+export { build_all_zonelists, zonelist } from './zonelist.ts';

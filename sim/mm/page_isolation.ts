@@ -3,12 +3,12 @@
  * and take_page_off_buddy of mm/page_alloc.c (6.12). Free pages of an isolated pageblock stand on
  * the MIGRATE_ISOLATE lists, are not counted in NR_FREE_PAGES, and are never allocated.
  */
-import { MAX_PAGE_ORDER, pageblock_nr_pages } from '../arch/x86_64.ts';
+import { pageblock_nr_pages } from '../arch/x86_64.ts';
 import { kindOf, MIGRATE_ISOLATE, orderOf, PG, PG_RESERVED, stateWord, type Zone } from '../include/mmzone.ts';
 import { PageKind, ZONE_MOVABLE } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
-import { __free_one_page } from './page_alloc.ts';
+import { set_migratetype_isolate, unset_migratetype_isolate } from './pageblock_isolate.ts';
 
 const EBUSY = -16;
 const PG_LRU = 1 << PG.lru;
@@ -60,63 +60,14 @@ function dump_page(kernel: Kernel, pfn: number, reason: string): void {
   kernel.pr_warn(`page dumped because: ${reason}`);
 }
 
-/** A free block of the largest order that lies across `pfn`, a pageblock border, becomes two (split_large_buddy). */
-function splitAt(kernel: Kernel, zone: Zone, pfn: number): void {
-  const size = 1 << MAX_PAGE_ORDER;
-  const head = pfn - (pfn % size);
-  const word = kernel.pages.state.get(pfn);
-  if (head === pfn || kindOf(word) !== PageKind.Free || orderOf(word) !== MAX_PAGE_ORDER) return;
-  const type = kernel.pages.pageblock.get(head);
-  areaOf(zone, MAX_PAGE_ORDER).remove(kernel.store, type, head);
-  const order = MAX_PAGE_ORDER - 1;
-  kernel.pages.state.setRange(head, head + size, stateWord(PageKind.Free, order, zone.index, zone.node));
-  for (const half of [head, head + size / 2]) areaOf(zone, order).add(kernel.store, type, half, 1, false);
-}
-
-/**
- * Moves the free blocks of [start, end), whole pageblocks, to the lists of `type`, to the tail
- * (move_freepages_block_isolate), and gives the pageblocks that type.
- */
-function move_freepages(kernel: Kernel, zone: Zone, start: number, end: number, type: number): void {
-  const { store, pages } = kernel;
-  splitAt(kernel, zone, start);
-  splitAt(kernel, zone, end);
-  for (const run of runsOf(pages.state, start, end)) {
-    if (kindOf(run.value) !== PageKind.Free) continue;
-    const order = orderOf(run.value);
-    const area = areaOf(zone, order);
-    for (const part of runsOf(pages.pageblock, run.start, run.end)) {
-      if (part.value === type) continue;
-      for (let pfn = part.start; pfn < part.end; ) {
-        const count = Math.min(area.adjacent(part.value, pfn), (part.end - pfn) / 2 ** order);
-        area.remove(store, part.value, pfn, count);
-        if (type === MIGRATE_ISOLATE || order === MAX_PAGE_ORDER || order < MAX_PAGE_ORDER - 1) {
-          area.add(store, type, pfn, count, true);
-        } else {
-          // Its buddy may be free and back already: merge, as __putback_isolated_page does.
-          for (let block = pfn; block < pfn + count * 2 ** order; block += 2 ** order) {
-            pages.pageblock.setRange(block, block + pageblock_nr_pages, type);
-            __free_one_page(kernel, zone, block, order, true);
-          }
-        }
-        const moved = count * 2 ** order;
-        if (type === MIGRATE_ISOLATE) countFree(kernel, zone, -moved);
-        else if (part.value === MIGRATE_ISOLATE) countFree(kernel, zone, moved);
-        pfn += moved;
-      }
-    }
-  }
-  pages.pageblock.setRange(start, end, type);
-}
-
 /** page_isolation.c:undo_isolate_page_range: the pageblocks that are isolated become `type`, whatever they were before. */
-export function undo_isolate_page_range(kernel: Kernel, zone: Zone, start: number, end: number, type: number): void {
+export function undo_isolate_page_range(kernel: Kernel, start: number, end: number, type: number): void {
   kernel.leaf(
     'undo_isolate_page_range',
     [hex(start), hex(end)],
     () => {
       for (const run of runsOf(kernel.pages.pageblock, start, end))
-        if (run.value === MIGRATE_ISOLATE) move_freepages(kernel, zone, run.start, run.end, type);
+        if (run.value === MIGRATE_ISOLATE) unset_migratetype_isolate(kernel, run.start, run.end - run.start, type);
     },
     () => '',
   );
@@ -136,18 +87,18 @@ export function start_isolate_page_range(kernel: Kernel, zone: Zone, start: numb
       const first = start + pageblock_nr_pages;
       if (!isolate(kernel, zone, start, Math.min(first, end))) return EBUSY;
       if (last >= first && !isolate(kernel, zone, last, end)) {
-        undo_isolate_page_range(kernel, zone, start, first, type);
+        undo_isolate_page_range(kernel, start, first, type);
         return EBUSY;
       }
       if (last <= first || isolate(kernel, zone, first, last)) return 0;
-      undo_isolate_page_range(kernel, zone, start, end, type);
+      undo_isolate_page_range(kernel, start, end, type);
       return EBUSY;
     },
     String,
   );
 }
 
-/** set_migratetype_isolate for the pageblocks of [start, end), up to the first that refuses. */
+/** The pageblocks of [start, end), up to the first that refuses. */
 function isolate(kernel: Kernel, zone: Zone, start: number, end: number): boolean {
   let stop = end;
   kernel.pages.pageblock.runs(start, end, (from, _to, type) => {
@@ -156,7 +107,7 @@ function isolate(kernel: Kernel, zone: Zone, start: number, end: number): boolea
   });
   const unmovable = has_unmovable_pages(kernel, zone, start, stop);
   if (unmovable !== undefined) stop = unmovable - (unmovable % pageblock_nr_pages);
-  if (stop > start) move_freepages(kernel, zone, start, stop, MIGRATE_ISOLATE);
+  if (stop > start) set_migratetype_isolate(kernel, start, stop - start);
   if (unmovable !== undefined) dump_page(kernel, unmovable, 'unmovable page');
   return stop === end;
 }
@@ -171,39 +122,18 @@ export function test_pages_isolated(kernel: Kernel, start: number, end: number):
   return found;
 }
 
-/**
- * memory_hotplug.c:online_pages_range with generic_online_page: hands [start, end) to the isolated
- * lists in the largest blocks its alignment allows, to the tail. Managed pages and totalram rise.
- */
-export function freeOnlinedRange(kernel: Kernel, zone: Zone, start: number, end: number): void {
-  const { store, pages, state } = kernel;
-  const top = 2 ** MAX_PAGE_ORDER;
-  pages.flags.setRange(start, end, 0);
-  pages.refcount.setRange(start, end, 0);
-  store.set(zone, 'managed_pages', zone.managed_pages + (end - start));
-  store.set(state, 'totalram_pages', state.totalram_pages + (end - start));
-  for (let pfn = start; pfn < end; ) {
-    const whole = pfn % top === 0 ? Math.floor((end - pfn) / top) : 0;
-    let order = whole > 0 ? MAX_PAGE_ORDER : 0;
-    while (order < MAX_PAGE_ORDER && pfn % (2 << order) === 0 && pfn + (2 << order) <= end) order++;
-    const size = Math.max(1, whole) * 2 ** order;
-    pages.state.setRange(pfn, pfn + size, stateWord(PageKind.Free, order, zone.index, zone.node));
-    areaOf(zone, order).add(store, MIGRATE_ISOLATE, pfn, Math.max(1, whole), true);
-    pfn += size;
-  }
-}
-
 /** memory_hotplug.c:__offline_isolated_pages: takes the isolated free blocks off their lists. */
 export function removeIsolatedRange(kernel: Kernel, zone: Zone, start: number, end: number): void {
   for (const run of runsOf(kernel.pages.state, start, end)) {
     const order = orderOf(run.value);
     const area = areaOf(zone, order);
     for (let pfn = run.start; pfn < run.end; ) {
-      const count = Math.min(area.adjacent(MIGRATE_ISOLATE, pfn), (run.end - pfn) / 2 ** order);
+      const count = Math.min(area.adjacentFrom(MIGRATE_ISOLATE, pfn), (run.end - pfn) / 2 ** order);
       area.remove(kernel.store, MIGRATE_ISOLATE, pfn, count);
       pfn += count * 2 ** order;
     }
   }
+  kernel.store.set(zone, 'nr_isolate_pageblock', zone.nr_isolate_pageblock - (end - start) / pageblock_nr_pages);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { KPAGE } from '../fs/kpageflags.ts';
 import { nodeFiles } from '../fs/node.ts';
+import { PAGETYPEINFO } from '../fs/pagetypeinfo.ts';
 import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
@@ -26,6 +27,7 @@ const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 /** Everything that can be read or written by path. */
 const MOUNTS: readonly Mount[] = [
   PROC,
+  PAGETYPEINFO,
   VMSTAT,
   KPAGE,
   nodeFiles(findNode),

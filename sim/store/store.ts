@@ -8,7 +8,7 @@ import { canonicalText } from './canonical.ts';
 import { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
 import { MapDeleteEdit, MapSetEdit, PropertyEdit, SpliceEdit, spliceExactly } from './edits.ts';
-import { Journal, MAX_COLUMNS } from './journal.ts';
+import { type Edit, Journal, MAX_COLUMNS } from './journal.ts';
 import { JournalledColumn } from './journalledColumn.ts';
 import { MapOrders } from './mapOrders.ts';
 
@@ -41,6 +41,8 @@ export interface Store {
   mapDelete<K, V>(map: Map<K, V>, key: K): void;
   /** Array splice, journalled. Returns the removed elements. */
   splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[];
+  /** Journals a change that was just made to objects of the caller's, who brings its exact inverse. */
+  edit(edit: Edit): void;
   /** Now. */
   mark(): Mark;
   /**
@@ -148,6 +150,10 @@ class JournalledStore implements Store {
       this.journal.edit(new SpliceEdit(array, at, removed.slice(), items.length));
     }
     return removed;
+  }
+
+  edit(edit: Edit): void {
+    if (this.journal.recording) this.journal.edit(edit);
   }
 
   mark(): Mark {

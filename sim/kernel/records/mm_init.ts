@@ -27,13 +27,6 @@ const functions: readonly FunctionRecord[] = [
   },
   {
     kind: 'function',
-    name: 'page_to_nid',
-    contract:
-      'The node of a page, read from page->flags, or from a table by section where the flags have no room for it.',
-    variants: [{ since: '4.3', file: 'include/linux/mm.h', prototype: 'int page_to_nid(const struct page *page)' }],
-  },
-  {
-    kind: 'function',
     name: 'memory_present',
     contract:
       'Marks the sections of a range as present and remembers their node, before sparse_init makes the memory maps.',
