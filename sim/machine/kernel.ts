@@ -2,6 +2,7 @@
 import { type Arch, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
+import type { PciDev } from '../drivers/p2pdma.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
@@ -10,6 +11,7 @@ import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
+import { optionsOf } from './options.ts';
 
 /** One line of the kernel log. */
 export interface LogLine {
@@ -96,12 +98,16 @@ export interface KernelState {
   readonly shell: CStruct;
   /** Resources and pagemaps released when a device goes away, newest first. */
   readonly devices: DeviceState[];
+  /** PCI functions that someone looked up, by address. */
+  readonly pci: Map<string, PciDev>;
   jiffies: number;
   max_pfn: number;
   max_low_pfn: number;
   totalram_pages: number;
   min_free_kbytes: number;
   nextPagemap: number;
+  /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
+  devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
 }
@@ -114,7 +120,12 @@ export interface DeviceState {
   readonly actions: DevresAction[];
 }
 export interface DevresAction {
-  readonly what: 'memunmap_pages' | 'release_mem_region';
+  readonly what:
+    | 'memunmap_pages'
+    | 'release_mem_region'
+    | 'devm_memremap_pages_release'
+    | 'percpu_ref_kill'
+    | 'pci_p2pdma_release';
   readonly subject: CStruct;
 }
 
@@ -133,7 +144,8 @@ export class Kernel {
   constructor(config: MachineConfig, release: Release) {
     this.config = config;
     this.release = release;
-    this.arch = x86_64(config.pageTableLevels ?? 4);
+    const arch = x86_64(config.pageTableLevels ?? 4);
+    this.arch = optionsOf(config, release).zoneDma ? arch : { ...arch, MAX_DMA_PFN: 0 };
     this.facts = factsOf(release);
     this.store = createStore();
     this.pages = {
@@ -155,12 +167,14 @@ export class Kernel {
       vmemmapTables: new Map(),
       shell: newFrame('shell'),
       devices: [],
+      pci: new Map(),
       jiffies: 4294667296,
       max_pfn: 0,
       max_low_pfn: 0,
       totalram_pages: 0,
       min_free_kbytes: 0,
       nextPagemap: 1,
+      devmap_managed_key: 0,
       addresses: new Map(),
     };
   }

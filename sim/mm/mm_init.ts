@@ -3,6 +3,7 @@ import { NR_PAGE_ORDERS, PAGES_PER_SECTION } from '../arch/x86_64.ts';
 import { MIGRATE_TYPES, nodeOf, PG_RESERVED, type Pglist, stateWord, withKind, type Zone } from '../include/mmzone.ts';
 import { PageKind, ZONE_DMA, ZONE_DMA32, ZONE_MOVABLE, ZONE_NAMES, ZONE_NORMAL } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { zoneDeviceIsOn } from '../machine/options.ts';
 import { runsOf } from '../store/column.ts';
 import { FreeArea } from './free_list.ts';
 import { FREED_AFTER_INIT, freeRanges, type NodeRange, type ReservedRange } from './memblock.ts';
@@ -46,7 +47,7 @@ export function free_area_init(kernel: Kernel, memory: readonly NodeRange[]): vo
     highest[index] = end;
     start = end;
   }
-  const zones = kernel.has('zoneDevice') ? ZONE_NAMES.length : ZONE_NAMES.length - 1;
+  const zones = zoneDeviceIsOn(kernel) ? ZONE_NAMES.length : ZONE_NAMES.length - 1;
   for (const node of kernel.config.nodes) {
     const own = memory.filter((range) => range.nid === node.id);
     const pgdat: Pglist = {

@@ -1,5 +1,6 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
+import { PCI_DEVICES } from '../fs/pci.ts';
 import { PROC } from '../fs/proc.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
@@ -11,7 +12,7 @@ import type { Command } from './command.ts';
 import { ShellError } from './error.ts';
 
 /** Everything that can be read or written by path. */
-const MOUNTS: readonly Mount[] = [PROC];
+const MOUNTS: readonly Mount[] = [PROC, PCI_DEVICES];
 
 const FILE_COMMANDS: readonly Command[] = [
   {
