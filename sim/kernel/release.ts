@@ -330,6 +330,12 @@ export const FACTS = {
     until: '6.16',
     source: 'mm/gup.c: a devmap PTE is followed under a pagemap reference',
   },
+  gupLongterm: {
+    since: '4.15',
+    source:
+      'mm/gup.c:get_user_pages_longterm, FOLL_LONGTERM since 5.2: refuses mappings of files on DAX with -EOPNOTSUPP',
+  },
+  pinUserPages: { since: '5.6', source: 'mm/gup.c:pin_user_pages: a pin counts 1024 references of a small page' },
   // Adding memory and memory models
   discontigmem: { since: '4.3', until: '5.13', source: 'mm/Kconfig: DISCONTIGMEM is one of the memory models' },
   freeAreaInitNodeCalledByArch: {

@@ -2,6 +2,7 @@
 import { type Arch, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
+import type { DaxMapping } from '../drivers/dax.ts';
 import type { PciDev } from '../drivers/p2pdma.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
@@ -100,6 +101,8 @@ export interface KernelState {
   readonly devices: DeviceState[];
   /** PCI functions that someone looked up, by address. */
   readonly pci: Map<string, PciDev>;
+  /** Mappings of persistent memory by processes, by name. */
+  readonly dax: Map<string, DaxMapping>;
   jiffies: number;
   max_pfn: number;
   max_low_pfn: number;
@@ -168,6 +171,7 @@ export class Kernel {
       shell: newFrame('shell'),
       devices: [],
       pci: new Map(),
+      dax: new Map(),
       jiffies: 4294667296,
       max_pfn: 0,
       max_low_pfn: 0,

@@ -9,6 +9,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
+import { DAX_COMMANDS } from './daxCommands.ts';
 import { ShellError } from './error.ts';
 
 /** Everything that can be read or written by path. */
@@ -99,7 +100,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
-const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS];
+const list: readonly Command[] = [...FILE_COMMANDS, ...KERNEL_COMMANDS, ...DAX_COMMANDS];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
 
 export const readFile = (kernel: Kernel, path: string): string => readNode(kernel, MOUNTS, path);
