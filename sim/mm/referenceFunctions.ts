@@ -1,5 +1,5 @@
 /** References for C code and the shell: percpu references and completions, and what asks for a pagemap by page. */
-import { BadAccess, type CallArgs, type CStruct, integer, NULL, objectPointer, VOID } from '../c/value.ts';
+import { BadAccess, type CallArgs, type CStruct, type CVoid, integer, NULL, objectPointer, VOID } from '../c/value.ts';
 import { zoneOf } from '../include/mmzone.ts';
 import { ZONE_DEVICE } from '../include/types.ts';
 import { type FunctionRecord, fn, variant } from '../kernel/registry.ts';
@@ -14,6 +14,7 @@ import {
   percpuRef,
 } from '../lib/percpu-refcount.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { zoneDeviceIsOn } from '../machine/options.ts';
 import { type PagemapType, page_pgmap, pagemapAt, typeOf } from './pagemap.ts';
 import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 
@@ -28,6 +29,15 @@ const isOfType = (kernel: Kernel, pfn: number, type: PagemapType): boolean => {
 };
 
 const altmapArg = (args: CallArgs): VmemAltmap => args.struct(0, 'vmem_altmap') as VmemAltmap;
+
+/** Both do nothing in a kernel without ZONE_DEVICE. */
+const altmapOffset = (kernel: Kernel, args: CallArgs): number =>
+  zoneDeviceIsOn(kernel) ? vmem_altmap_offset(altmapArg(args)) : 0;
+function altmapFree(kernel: Kernel, args: CallArgs): CVoid {
+  const altmap = altmapArg(args);
+  if (zoneDeviceIsOn(kernel)) kernel.store.set(altmap, 'alloc', BigInt.asUintN(64, altmap.alloc - args.big(1)));
+  return VOID;
+}
 
 export const REFERENCE_FUNCTIONS: readonly FunctionRecord[] = [
   fn(
@@ -205,7 +215,7 @@ export const REFERENCE_FUNCTIONS: readonly FunctionRecord[] = [
         '4.5',
         'kernel/memremap.c',
         'unsigned long vmem_altmap_offset(struct vmem_altmap *altmap)',
-        (_kernel, args) => integer(vmem_altmap_offset(altmapArg(args)), 'unsigned long'),
+        (kernel, args) => integer(altmapOffset(kernel, args), 'unsigned long'),
         [],
         '5.2',
       ),
@@ -219,11 +229,7 @@ export const REFERENCE_FUNCTIONS: readonly FunctionRecord[] = [
       '4.5',
       'kernel/memremap.c',
       'void vmem_altmap_free(struct vmem_altmap *altmap, unsigned long nr_pfns)',
-      (kernel, args) => {
-        const altmap = altmapArg(args);
-        kernel.store.set(altmap, 'alloc', BigInt.asUintN(64, altmap.alloc - args.big(1)));
-        return VOID;
-      },
+      altmapFree,
       [],
       '5.2',
     ),
@@ -231,11 +237,7 @@ export const REFERENCE_FUNCTIONS: readonly FunctionRecord[] = [
       '5.3',
       'mm/memremap.c',
       'void vmem_altmap_free(struct vmem_altmap *altmap, unsigned long nr_pfns)',
-      (kernel, args) => {
-        const altmap = altmapArg(args);
-        kernel.store.set(altmap, 'alloc', BigInt.asUintN(64, altmap.alloc - args.big(1)));
-        return VOID;
-      },
+      altmapFree,
     ),
   ]),
 ];
