@@ -29,7 +29,7 @@ import {
   type ZonesView,
   zonesView,
 } from '../../sim/index.ts';
-import { type Scene, type SceneVariant, standInsFor } from '../docs/scenes.ts';
+import { releasesOf, type Scene, type SceneVariant, standInsFor } from '../docs/scenes.ts';
 import { type ExampleText, exampleText } from './example.ts';
 import {
   fromPlaces,
@@ -218,10 +218,12 @@ class ReaderSession implements Session {
     this.replaceDesk(aside);
   }
 
-  /** Another release in force gives way to the newest that the text belongs to. */
+  /** Another release in force gives way to the newest that the text belongs to and the scene is of. */
   private makeRoomFor(scene: Scene, releases: readonly Release[] | undefined): void {
-    const wanted =
-      releases && releases.length > 0 && !releases.includes(this.release) ? releases[releases.length - 1] : undefined;
+    const own = releasesOf(scene.release) ?? [];
+    const both = releases && releases.length > 0 ? releases.filter((release) => own.includes(release)) : own;
+    const allowed = both.length > 0 ? both : (releases ?? []);
+    const wanted = releases && !allowed.includes(this.release) ? allowed[allowed.length - 1] : undefined;
     const machine = scene.machine && scene.machine !== this.machineName ? scene.machine : undefined;
     if (!wanted && !machine) return;
     const before = this.desk;

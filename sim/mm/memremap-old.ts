@@ -33,7 +33,7 @@ import {
   sectionFloor,
   zone_for_memory,
 } from './memory_hotplug-old.ts';
-import { numa_mem_id, without_zone_device } from './memremap.ts';
+import { numa_mem_id, printPointer, without_zone_device } from './memremap.ts';
 import {
   get_dev_pagemap,
   integerField,
@@ -80,6 +80,22 @@ export function* devm_memremap_pages_res(
   ref: CPointer = NULL,
   altmap?: VmemAltmap,
 ): KernelGenerator<CPointer> {
+  const range = `${hex(res.start)}-${hex(res.end)}`;
+  return yield* kernel.call(
+    'devm_memremap_pages',
+    [device.name, range],
+    mapResource(kernel, device, res, ref, altmap),
+    printPointer,
+  );
+}
+
+function* mapResource(
+  kernel: Kernel,
+  device: DeviceState,
+  res: Resource,
+  ref: CPointer,
+  altmap: VmemAltmap | undefined,
+): KernelGenerator<CPointer> {
   if (!zoneDeviceIsOn(kernel)) return without_zone_device(kernel);
   const found = ramCheck(kernel, res, kernel.has('sectionWidening') ? widened(exactOf(res)) : exactOf(res));
   if (found) return found;
@@ -107,6 +123,15 @@ export function* devm_memremap_pages_pgmap(
   device: DeviceState,
   pgmap: CStruct,
 ): KernelGenerator<CPointer> {
+  return yield* kernel.call(
+    'devm_memremap_pages',
+    [device.name, '&pagemap'],
+    mapPagemap(kernel, device, pgmap),
+    printPointer,
+  );
+}
+
+function* mapPagemap(kernel: Kernel, device: DeviceState, pgmap: CStruct): KernelGenerator<CPointer> {
   if (!zoneDeviceIsOn(kernel)) return without_zone_device(kernel);
   const res = structField(pgmap, 'res');
   if (!res) return ERR_PTR(EINVAL);

@@ -89,7 +89,8 @@ export function* memremap_pages(
   );
 }
 
-const printPointer = (pointer: CPointer): string => {
+/** A pointer as a result, for people. */
+export const printPointer = (pointer: CPointer): string => {
   const error = errorOf(pointer);
   if (error !== undefined) return `ERR_PTR(-${errnoName(-error) ?? -error})`;
   return pointer.target.kind === 'address' ? hex(pointer.target.address) : pointer.to;
