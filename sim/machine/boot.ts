@@ -19,7 +19,6 @@ import { sparse_init } from '../mm/sparse.ts';
 import { bootTables } from '../mm/sparse-vmemmap.ts';
 import type { E820Type, MachineConfig } from './config.ts';
 import { Kernel, mem } from './kernel.ts';
-import { optionsOf } from './options.ts';
 
 /** A configuration that gives no kernel in a release: what does not go together, and what to change. */
 export class ConfigureError extends Error {
@@ -27,9 +26,9 @@ export class ConfigureError extends Error {
 }
 
 export function boot(config: MachineConfig, release: Release): Kernel {
-  const { problems } = optionsOf(config, release);
-  if (problems.length > 0) throw new ConfigureError(`${config.name}: ${problems.join('; ')}`);
   const kernel = new Kernel(config, release);
+  const { problems } = kernel.options;
+  if (problems.length > 0) throw new ConfigureError(`${config.name}: ${problems.join('; ')}`);
   kernel.store.unjournalled(() => bring_up(kernel));
   return kernel;
 }

@@ -12,7 +12,7 @@ import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
-import { optionsOf } from './options.ts';
+import { type Options, optionsOf } from './options.ts';
 
 /** One line of the kernel log. */
 export interface LogLine {
@@ -136,6 +136,8 @@ export class Kernel {
   readonly config: MachineConfig;
   readonly release: Release;
   readonly arch: Arch;
+  /** Configuration options as this release resolves them. */
+  readonly options: Options;
   readonly store: Store;
   readonly pages: PageColumns;
   readonly state: KernelState;
@@ -148,7 +150,8 @@ export class Kernel {
     this.config = config;
     this.release = release;
     const arch = x86_64(config.pageTableLevels ?? 4);
-    this.arch = optionsOf(config, release).zoneDma ? arch : { ...arch, MAX_DMA_PFN: 0 };
+    this.options = optionsOf(config, release);
+    this.arch = this.options.zoneDma ? arch : { ...arch, MAX_DMA_PFN: 0 };
     this.facts = factsOf(release);
     this.store = createStore();
     this.pages = {

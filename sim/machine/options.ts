@@ -39,4 +39,4 @@ export function ZONES_SHIFT(zones: number, release: Release): number | undefined
   return zones <= 8 && factsOf(release).has('threeZoneBits') ? 3 : undefined;
 }
 
-export const zoneDeviceIsOn = (kernel: Kernel): boolean => optionsOf(kernel.config, kernel.release).zoneDevice;
+export const zoneDeviceIsOn = (kernel: Kernel): boolean => kernel.options.zoneDevice;

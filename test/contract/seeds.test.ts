@@ -440,7 +440,7 @@ describe('002: the zone itself', () => {
   });
 
   it('S002-11: ordinary hotplug counts the same with the option on and off', () => {
-    const after = (zoneDevice: boolean) => {
+    const countsWith = (zoneDevice: boolean) => {
       const machine = configured('4.9', { zoneDevice, zoneDma: true });
       sh(machine, 'arch_add_memory(0, 0x100000000, 0x8000000, 0)');
       const added = counters(machine);
@@ -449,7 +449,7 @@ describe('002: the zone itself', () => {
         nodes.map(([span, zones]) => [span, (zones as unknown[]).slice(0, 4)]),
       );
     };
-    expect(after(true)).toEqual(after(false));
+    expect(countsWith(true)).toEqual(countsWith(false));
   });
 
   it('S002-12: get_user_pages fails on bare page frames and works with struct pages', () => {
