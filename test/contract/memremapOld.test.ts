@@ -1,6 +1,6 @@
 /** devm_memremap_pages from 4.3 to 5.2, and references in 5.3 to 5.16: what each release refuses, keeps and waits for. */
 import { describe, expect, it } from 'vitest';
-import { Machine, type Release } from '../../sim/index.ts';
+import { Machine, type Release, zonesView } from '../../sim/index.ts';
 import { optionsOf } from '../../sim/machine/options.ts';
 import { pfn_valid } from '../../sim/mm/sparse.ts';
 import { attempt, deviceLines, deviceZone, freePages, mapDevice, runC, value } from '../support/devices.ts';
@@ -304,5 +304,31 @@ describe('ZONE_DEVICE of 5.3 still shrinks, by sub-sections; from 5.4 it never d
     mapDevice(machine, { name: 'b', start: '0xf000200000', size: '2UL << 20' });
     sh(machine, 'root_device_unregister(db)');
     expect(deviceZone(machine).spanned_pages).toBe(left);
+  });
+});
+
+describe('what panels show of an old mapping', () => {
+  it.each<[Release, string]>([
+    ['4.5', 'no type'],
+    ['4.15', 'MEMORY_DEVICE_HOST'],
+    ['4.19', 'MEMORY_DEVICE_FS_DAX'],
+  ])('%s: %s, with its altmap and its reference', (release, type) => {
+    const machine = at(release);
+    const more =
+      release === '4.19'
+        ? ['m.altmap.base_pfn = 0xf000000; m.altmap.free = 1022; m.altmap_valid = 1']
+        : ['struct vmem_altmap am', 'am.base_pfn = 0xf000000; am.free = 1022'];
+    mapDevice(machine, { more });
+    const view = zonesView(machine, {
+      revision: 0,
+      step: 0,
+      steps: 0,
+      machine: 'qemu-2g',
+      release,
+      lastStep: '',
+    });
+    expect(view.devices.flatMap(({ pagemaps }) => pagemaps)).toMatchObject([
+      { type, live: true, altmap: { free: 1022, alloc: 512, align: 0 } },
+    ]);
   });
 });
