@@ -28,7 +28,7 @@ import {
   type ZonesView,
   zonesView,
 } from '../../sim/index.ts';
-import { type Scene, standInsFor } from '../docs/scenes.ts';
+import { releasesOf, type Scene, standInsFor } from '../docs/scenes.ts';
 import { exampleText } from './example.ts';
 import { isExample, keepExample, type ProgramSource, readSaved, type SavedSession, specOf } from './programs.ts';
 import {
@@ -207,10 +207,12 @@ class ReaderSession implements Session {
     this.replaceDesk(aside);
   }
 
-  /** Another release in force gives way to the newest that the text belongs to. */
+  /** Another release in force gives way to the newest that the text belongs to and the scene is of. */
   private makeRoomFor(scene: Scene, releases: readonly Release[] | undefined): void {
-    const wanted =
-      releases && releases.length > 0 && !releases.includes(this.release) ? releases[releases.length - 1] : undefined;
+    const own = releasesOf(scene.release) ?? [];
+    const both = releases && releases.length > 0 ? releases.filter((release) => own.includes(release)) : own;
+    const allowed = both.length > 0 ? both : (releases ?? []);
+    const wanted = releases && !allowed.includes(this.release) ? allowed[allowed.length - 1] : undefined;
     const machine = scene.machine && scene.machine !== this.machineName ? scene.machine : undefined;
     if (!wanted && !machine) return;
     const before = this.desk;

@@ -185,6 +185,24 @@ export const FACTS = {
     since: '5.0',
     source: 'mm/page_alloc.c:memmap_init_zone_device: device pages are initialised outside the hotplug lock',
   },
+  liveMappingWarned: {
+    since: '4.5',
+    until: '4.18',
+    source:
+      'kernel/memremap.c:devm_memremap_pages_release: a mapping whose reference was never killed is a warning, and goes all the same',
+  },
+  removalForgetsOffset: {
+    since: '4.5',
+    until: '4.15',
+    source:
+      'kernel/memremap.c:devm_memremap_pages_release rounds the length up without where the range begins: a section too few if it crosses a border',
+  },
+  devmapManagedByDriver: {
+    since: '4.18',
+    until: '5.2',
+    source:
+      'include/linux/mm.h:put_devmap_managed_page works while devmap_managed_key is on, which drivers raise with dev_pagemap_get_ops; memremap_pages does it itself since 5.3',
+  },
   memremapInMm: { since: '5.3', source: 'mm/memremap.c: the file moved from kernel/memremap.c' },
   memremapPages: { since: '5.3', source: 'mm/memremap.c: memremap_pages and memunmap_pages without a device' },
   devPagemapOps: { since: '5.3', source: 'include/linux/memremap.h: struct dev_pagemap_ops' },
@@ -287,6 +305,36 @@ export const FACTS = {
     source: 'include/linux/mm_types.h: the back pointer to the pagemap belongs to the folio (page->pgmap in 6.14)',
   },
   folioFreeCallback: { since: '6.19', source: 'include/linux/memremap.h: folio_free replaces page_free' },
+  // Peer-to-peer DMA
+  p2pdmaSharedReference: {
+    since: '4.20',
+    until: '5.1',
+    source:
+      'drivers/pci/p2pdma.c: one devmap_ref for all memory of a provider, taken before the pool is asked (4.20); a reference a pagemap by 5.2, and release no longer waits itself',
+  },
+  p2pdmaThroughHostBridge: {
+    since: '5.4',
+    source:
+      'drivers/pci/p2pdma.c:__host_bridge_whitelist and enum pci_p2pdma_map_type (seen in 5.4): without a common bridge the way may lead through the host bridge; in 4.20 it never does',
+  },
+  p2pdmaCpuList: {
+    since: '5.9',
+    source:
+      'drivers/pci/p2pdma.c:cpu_supports_p2pdma: AMD family 0x17 and later need no list (seen in 6.12; in 5.4 the list has an AMD entry)',
+  },
+  p2pdmaInDmaMap: {
+    since: '6.0',
+    source:
+      'kernel/dma/direct.c:dma_direct_map_sg looks for P2PDMA pages, unreachable ones are -EREMOTEIO; pci_p2pdma_map_sg before',
+  },
+  p2pdmaPageFree: {
+    since: '6.2',
+    source: 'drivers/pci/p2pdma.c:p2pdma_page_free gives a page back to its pool (with the allocate file of sysfs)',
+  },
+  p2pdmaMapNone: {
+    since: '6.16',
+    source: 'include/linux/pci-p2pdma.h: PCI_P2PDMA_MAP_NONE is 1 and moves the others up (seen in 7.3)',
+  },
   // get_user_pages on device memory
   devmapPte: {
     since: '4.5',
@@ -299,6 +347,12 @@ export const FACTS = {
     until: '6.16',
     source: 'mm/gup.c: a devmap PTE is followed under a pagemap reference',
   },
+  gupLongterm: {
+    since: '4.15',
+    source:
+      'mm/gup.c:get_user_pages_longterm, FOLL_LONGTERM since 5.2: refuses mappings of files on DAX with -EOPNOTSUPP',
+  },
+  pinUserPages: { since: '5.6', source: 'mm/gup.c:pin_user_pages: a pin counts 1024 references of a small page' },
   // Adding memory and memory models
   discontigmem: { since: '4.3', until: '5.13', source: 'mm/Kconfig: DISCONTIGMEM is one of the memory models' },
   lastCpupidBesideWholeNode: {

@@ -25,8 +25,15 @@ import { asSeenByKernel } from './commandLine.ts';
 import type { E820Type, MachineConfig } from './config.ts';
 import { Kernel, mem } from './kernel.ts';
 
+/** A configuration that gives no kernel in a release: what does not go together, and what to change. */
+export class ConfigureError extends Error {
+  override readonly name = 'ConfigureError';
+}
+
 export function boot(config: MachineConfig, release: Release): Kernel {
   const kernel = new Kernel(asSeenByKernel(config), release);
+  const { problems } = kernel.options;
+  if (problems.length > 0) throw new ConfigureError(`${config.name}: ${problems.join('; ')}`);
   kernel.store.unjournalled(() => bring_up(kernel, config));
   return kernel;
 }

@@ -1,5 +1,6 @@
 /** Machine files: JSON that describes a machine to boot. The schema is machine.schema.json beside this file. */
 import { maxPhysmemBits } from '../arch/x86_64.ts';
+import { type PciEntry, pciProblems } from './pci.ts';
 import { type MachineFile, shapeProblems } from './schema.ts';
 
 export type E820Type = 'usable' | 'reserved' | 'ACPI data' | 'ACPI NVS' | 'persistent (type 12)' | 'soft reserved';
@@ -37,6 +38,10 @@ export interface MachineConfig {
     memoryProbe: boolean;
     /** CONFIG_DEFERRED_STRUCT_PAGE_INIT: most of each node's last zone is initialised by a thread of its own. */
     deferredStructPageInit: boolean;
+    /** CONFIG_ZONE_DMA: on if absent, but to 4.5 not beside ZONE_DEVICE (options.ts). */
+    zoneDma?: boolean;
+    /** CONFIG_ZONE_DEVICE: on if absent, where the release and the other options allow it. */
+    zoneDevice?: boolean;
   };
   /** X86_FEATURE_HYPERVISOR: decides the size of memory blocks from 64 GiB on. */
   hypervisor: boolean;
@@ -46,7 +51,9 @@ export interface MachineConfig {
   /** What memblock held at boot, by its use. Absent: kernel image and memmap are estimated. */
   reserved?: (AddressRange & { what: string })[];
   /** A device named "Persistent Memory" is an NFIT range with labels; `node` is where its memory belongs. */
-  devices: (AddressRange & { name: string; busy: boolean; what: string; node?: number })[];
+  devices: (AddressRange & { name: string; busy: boolean; what: string; node?: number; pci?: PciEntry })[];
+  /** Maker and family of the CPU; p2pdma asks. */
+  cpu?: { vendor: 'AMD' | 'Intel'; family: number };
   /** True where `reserved` was estimated. */
   estimated: boolean;
 }
@@ -120,9 +127,19 @@ function convert(json: MachineFile): MachineConfig {
       distance: node.distance ?? nodes.map((other) => (other.id === node.id ? 10 : 20)),
     })),
     ...(json.reserved ? { reserved: json.reserved.map(range) } : {}),
-    devices: (json.devices ?? []).map((device) => ({ busy: false, what: '', ...range(device) })),
+    devices: (json.devices ?? []).map(({ pci, ...device }) => ({
+      busy: false,
+      what: '',
+      ...range(device),
+      ...(pci ? { pci: pciEntry(pci) } : {}),
+    })),
+    ...(json.cpu ? { cpu: json.cpu } : {}),
     estimated: json.reserved === undefined,
   };
+}
+
+function pciEntry({ busAddress, ...pci }: NonNullable<NonNullable<MachineFile['devices']>[number]['pci']>): PciEntry {
+  return { ...pci, ...(busAddress === undefined ? {} : { busAddress: BigInt(busAddress) }) };
 }
 
 const at = (value: bigint): string => `0x${value.toString(16)}`;
@@ -173,6 +190,7 @@ function semantics(machine: MachineConfig): MachineProblem[] {
     '/nodes',
     machine.nodes.flatMap((node) => node.ranges),
   );
+  problems.push(...pciProblems(machine));
   if (!machine.e820.some((entry) => entry.type === 'usable' && entry.end - entry.start >= 0x1000000n))
     problems.push({ where: '/e820', message: 'has no usable range of 16 MiB or more; a kernel needs memory to boot' });
   machine.devices.forEach((device, index) => {

@@ -2,7 +2,9 @@
 import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
+import type { DaxMapping } from '../drivers/dax.ts';
 import type { NvdimmState } from '../drivers/nvdimm/nd.ts';
+import type { PciDev } from '../drivers/p2pdma.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
@@ -12,6 +14,7 @@ import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
+import { type Options, optionsOf } from './options.ts';
 
 /** One line of the kernel log. */
 export interface LogLine {
@@ -110,6 +113,10 @@ export interface KernelState {
   mhp_default_online_type: Mmop;
   /** Who holds device_hotplug_lock; nobody: ''. */
   device_hotplug_lock: string;
+  /** PCI functions that someone looked up, by address. */
+  readonly pci: Map<string, PciDev>;
+  /** Mappings of persistent memory by processes, by name. */
+  readonly dax: Map<string, DaxMapping>;
   jiffies: number;
   max_pfn: number;
   max_low_pfn: number;
@@ -119,6 +126,8 @@ export interface KernelState {
   page_group_by_mobility_disabled: boolean;
   nextPagemap: number;
   readonly nvdimm: NvdimmState;
+  /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
+  devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
 }
@@ -131,7 +140,12 @@ export interface DeviceState {
   readonly actions: DevresAction[];
 }
 export interface DevresAction {
-  readonly what: 'memunmap_pages' | 'release_mem_region';
+  readonly what:
+    | 'memunmap_pages'
+    | 'release_mem_region'
+    | 'devm_memremap_pages_release'
+    | 'percpu_ref_kill'
+    | 'pci_p2pdma_release';
   readonly subject: CStruct;
 }
 
@@ -139,6 +153,8 @@ export class Kernel {
   readonly config: MachineConfig;
   readonly release: Release;
   readonly arch: Arch;
+  /** Configuration options as this release resolves them. */
+  readonly options: Options;
   readonly store: Store;
   readonly pages: PageColumns;
   readonly state: KernelState;
@@ -151,7 +167,9 @@ export class Kernel {
     this.config = config;
     this.release = release;
     // A release without 5-level page tables runs such a machine with four.
-    this.arch = x86_64(hasFiveLevels(release) ? (config.pageTableLevels ?? 4) : 4);
+    const arch = x86_64(hasFiveLevels(release) ? (config.pageTableLevels ?? 4) : 4);
+    this.options = optionsOf(config, release);
+    this.arch = this.options.zoneDma ? arch : { ...arch, MAX_DMA_PFN: 0 };
     this.facts = factsOf(release);
     this.store = createStore();
     this.pages = {
@@ -179,6 +197,8 @@ export class Kernel {
       memoryBlockPages: 0,
       mhp_default_online_type: 0,
       device_hotplug_lock: '',
+      pci: new Map(),
+      dax: new Map(),
       jiffies: 4294667296,
       max_pfn: 0,
       max_low_pfn: 0,
@@ -187,6 +207,7 @@ export class Kernel {
       page_group_by_mobility_disabled: false,
       nextPagemap: 1,
       nvdimm: { buses: [], dax: [], regions: 0, uuids: 0 },
+      devmap_managed_key: 0,
       addresses: new Map(),
     };
   }

@@ -1,11 +1,12 @@
 /** The machines that ship with the engine: presets/*.json, read by the same reader as anybody's. */
 import { checkMachine, type MachineConfig } from './config.ts';
 import laptop16g from './presets/laptop-16g.json' with { type: 'json' };
+import p2pSwitch from './presets/p2p-switch.json' with { type: 'json' };
 import qemu2g from './presets/qemu-2g.json' with { type: 'json' };
 import server2nPmem from './presets/server-2n-pmem.json' with { type: 'json' };
 import workstationGpu from './presets/workstation-gpu.json' with { type: 'json' };
 
-const FILES: readonly unknown[] = [laptop16g, server2nPmem, workstationGpu, qemu2g];
+const FILES: readonly unknown[] = [laptop16g, server2nPmem, workstationGpu, qemu2g, p2pSwitch];
 
 let machines: MachineConfig[] | undefined;
 

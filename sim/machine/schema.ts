@@ -21,6 +21,16 @@ const text = (max: number, min = 0) => v.pipe(v.string(), v.minLength(min), v.ma
 const list = <T extends v.GenericSchema>(item: T, max: number, min = 0) =>
   v.pipe(v.array(item), v.minLength(min), v.maxLength(max));
 
+const pciAddress = v.pipe(v.string(), v.regex(/^[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/));
+const pci = object({
+  address: pciAddress,
+  upstream: v.exactOptional(pciAddress),
+  acs: v.exactOptional(v.boolean()),
+  bar: v.exactOptional(whole(0, 5)),
+  busAddress: v.exactOptional(address),
+  hostBridge: v.exactOptional(v.pipe(v.string(), v.regex(/^[0-9a-f]{4}:[0-9a-f]{4}$/))),
+});
+
 export const machineSchema = object({
   $schema: v.exactOptional(v.string()),
   name: text(80, 1),
@@ -42,10 +52,13 @@ export const machineSchema = object({
       pat: v.exactOptional(v.boolean()),
       memoryProbe: v.exactOptional(v.boolean()),
       deferredStructPageInit: v.exactOptional(v.boolean()),
+      zoneDma: v.exactOptional(v.boolean()),
+      zoneDevice: v.exactOptional(v.boolean()),
     }),
   ),
   hypervisor: v.exactOptional(v.boolean()),
   cmdline: v.exactOptional(text(4096)),
+  cpu: v.exactOptional(object({ vendor: v.picklist(['AMD', 'Intel']), family: whole(0, 255) })),
   e820: list(
     object({
       ...range,
@@ -75,6 +88,7 @@ export const machineSchema = object({
         busy: v.exactOptional(v.boolean()),
         what: v.exactOptional(text(80)),
         node: v.exactOptional(whole(0, 1023)),
+        pci: v.exactOptional(pci),
       }),
       1024,
     ),

@@ -2,13 +2,20 @@
  * The kernel functions that C code and the shell can call, one record each: signature by
  * release, file, contract, errors, and the code of mm/ and kernel/ that runs.
  */
+
+import { P2PDMA_FUNCTIONS } from '../drivers/p2pdmaFunctions.ts';
 import type { FunctionRecord } from '../kernel/registry.ts';
 import { MEMORY_HOTPLUG_FUNCTIONS } from './memoryHotplugFunctions.ts';
 import { MEMREMAP_FUNCTIONS } from './memremapFunctions.ts';
 import { PAGE_ALLOC_FUNCTIONS } from './pageAllocFunctions.ts';
+import { REFERENCE_FUNCTIONS } from './referenceFunctions.ts';
+import { ZONE_FUNCTIONS } from './zoneFunctions.ts';
 
 export const FUNCTIONS: readonly FunctionRecord[] = [
   ...MEMREMAP_FUNCTIONS,
+  ...REFERENCE_FUNCTIONS,
+  ...ZONE_FUNCTIONS,
+  ...P2PDMA_FUNCTIONS,
   ...PAGE_ALLOC_FUNCTIONS,
   ...MEMORY_HOTPLUG_FUNCTIONS,
 ];

@@ -1,5 +1,7 @@
 /** Kernel functions that the engine performs at boot or inside others, and that C code does not call by itself. */
+
 import type { FunctionRecord } from '../kernel/registry.ts';
+import { add_memory } from './zoneFunctions.ts';
 
 export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
   {
@@ -54,6 +56,7 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
         until: '4.13',
         file: 'arch/x86/mm/init_64.c',
         prototype: 'int arch_add_memory(int nid, u64 start, u64 size, bool for_device)',
+        run: add_memory,
       },
       {
         since: '4.14',

@@ -10,16 +10,26 @@ import {
   ERR_PTR,
   errorOf,
   isNull,
-  structAt,
+  NULL,
+  objectPointer,
 } from '../c/value.ts';
 import { errnoName } from '../include/errno.ts';
-import { HOLE, MIGRATE_MOVABLE, PG_LOCKED, PG_RESERVED, stateWord, withKind } from '../include/mmzone.ts';
+import { HOLE, MIGRATE_MOVABLE, PG_RESERVED, stateWord } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE } from '../include/types.ts';
 import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_DISJOINT, region_intersects } from '../kernel/resource.ts';
+import {
+  callFunction,
+  dropReferences,
+  newPercpuRef,
+  type PercpuRef,
+  percpu_ref_get_many,
+  percpu_ref_kill,
+  refAt,
+} from '../lib/percpu-refcount.ts';
 import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
+import { zoneDeviceIsOn } from '../machine/options.ts';
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { compound_head } from './compound_devmap.ts';
 import {
   __remove_pages,
   add_pages,
@@ -28,142 +38,34 @@ import {
   mhp_range_allowed,
   move_pfn_range_to_zone,
 } from './memory_hotplug.ts';
-import { __folio_put } from './page_alloc.ts';
+import { shrink_device_zone } from './memory_hotplug-old.ts';
+import {
+  type ByteRange,
+  countsEachPage,
+  get_dev_pagemap,
+  holdersOf,
+  integerField,
+  kindOfType,
+  type PagemapType,
+  pagemapType,
+  pfn_first,
+  pgmap_altmap,
+  pointerField,
+  put_dev_pagemap,
+  range_len,
+  rangesOf,
+  refOf,
+  restsAtZero,
+  shiftOf,
+  structField,
+} from './pagemap.ts';
 import { pfn_valid } from './sparse.ts';
 import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
+import { put_pages } from './zone_device_page.ts';
 
 const EINVAL = -22;
 const ENOMEM = -12;
 const ENXIO = -6;
-
-export type PagemapType = 'PRIVATE' | 'COHERENT' | 'FS_DAX' | 'GENERIC' | 'PCI_P2PDMA';
-
-/** include/linux/memremap.h:enum memory_type, whose numbers moved when COHERENT came. */
-export function pagemapType(kernel: Kernel, value: bigint): PagemapType | undefined {
-  const types: readonly PagemapType[] = kernel.has('deviceCoherent')
-    ? ['PRIVATE', 'COHERENT', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA']
-    : ['PRIVATE', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'];
-  return types[Number(value) - 1];
-}
-
-/** The value of a type in this release's enum; 0 where it has no such type. */
-export function pagemapTypeValue(kernel: Kernel, type: PagemapType): bigint {
-  for (let value = 1n; value <= 5n; value++) if (pagemapType(kernel, value) === type) return value;
-  return 0n;
-}
-
-const KIND: Readonly<Record<PagemapType, PageKind>> = {
-  PRIVATE: PageKind.DevicePrivate,
-  COHERENT: PageKind.DeviceCoherent,
-  FS_DAX: PageKind.FsDax,
-  GENERIC: PageKind.DevDax,
-  PCI_P2PDMA: PageKind.PciP2pdma,
-};
-
-const handedOutByDriver = (type: PagemapType | undefined): boolean => type === 'PRIVATE' || type === 'COHERENT';
-
-/** Whether free pages of this type rest at refcount 0 in this release (semantics of memmap_init_zone_device). */
-function restsAtZero(kernel: Kernel, type: PagemapType | undefined): boolean {
-  if (handedOutByDriver(type)) return kernel.has('devicePageRestsAtZero');
-  return (type === 'FS_DAX' || type === 'PCI_P2PDMA') && kernel.has('fsdaxRestsAtZero');
-}
-
-const PGMAP_ALTMAP_VALID = 1n;
-
-export interface ByteRange {
-  start: bigint;
-  end: bigint;
-}
-/** include/linux/range.h:range_len: bytes, the end is inclusive. */
-export const range_len = (range: ByteRange): bigint => BigInt.asUintN(64, range.end - range.start + 1n);
-
-const integerField = (object: CStruct, field: string): bigint => {
-  const value = object[field];
-  return typeof value === 'bigint' ? value : 0n;
-};
-const structField = (object: CStruct, field: string): CStruct | undefined => {
-  const value = object[field];
-  return typeof value === 'object' && '$struct' in value ? (value as CStruct) : undefined;
-};
-const pointerField = (object: CStruct, field: string): CPointer | undefined => {
-  const value = object[field];
-  return typeof value === 'object' && 'kind' in value ? (value as CPointer) : undefined;
-};
-
-/** The ranges of a pagemap: `range` or `ranges[]` (a union), or `res` before 5.10. */
-function rangesOf(kernel: Kernel, pgmap: CStruct): ByteRange[] {
-  const read = (object: CStruct | undefined): ByteRange[] =>
-    object ? [{ start: integerField(object, 'start'), end: integerField(object, 'end') }] : [];
-  if (!kernel.has('pgmapRanges')) return read(structField(pgmap, 'res'));
-  const count = Number(integerField(pgmap, 'nr_range'));
-  const array = pgmap.ranges;
-  const more = typeof array === 'object' && '$array' in array ? array.elements : undefined;
-  if (count > 1 && Array.isArray(more))
-    return more
-      .slice(0, count)
-      .flatMap((element) => (typeof element === 'object' && '$struct' in element ? read(element as CStruct) : []));
-  return count === 1 ? read(structField(pgmap, 'range')) : [];
-}
-
-function pgmap_altmap(pgmap: CStruct): VmemAltmap | undefined {
-  if ((integerField(pgmap, 'flags') & PGMAP_ALTMAP_VALID) === 0n) return undefined;
-  return structField(pgmap, 'altmap') as VmemAltmap | undefined;
-}
-
-/** pfn of the first page that is not memmap of its own: memremap.c:pfn_first. */
-const pfn_first = (range: { start: number }, altmap: VmemAltmap | undefined): number =>
-  range.start + vmem_altmap_offset(altmap);
-
-const shiftOf = (pgmap: CStruct): number => Number(integerField(pgmap, 'vmemmap_shift'));
-
-/* ---- the percpu reference of a pagemap ---- */
-
-export interface PercpuRef extends CStruct {
-  readonly $struct: 'percpu_ref';
-  count: bigint;
-  /** 1 from percpu_ref_kill on. */
-  dead: bigint;
-}
-
-export function refOf(pgmap: CStruct): PercpuRef | undefined {
-  return structField(pgmap, 'ref') as PercpuRef | undefined;
-}
-
-function percpu_ref_add(kernel: Kernel, ref: PercpuRef, count: number): void {
-  kernel.store.set(ref, 'count', ref.count + BigInt(count));
-}
-
-/** The pagemap whose struct pages `pfn` has, whatever its state: xa_load(&pgmap_array, pfn). */
-export function pagemapAt(kernel: Kernel, pfn: number): MappedPagemap | undefined {
-  return kernel.state.pgmaps.find((map) => map.ranges.some((range) => pfn >= range.start && pfn < range.end));
-}
-
-/** page->pgmap: the pagemap a ZONE_DEVICE page points to. */
-export function page_pgmap(kernel: Kernel, pfn: number): MappedPagemap | undefined {
-  const id = kernel.pages.pgmap.get(pfn);
-  return id === 0 ? undefined : kernel.state.pgmaps.find((map) => map.id === id);
-}
-
-/** memremap.c:get_dev_pagemap: the live pagemap at `pfn` with one more reference, or nothing. */
-export function get_dev_pagemap(kernel: Kernel, pfn: number): MappedPagemap | undefined {
-  return kernel.leaf(
-    'get_dev_pagemap',
-    [hex(pfn)],
-    () => {
-      const map = pagemapAt(kernel, pfn);
-      const ref = map && refOf(map.pgmap);
-      if (!map || !ref || ref.dead !== 0n || ref.count === 0n) return undefined;
-      percpu_ref_add(kernel, ref, 1);
-      return map;
-    },
-    (map) => (map ? map.name : 'NULL'),
-  );
-}
-
-export function put_dev_pagemap(kernel: Kernel, pgmap: CStruct): void {
-  const ref = refOf(pgmap);
-  if (ref && ref.count > 0n) percpu_ref_add(kernel, ref, -1);
-}
 
 /* ---- memremap_pages ---- */
 
@@ -187,13 +89,16 @@ export function* memremap_pages(
   );
 }
 
-const printPointer = (pointer: CPointer): string => {
+/** A pointer as a result, for people. */
+export const printPointer = (pointer: CPointer): string => {
   const error = errorOf(pointer);
   if (error !== undefined) return `ERR_PTR(-${errnoName(-error) ?? -error})`;
   return pointer.target.kind === 'address' ? hex(pointer.target.address) : pointer.to;
 };
 
 function* doMemremap(kernel: Kernel, pgmap: CStruct, nid: number, name: string): KernelGenerator<CPointer> {
+  if (!zoneDeviceIsOn(kernel))
+    throw new BadAccess('memremap_pages: a kernel without CONFIG_ZONE_DEVICE has no such function');
   const ranges = rangesOf(kernel, pgmap);
   if (ranges.length === 0) {
     kernel.WARN('nr_range must be specified');
@@ -207,7 +112,11 @@ function* doMemremap(kernel: Kernel, pgmap: CStruct, nid: number, name: string):
   }
   if (type === undefined) kernel.WARN(`Invalid pgmap type ${integerField(pgmap, 'type')}`);
   const { store, state } = kernel;
-  store.set(pgmap, 'ref', { $struct: 'percpu_ref', count: 1n, dead: 0n } satisfies PercpuRef);
+  const lacking = prepareReference(kernel, pgmap);
+  if (lacking !== undefined) {
+    if (lacking) kernel.WARN(lacking);
+    return ERR_PTR(EINVAL);
+  }
   const map: MappedPagemap = {
     id: state.nextPagemap,
     pgmap,
@@ -232,14 +141,35 @@ function* doMemremap(kernel: Kernel, pgmap: CStruct, nid: number, name: string):
   return addressPointer(kernel.arch.PAGE_OFFSET + (ranges[0]?.start ?? 0n));
 }
 
+/**
+ * The reference of the mapping: part of the pagemap since 5.17. Before, the driver's, which comes with kill
+ * and cleanup, or one the pagemap has inside, which comes without. What is wrong, if anything is.
+ */
+function prepareReference(kernel: Kernel, pgmap: CStruct): string | undefined {
+  const { store } = kernel;
+  if (kernel.has('pagemapRefEmbedded')) {
+    store.set(pgmap, 'ref', newPercpuRef());
+    return undefined;
+  }
+  const ops = structField(pgmap, 'ops');
+  const has = (name: string): boolean => ops !== undefined && pointerField(ops, name) !== undefined;
+  const given = pointerField(pgmap, 'ref');
+  if (given) {
+    if (!has('kill') || !has('cleanup')) return 'Missing reference count teardown definition';
+    refAt(given, 'memremap_pages');
+    return undefined;
+  }
+  if (has('kill') || has('cleanup')) return '';
+  const internal = newPercpuRef();
+  store.set(pgmap, 'internal_ref', internal);
+  store.set(pgmap, 'ref', objectPointer(internal));
+  return undefined;
+}
+
 /** The checks by type at the top of memremap_pages, in its order. */
 function whatIsMissing(kernel: Kernel, pgmap: CStruct, type: PagemapType | undefined): string | undefined {
-  const opsPointer = pointerField(pgmap, 'ops');
-  const ops = opsPointer && structAt(opsPointer);
-  const has = (field: string): boolean => {
-    const member = ops && pointerField(ops, field);
-    return member !== undefined && !isNull(member);
-  };
+  const ops = structField(pgmap, 'ops');
+  const has = (field: string): boolean => ops !== undefined && pointerField(ops, field) !== undefined;
   const pageFree = kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
   const ownerMissing = (): boolean => {
     const owner = pgmap.owner;
@@ -274,7 +204,7 @@ function* pagemap_range(
   type: PagemapType | undefined,
 ): KernelGenerator<number> {
   const { store } = kernel;
-  const altmap = pgmap_altmap(map.pgmap);
+  const altmap = pgmap_altmap(kernel, map.pgmap);
   if (altmap && index > 0) {
     kernel.WARN('altmap not supported for multiple ranges');
     return EINVAL;
@@ -325,8 +255,8 @@ function* pagemap_range(
     () => '',
   );
   const ref = refOf(map.pgmap);
-  if (ref && !handedOutByDriver(type))
-    percpu_ref_add(kernel, ref, (pages - vmem_altmap_offset(altmap)) >>> shiftOf(map.pgmap));
+  if (ref && countsEachPage(kernel, type))
+    percpu_ref_get_many(kernel, ref, (pages - vmem_altmap_offset(altmap)) >>> shiftOf(map.pgmap));
   return 0;
 }
 
@@ -344,9 +274,9 @@ function memmap_init_zone_device(
   pages: number,
   type: PagemapType | undefined,
 ): void {
-  const start = pfn_first({ start: first }, pgmap_altmap(map.pgmap));
+  const start = pfn_first({ start: first }, pgmap_altmap(kernel, map.pgmap));
   const end = first + pages;
-  const kind = type ? KIND[type] : PageKind.DevDax;
+  const kind = kindOfType(kernel, type);
   // Heads and tails follow from the pagemap (compound_devmap.ts); an order above 15 does not fit the word.
   const shift = shiftOf(map.pgmap);
   kernel.pages.state.setRange(start, end, stateWord(kind, shift > 15 ? 0 : shift, ZONE_DEVICE, map.node));
@@ -358,10 +288,17 @@ function memmap_init_zone_device(
 
 /** memremap.c:devm_memremap_pages: the same for a device, undone when its driver is unbound. */
 export function* devm_memremap_pages(kernel: Kernel, device: DeviceState, pgmap: CStruct): KernelGenerator<CPointer> {
+  if (!zoneDeviceIsOn(kernel)) return without_zone_device(kernel);
   const result = yield* memremap_pages(kernel, pgmap, device.node, device.name);
   if (errorOf(result) !== undefined) return result;
   kernel.store.splice(device.actions, device.actions.length, 0, { what: 'memunmap_pages', subject: pgmap });
   return result;
+}
+
+/** include/linux/memremap.h: devm_memremap_pages of a kernel without CONFIG_ZONE_DEVICE. */
+export function without_zone_device(kernel: Kernel): CPointer {
+  kernel.WARN('devm_memremap_pages: this kernel has no CONFIG_ZONE_DEVICE');
+  return ERR_PTR(ENXIO);
 }
 
 /* ---- memunmap_pages ---- */
@@ -383,40 +320,48 @@ function* doMemunmap(kernel: Kernel, pgmap: CStruct): KernelGenerator<void> {
       'memunmap_pages: this pagemap is not mapped (memremap_pages failed, or was never called). The kernel would follow its reference counter into nowhere.',
     );
   const type = pagemapType(kernel, integerField(pgmap, 'type'));
-  store.set(ref, 'dead', 1n);
-  percpu_ref_add(kernel, ref, -1);
-  const altmap = pgmap_altmap(pgmap);
-  if (!handedOutByDriver(type))
+  const altmap = pgmap_altmap(kernel, pgmap);
+  yield* dev_pagemap_kill(kernel, pgmap, ref);
+  if (countsEachPage(kernel, type))
     for (const range of map.ranges)
-      percpu_ref_add(kernel, ref, -((range.end - pfn_first(range, altmap)) >>> shiftOf(pgmap)));
-  if (ref.count > 0n)
-    yield {
-      kind: 'wait',
-      on: {
-        what: `the references of pagemap ${map.name} to be dropped`,
-        ready: () => ref.count === 0n,
-        holders: () => holdersOf(kernel, map, ref),
-      },
-    };
+      if (kernel.has('pageFreeAtZero'))
+        dropReferences(kernel, ref, (range.end - pfn_first(range, altmap)) >>> shiftOf(pgmap));
+      else yield* put_pages(kernel, map, pfn_first(range, altmap), range.end);
+  yield* dev_pagemap_cleanup(kernel, map, ref);
   for (const range of map.ranges) pageunmap_range(kernel, range, type, altmap);
   store.splice(state.pgmaps, state.pgmaps.indexOf(map), 1);
   if (altmap && altmap.alloc !== 0n) kernel.WARN('failed to free all reserved pages');
 }
 
-/** Who keeps a pagemap alive: pages its driver handed out, and callers of get_dev_pagemap. */
-function holdersOf(kernel: Kernel, map: MappedPagemap, ref: PercpuRef): string[] {
-  const inUse: string[] = [];
-  let pages = 0;
-  for (const range of map.ranges)
-    kernel.pages.state.runs(range.start, range.end, (start, end, word) => {
-      if ((word & 15) !== PageKind.DeviceInUse) return undefined;
-      pages += end - start;
-      if (inUse.length < 4)
-        inUse.push(end - start === 1 ? `page ${hex(start)}` : `pages ${hex(start)}-${hex(end - 1)}`);
-      return undefined;
-    });
-  const others = Number(ref.count) - pages;
-  return [...inUse, ...(others > 0 ? [`${others} reference(s) of get_dev_pagemap`] : [])];
+/** memremap.c:dev_pagemap_kill: by ops->kill where the reference is the driver's. */
+function* dev_pagemap_kill(kernel: Kernel, pgmap: CStruct, ref: PercpuRef): KernelGenerator<void> {
+  const ops = kernel.has('internalPagemapRef') ? structField(pgmap, 'ops') : undefined;
+  const kill = ops && pointerField(ops, 'kill');
+  if (kill) yield* callFunction(kernel, kill, [pgmap]);
+  else yield* percpu_ref_kill(kernel, ref);
+}
+
+/** memremap.c:dev_pagemap_cleanup: waits for the last reference, by ops->cleanup where it is the driver's. */
+function* dev_pagemap_cleanup(kernel: Kernel, map: MappedPagemap, ref: PercpuRef): KernelGenerator<void> {
+  const { pgmap } = map;
+  const ops = kernel.has('internalPagemapRef') ? structField(pgmap, 'ops') : undefined;
+  const cleanup = ops && pointerField(ops, 'cleanup');
+  if (cleanup) yield* callFunction(kernel, cleanup, [pgmap]);
+  else yield* waitForReferences(kernel, map, ref);
+  if (pgmap.internal_ref === ref) kernel.store.set(pgmap, 'ref', NULL);
+}
+
+/** Sleeps until a dead pagemap has no reference left. */
+export function* waitForReferences(kernel: Kernel, map: MappedPagemap, ref: PercpuRef): KernelGenerator<void> {
+  if (ref.count === 0n) return;
+  yield {
+    kind: 'wait',
+    on: {
+      what: `the references of pagemap ${map.name} to be dropped`,
+      ready: () => ref.count === 0n,
+      holders: () => holdersOf(kernel, map, ref),
+    },
+  };
 }
 
 /** memremap.c:pageunmap_range. */
@@ -431,10 +376,10 @@ function pageunmap_range(
     [`${hex(range.start)}-${hex(range.end - 1)}`],
     () => {
       const pages = range.end - range.start;
+      if (!kernel.has('zoneDeviceNeverShrinks')) shrink_device_zone(kernel, range.start, range.end);
       clearPages(kernel, range.start, range.end, PageKind.Poisoned);
       if (type === 'PRIVATE') __remove_pages(kernel, range.start, pages, undefined);
       else arch_remove_memory(kernel, range.start, pages, altmap);
-      // Struct pages of a section that is gone are gone with it.
       forgetInvalid(kernel, range.start, range.end);
       kernel.pages.pageblock.setRange(range.start, range.end, MIGRATE_MOVABLE);
     },
@@ -443,7 +388,7 @@ function pageunmap_range(
 }
 
 /** page_init_poison: every field reads 0xff.. from now on. */
-function clearPages(kernel: Kernel, start: number, end: number, kind: PageKind): void {
+export function clearPages(kernel: Kernel, start: number, end: number, kind: PageKind): void {
   kernel.pages.state.setRange(start, end, stateWord(kind, 0, 0, 0));
   kernel.pages.flags.setRange(start, end, 0);
   kernel.pages.refcount.setRange(start, end, 0);
@@ -451,87 +396,22 @@ function clearPages(kernel: Kernel, start: number, end: number, kind: PageKind):
   kernel.pages.pgmap.setRange(start, end, 0);
 }
 
-function forgetInvalid(kernel: Kernel, start: number, end: number): void {
+/** Struct pages of a section that is gone are gone with it. */
+export function forgetInvalid(kernel: Kernel, start: number, end: number): void {
   for (const run of runsOf(kernel.pages.section, start, end))
     if (!pfn_valid(kernel, run.start)) kernel.pages.state.setRange(run.start, run.end, HOLE);
 }
 
-/* ---- pages of a device ---- */
-
-/** memremap.c:zone_device_page_init: the driver hands a free page out: refcount 1, locked. */
-export function zone_device_page_init(kernel: Kernel, pfn: number): void {
-  kernel.leaf(
-    'zone_device_page_init',
-    [hex(pfn)],
-    () => {
-      const map = page_pgmap(kernel, pfn);
-      const ref = map && refOf(map.pgmap);
-      if (ref?.dead !== 0n) kernel.WARN('zone_device_page_init: the pagemap is not live');
-      if (ref) percpu_ref_add(kernel, ref, 1);
-      kernel.pages.refcount.set(pfn, 1);
-      kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
-      kernel.pages.state.set(pfn, withKind(kernel.pages.state.get(pfn), PageKind.DeviceInUse));
-    },
-    () => '',
-  );
-}
-
-/** include/linux/mm.h:get_page. */
-export function get_page(kernel: Kernel, page: number): void {
-  const { refcount } = kernel.pages;
-  const pfn = compound_head(kernel, page);
-  if (refcount.get(pfn) === 0) kernel.WARN(`VM_BUG_ON_FOLIO: get_page of ${hex(pfn)} with refcount 0`);
-  refcount.add(pfn, 1);
-}
-
-/** include/linux/mm.h:put_page for a ZONE_DEVICE page: at the count where it is free, the driver is told. */
-export function* put_page(kernel: Kernel, pfn: number): KernelGenerator<void> {
-  return yield* kernel.call('put_page', [hex(pfn)], doPutPage(kernel, compound_head(kernel, pfn)), () => '');
-}
-
-function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {
-  const { refcount } = kernel.pages;
-  if (refcount.get(pfn) === 0) {
-    kernel.WARN(`put_page: refcount of ${hex(pfn)} is 0 already`);
-    return;
-  }
-  refcount.add(pfn, -1);
-  const map = page_pgmap(kernel, pfn);
-  if (!map) {
-    if (refcount.get(pfn) === 0) __folio_put(kernel, pfn);
-    return;
-  }
-  const type = pagemapType(kernel, integerField(map.pgmap, 'type'));
-  const freeAt = kernel.has('pageFreeAtZero') || !handedOutByDriver(type) ? 0 : 1;
-  if (refcount.get(pfn) === freeAt)
-    yield* kernel.call('free_zone_device_folio', [hex(pfn)], free_zone_device_page(kernel, pfn, map, type), () => '');
-}
-
-/** memremap.c:free_zone_device_folio: tells the driver by ops->page_free, then rests the count. */
-function* free_zone_device_page(
-  kernel: Kernel,
-  pfn: number,
-  map: MappedPagemap,
-  type: PagemapType | undefined,
-): KernelGenerator<void> {
-  const name = kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
-  const opsPointer = pointerField(map.pgmap, 'ops');
-  const ops = opsPointer && structAt(opsPointer);
-  const callback = ops && pointerField(ops, name);
-  if (!callback || isNull(callback)) {
-    if (handedOutByDriver(type)) kernel.WARN(`free_zone_device_folio: no ${name}`);
-  } else if (kernel.callBack) {
-    const page: CPointer = { kind: 'pointer', to: 'struct page', target: { kind: 'page', pfn } };
-    yield* kernel.callBack(callback, [page]);
-  }
-  if (handedOutByDriver(type)) {
-    kernel.pages.state.set(
-      pfn,
-      withKind(kernel.pages.state.get(pfn), type === 'COHERENT' ? PageKind.DeviceCoherent : PageKind.DevicePrivate),
-    );
-    put_dev_pagemap(kernel, map.pgmap);
-    if (!kernel.has('devicePageRestsAtZero')) kernel.pages.refcount.set(pfn, 1);
-  } else if (!restsAtZero(kernel, type)) {
-    kernel.pages.refcount.set(pfn, 1);
-  }
-}
+// What other rooms ask of pagemaps and their pages.
+export {
+  get_dev_pagemap,
+  type PagemapType,
+  page_pgmap,
+  pagemapAt,
+  pagemapType,
+  put_dev_pagemap,
+  range_len,
+  refOf,
+} from './pagemap.ts';
+export { get_page, put_page, zone_device_page_init } from './zone_device_page.ts';
+export type { PercpuRef };

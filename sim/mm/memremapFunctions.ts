@@ -2,20 +2,20 @@
 import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
 import {
   addressPointer,
-  BadAccess,
   type CallArgs,
   type CStruct,
   ERR_PTR,
   integer,
+  isNull,
   NULL,
   objectPointer,
   pagePointer,
   stringOf,
   VOID,
 } from '../c/value.ts';
+import { deviceArg, dropAction, release_all, release_mem_region } from '../drivers/devres.ts';
 import { type ErrorCase, type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import {
-  __release_region,
   __request_region,
   IORES_DESC_DEVICE_PRIVATE_MEMORY,
   IORES_DESC_NONE,
@@ -23,23 +23,14 @@ import {
   region_busy,
   region_intersects,
 } from '../kernel/resource.ts';
-import { type DeviceState, hex, type Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
 import { compound_head } from './compound_devmap.ts';
-import {
-  devm_memremap_pages,
-  get_dev_pagemap,
-  get_page,
-  memremap_pages,
-  memunmap_pages,
-  numa_mem_id,
-  pagemapAt,
-  put_dev_pagemap,
-  put_page,
-  range_len,
-  zone_device_page_init,
-} from './memremap.ts';
+import { devm_memremap_pages, memremap_pages, memunmap_pages, numa_mem_id } from './memremap.ts';
+import { devm_memremap_pages_pgmap, devm_memremap_pages_release, devm_memremap_pages_res } from './memremap-old.ts';
+import { get_dev_pagemap, get_dev_pagemap_cached, put_dev_pagemap_call, range_len } from './pagemap.ts';
 import { pfn_is_online, pfn_valid } from './sparse.ts';
+import type { VmemAltmap } from './sparse-vmemmap.ts';
+import { get_page, put_page, zone_device_page_init } from './zone_device_page.ts';
 
 const MEMREMAP_ERRORS: readonly ErrorCase[] = [
   {
@@ -53,18 +44,17 @@ const MEMREMAP_ERRORS: readonly ErrorCase[] = [
   },
 ];
 
-/** ops and pagemaps passed by pointer; a stray pointer is a bad access, as in the kernel. */
-const pgmapArg = (args: CallArgs, index: number): CStruct => args.struct(index, 'dev_pagemap');
+const OLD_MEMREMAP_ERRORS: readonly ErrorCase[] = [
+  { returns: '-ENXIO', when: 'part of the range is System RAM, or the kernel has no CONFIG_ZONE_DEVICE' },
+  { returns: '__va(start)', when: 'all of the range is System RAM, to 4.18 and in 4.20: nothing is done' },
+  { returns: '-EINVAL', when: 'the reference, or from 4.19 the kill callback, is missing, or the altmap does not fit' },
+  { returns: '-EBUSY', when: 'to 4.15, another mapping is in the way; to 4.13 anywhere in the same sections' },
+  { returns: '-EEXIST', when: 'from 4.16, another mapping has pages of the range' },
+  { returns: '-ENOMEM', when: 'from 4.18, another live mapping in the first or last section; or no memory' },
+];
 
-function deviceArg(kernel: Kernel, args: CallArgs, index: number): DeviceState {
-  const device = args.struct(index, 'device');
-  const found = kernel.state.devices.find((candidate) => candidate.device === device);
-  if (!found)
-    throw new BadAccess(
-      `${args.name}: this struct device was never registered; make one with root_device_register("name")`,
-    );
-  return found;
-}
+/** Pagemaps passed by pointer; a stray pointer is a bad access, as in the kernel. */
+const pgmapArg = (args: CallArgs, index: number): CStruct => args.struct(index, 'dev_pagemap');
 
 const stringArg = (args: CallArgs, index: number): string => stringOf(args.pointer(index)) ?? '';
 
@@ -101,35 +91,6 @@ function doRequestFree(kernel: Kernel, base: Resource, size: bigint, name: strin
   );
 }
 
-/** include/linux/ioport.h:release_mem_region on the root. */
-function release_mem_region(kernel: Kernel, start: bigint, size: bigint): void {
-  kernel.leaf(
-    'release_mem_region',
-    [hex(start), hex(size)],
-    () => {
-      if (!__release_region(kernel.store, kernel.state.iomem, start, size))
-        kernel.pr_warn(`Trying to free nonexistent resource <${hex(start)}-${hex(start + size - 1n)}>`);
-    },
-    () => '',
-  );
-}
-
-function* release_all(kernel: Kernel, device: DeviceState): KernelGenerator<void> {
-  while (device.actions.length > 0) {
-    const [action] = kernel.store.splice(device.actions, device.actions.length - 1, 1);
-    if (action?.what === 'memunmap_pages') yield* memunmap_pages(kernel, action.subject);
-    else if (action) {
-      const resource = action.subject as Resource;
-      release_mem_region(kernel, resource.start, resource.end - resource.start + 1n);
-    }
-  }
-}
-
-function dropAction(kernel: Kernel, device: DeviceState, subject: CStruct): void {
-  const index = device.actions.findIndex((action) => action.subject === subject);
-  if (index >= 0) kernel.store.splice(device.actions, index, 1);
-}
-
 /** numa node of a new device: the node of the CPU that registers it, 0. */
 const NO_NODE = -1;
 
@@ -155,24 +116,31 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         '4.3',
         'kernel/memremap.c',
         'void *devm_memremap_pages(struct device *dev, struct resource *res)',
-        undefined,
-        [],
+        (kernel, args) => devm_memremap_pages_res(kernel, deviceArg(kernel, args, 0), resourceArg(args, 1)),
+        OLD_MEMREMAP_ERRORS.slice(0, 2),
         '4.4',
       ),
       variant(
         '4.5',
         'kernel/memremap.c',
         'void *devm_memremap_pages(struct device *dev, struct resource *res, struct percpu_ref *ref, struct vmem_altmap *altmap)',
-        undefined,
-        [],
+        (kernel, args) =>
+          devm_memremap_pages_res(
+            kernel,
+            deviceArg(kernel, args, 0),
+            resourceArg(args, 1),
+            args.pointer(2),
+            isNull(args.pointer(3)) ? undefined : (args.struct(3, 'vmem_altmap') as VmemAltmap),
+          ),
+        OLD_MEMREMAP_ERRORS,
         '4.15',
       ),
       variant(
         '4.16',
         'kernel/memremap.c',
         'void *devm_memremap_pages(struct device *dev, struct dev_pagemap *pgmap)',
-        undefined,
-        [],
+        (kernel, args) => devm_memremap_pages_pgmap(kernel, deviceArg(kernel, args, 0), pgmapArg(args, 1)),
+        OLD_MEMREMAP_ERRORS,
         '5.2',
       ),
       variant(
@@ -199,7 +167,11 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
       '4.18',
       'kernel/memremap.c',
       'void devm_memunmap_pages(struct device *dev, struct dev_pagemap *pgmap)',
-      undefined,
+      function* (kernel, args) {
+        dropAction(kernel, deviceArg(kernel, args, 0), pgmapArg(args, 1));
+        yield* devm_memremap_pages_release(kernel, pgmapArg(args, 1));
+        return VOID;
+      },
       [],
       '5.2',
     ),
@@ -310,16 +282,12 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         '4.5',
         'include/linux/memremap.h',
         'struct dev_pagemap *get_dev_pagemap(unsigned long pfn, struct dev_pagemap *pgmap)',
-        (kernel, args) => {
-          const cached = args.pointer(1).target;
-          if (cached.kind !== 'address') {
-            const pgmap = pgmapArg(args, 1);
-            const map = pagemapAt(kernel, args.num(0));
-            if (map?.pgmap === pgmap) return objectPointer(pgmap);
-            put_dev_pagemap(kernel, pgmap);
-          }
-          const found = get_dev_pagemap(kernel, args.num(0));
-          return found ? objectPointer(found.pgmap) : NULL;
+        function* (kernel, args) {
+          const found =
+            args.pointer(1).target.kind === 'address'
+              ? get_dev_pagemap(kernel, args.num(0))?.pgmap
+              : yield* get_dev_pagemap_cached(kernel, args.num(0), pgmapArg(args, 1));
+          return found ? objectPointer(found) : NULL;
         },
         [{ returns: 'NULL', when: 'no pagemap covers the page, or it is dying' }],
         '6.17',
@@ -337,10 +305,15 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
     ],
   ),
   fn('put_dev_pagemap', 'Drops a reference that get_dev_pagemap took; NULL is allowed.', [
-    variant('4.5', 'include/linux/memremap.h', 'void put_dev_pagemap(struct dev_pagemap *pgmap)', (kernel, args) => {
-      if (args.pointer(0).target.kind !== 'address') put_dev_pagemap(kernel, pgmapArg(args, 0));
-      return VOID;
-    }),
+    variant(
+      '4.5',
+      'include/linux/memremap.h',
+      'void put_dev_pagemap(struct dev_pagemap *pgmap)',
+      function* (kernel, args) {
+        if (args.pointer(0).target.kind !== 'address') yield* put_dev_pagemap_call(kernel, pgmapArg(args, 0));
+        return VOID;
+      },
+    ),
   ]),
   fn(
     'pfn_to_page',

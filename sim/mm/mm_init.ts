@@ -15,6 +15,7 @@ import {
 import { PageKind, ZONE_DMA, ZONE_DMA32, ZONE_MOVABLE, ZONE_NAMES, ZONE_NORMAL } from '../include/types.ts';
 import { memoryParameters } from '../machine/commandLine.ts';
 import { type Kernel, mem } from '../machine/kernel.ts';
+import { zoneDeviceIsOn } from '../machine/options.ts';
 import { runsOf } from '../store/column.ts';
 import { FreeArea } from './free_list.ts';
 import { FREED_AFTER_INIT, freeRanges, type NodeRange, type ReservedRange } from './memblock.ts';
@@ -75,7 +76,7 @@ export function free_area_init(kernel: Kernel, memory: readonly NodeRange[], res
     (text) => kernel.pr_warn(text),
   );
   logZones(kernel, memory, lowest, highest, movable);
-  const zones = kernel.has('zoneDevice') ? ZONE_NAMES.length : ZONE_NAMES.length - 1;
+  const zones = zoneDeviceIsOn(kernel) ? ZONE_NAMES.length : ZONE_NAMES.length - 1;
   for (const node of kernel.config.nodes) {
     const own = memory.filter((range) => range.nid === node.id);
     const pgdat: Pglist = {

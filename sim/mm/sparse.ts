@@ -183,6 +183,7 @@ export function offline_mem_sections(kernel: Kernel, start: number, end: number)
 
 /** mmzone.h:SECTION_TAINT_ZONE_DEVICE on the sections of `pfn`: device and other memory share it. */
 export function section_taint_zone_device(kernel: Kernel, pfn: number): void {
+  if (!kernel.has('sectionTaintZoneDevice')) return;
   const first = sectionStart(pfn);
   setBits(kernel, first, first + PAGES_PER_SECTION, SECTION_TAINT_ZONE_DEVICE, 0);
 }

@@ -3,6 +3,7 @@ import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { KPAGE } from '../fs/kpageflags.ts';
 import { nodeFiles } from '../fs/node.ts';
 import { PAGETYPEINFO } from '../fs/pagetypeinfo.ts';
+import { PCI_DEVICES } from '../fs/pci.ts';
 import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
@@ -14,6 +15,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
+import { DAX_COMMANDS } from './daxCommands.ts';
 import { daxctlCommand } from './daxctl.ts';
 import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
@@ -35,6 +37,7 @@ const MOUNTS: readonly Mount[] = [
   MEMORY_HOTPLUG_PARAMETERS,
   ND_BUS,
   DAX_BUS,
+  PCI_DEVICES,
 ];
 
 const FILE_COMMANDS: readonly Command[] = [
@@ -131,6 +134,7 @@ const list: readonly Command[] = [
   ...FILE_COMMANDS,
   ...DIMM_COMMANDS,
   ...PMEM_COMMANDS,
+  ...DAX_COMMANDS,
   PAGE_TYPES,
   OCCUPY,
   EXPLAIN,

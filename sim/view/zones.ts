@@ -13,7 +13,7 @@ import { IORESOURCE_BUSY, type Resource, walk } from '../kernel/resource.ts';
 import type { Kernel, MappedPagemap } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { blockAt } from '../mm/memory_block.ts';
-import { type PagemapType, pagemapType, refOf } from '../mm/memremap.ts';
+import { type PagemapType, pagemapType, pgmap_altmap, refOf } from '../mm/pagemap.ts';
 import { section_mem_map, sectionSpans } from '../mm/section_word.ts';
 import { sectionFlags, subsection_map } from '../mm/sparse.ts';
 import type { Changes } from '../store/store.ts';
@@ -126,18 +126,17 @@ function resourceView(resource: Resource, depth: number, changes: Changes): Reso
 }
 
 export const typeName = (kernel: Kernel, type: PagemapType | undefined): string => {
-  if (type === 'GENERIC' && !kernel.has('genericType')) return 'MEMORY_DEVICE_DEVDAX';
+  if (type === 'GENERIC' && !kernel.has('genericType')) {
+    if (kernel.has('devdaxType')) return 'MEMORY_DEVICE_DEVDAX';
+    return kernel.has('deviceHost') ? 'MEMORY_DEVICE_HOST' : 'no type';
+  }
   return type ? `MEMORY_DEVICE_${type}` : 'an unknown type';
 };
 
 export function pagemapView(kernel: Kernel, map: MappedPagemap, changes: Changes): PagemapView {
   const { pgmap } = map;
   const ref = refOf(pgmap);
-  const altmap =
-    typeof pgmap.altmap === 'object' && '$struct' in pgmap.altmap
-      ? (pgmap.altmap as unknown as Record<string, bigint>)
-      : undefined;
-  const used = typeof pgmap.flags === 'bigint' && (pgmap.flags & 1n) !== 0n;
+  const altmap = pgmap_altmap(kernel, pgmap);
   return {
     id: map.id,
     type: typeName(kernel, pagemapType(kernel, typeof pgmap.type === 'bigint' ? pgmap.type : 0n)),
@@ -145,13 +144,13 @@ export function pagemapView(kernel: Kernel, map: MappedPagemap, changes: Changes
     owner: pointerText(kernel, pgmap.owner),
     refs: Number(ref?.count ?? 0n),
     live: ref?.dead === 0n,
-    ...(used && altmap
+    ...(altmap
       ? {
           altmap: {
-            reserve: Number(altmap.reserve ?? 0n),
-            free: Number(altmap.free ?? 0n),
-            alloc: Number(altmap.alloc ?? 0n),
-            align: Number(altmap.align ?? 0n),
+            reserve: Number(altmap.reserve),
+            free: Number(altmap.free),
+            alloc: Number(altmap.alloc),
+            align: Number(altmap.align),
           },
         }
       : {}),

@@ -9,7 +9,7 @@ import { scenesJson } from '../support/sessions.ts';
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
 const validator = (path: string): Validator =>
   new Validator(read(path) as ConstructorParameters<typeof Validator>[0], '2020-12');
-const presetFiles = ['laptop-16g', 'server-2n-pmem', 'workstation-gpu', 'qemu-2g'].map((name) =>
+const presetFiles = ['laptop-16g', 'server-2n-pmem', 'workstation-gpu', 'qemu-2g', 'p2p-switch'].map((name) =>
   read(`sim/machine/presets/${name}.json`),
 );
 

@@ -1,7 +1,8 @@
 /** The character device: drivers/dax/device.c (6.12). */
 import { errorOf } from '../../c/value.ts';
 import { hex, type Kernel } from '../../machine/kernel.ts';
-import { devm_memremap_pages, pagemapTypeValue } from '../../mm/memremap.ts';
+import { devm_memremap_pages } from '../../mm/memremap.ts';
+import { pagemapTypeValue } from '../../mm/pagemap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { devm_request_mem_region } from '../base/devres.ts';
 import { EBUSY, SZ_4K } from '../nvdimm/nd.ts';

@@ -1,7 +1,8 @@
 /** The pmem driver: drivers/nvdimm/pmem.c and the binding of drivers/nvdimm/bus.c (6.12). */
 import { type CStruct, errorOf } from '../../c/value.ts';
 import { type Kernel, mem } from '../../machine/kernel.ts';
-import { devm_memremap_pages, pagemapTypeValue } from '../../mm/memremap.ts';
+import { devm_memremap_pages } from '../../mm/memremap.ts';
+import { pagemapTypeValue } from '../../mm/pagemap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { devm_request_mem_region, devres_release_all } from '../base/devres.ts';
 import { dax_pmem_probe, dax_pmem_remove } from '../dax/pmem.ts';

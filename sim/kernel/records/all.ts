@@ -2,6 +2,7 @@
 import type { KernelRecord } from '../registry.ts';
 import { CONFIG_RECORDS } from './configs.ts';
 import { CONSTANT_RECORDS } from './constants.ts';
+import { DEVICE_RECORDS } from './devices.ts';
 import { HMM_RECORDS } from './hmm.ts';
 import { HMM_MIRROR_RECORDS } from './hmm_mirror.ts';
 import { MEMREMAP_RECORDS } from './memremap.ts';
@@ -24,4 +25,5 @@ export const RECORDS: readonly KernelRecord[] = [
   ...CONSTANT_RECORDS,
   ...SYMBOL_RECORDS,
   ...CONFIG_RECORDS,
+  ...DEVICE_RECORDS,
 ];

@@ -164,22 +164,6 @@ export const MEMREMAP_CALLBACKS: readonly CallbackRecord[] = [
 const functions: readonly FunctionRecord[] = [
   {
     kind: 'function',
-    name: 'find_dev_pagemap',
-    contract:
-      'Looks up the pagemap of a physical address without taking a reference; the caller is in an RCU read section.',
-    replacedBy: 'get_dev_pagemap',
-    variants: [
-      {
-        since: '4.5',
-        until: '4.15',
-        file: 'kernel/memremap.c',
-        prototype: 'struct dev_pagemap *find_dev_pagemap(resource_size_t phys)',
-        errors: [{ returns: 'NULL', when: 'no pagemap covers the address' }],
-      },
-    ],
-  },
-  {
-    kind: 'function',
     name: 'put_devmap_managed_page',
     contract:
       'The special path of put_page for device pages whose driver wants to hear of the last user. True if it dealt with the page.',
@@ -189,69 +173,6 @@ const functions: readonly FunctionRecord[] = [
         until: '6.14',
         file: 'include/linux/mm.h',
         prototype: 'bool put_devmap_managed_page(struct page *page)',
-      },
-    ],
-  },
-  {
-    kind: 'function',
-    name: 'is_device_private_page',
-    contract: 'True for pages of ZONE_DEVICE whose pagemap is of type MEMORY_DEVICE_PRIVATE.',
-    variants: [{ since: '4.14', file: HEADER, prototype: 'bool is_device_private_page(const struct page *page)' }],
-  },
-  {
-    kind: 'function',
-    name: 'is_device_coherent_page',
-    contract: 'True for pages of ZONE_DEVICE whose pagemap is of type MEMORY_DEVICE_COHERENT.',
-    variants: [{ since: '6.0', file: HEADER, prototype: 'bool is_device_coherent_page(const struct page *page)' }],
-  },
-  {
-    kind: 'function',
-    name: 'is_zone_device_page',
-    contract: 'True if the zone of a page is ZONE_DEVICE; always false where the option is off.',
-    variants: [
-      {
-        since: '4.5',
-        until: '5.17',
-        file: 'include/linux/mm.h',
-        prototype: 'bool is_zone_device_page(const struct page *page)',
-      },
-      { since: '5.18', file: 'include/linux/mmzone.h', prototype: 'bool is_zone_device_page(const struct page *page)' },
-    ],
-  },
-  {
-    kind: 'function',
-    name: 'vmem_altmap_offset',
-    contract:
-      'How many pages of a mapping its altmap withholds at the start: those reserved and those kept for struct pages.',
-    variants: [
-      {
-        since: '4.5',
-        until: '5.2',
-        file: 'kernel/memremap.c',
-        prototype: 'unsigned long vmem_altmap_offset(struct vmem_altmap *altmap)',
-      },
-      {
-        since: '5.3',
-        file: 'mm/memremap.c',
-        prototype: 'unsigned long vmem_altmap_offset(struct vmem_altmap *altmap)',
-      },
-    ],
-  },
-  {
-    kind: 'function',
-    name: 'vmem_altmap_free',
-    contract: 'Gives pages that held struct pages back to the altmap they came from.',
-    variants: [
-      {
-        since: '4.5',
-        until: '5.2',
-        file: 'kernel/memremap.c',
-        prototype: 'void vmem_altmap_free(struct vmem_altmap *altmap, unsigned long nr_pfns)',
-      },
-      {
-        since: '5.3',
-        file: 'mm/memremap.c',
-        prototype: 'void vmem_altmap_free(struct vmem_altmap *altmap, unsigned long nr_pfns)',
       },
     ],
   },

@@ -77,44 +77,6 @@ const functions: readonly FunctionRecord[] = [
       },
     ],
   },
-  {
-    kind: 'function',
-    name: 'is_dev_zone',
-    contract: 'True if a zone is ZONE_DEVICE.',
-    replacedBy: 'zone_is_zone_device',
-    variants: [
-      {
-        since: '4.3',
-        until: '5.2',
-        file: 'include/linux/mmzone.h',
-        prototype: 'bool is_dev_zone(const struct zone *zone)',
-      },
-    ],
-  },
-  {
-    kind: 'function',
-    name: 'zone_id',
-    contract: 'The index of a zone in its node.',
-    replacedBy: 'zone_idx',
-    variants: [
-      { since: '4.3', until: '5.2', file: 'include/linux/mmzone.h', prototype: 'int zone_id(const struct zone *zone)' },
-    ],
-  },
-  {
-    kind: 'function',
-    name: 'zone_idx',
-    contract: 'The index of a zone in its node, from ZONE_DMA up to ZONE_DEVICE.',
-    macro: true,
-    variants: [{ since: '4.3', file: 'include/linux/mmzone.h', prototype: 'zone_idx(zone)' }],
-  },
-  {
-    kind: 'function',
-    name: 'zone_is_zone_device',
-    contract: 'True if a zone is ZONE_DEVICE; always false where the option is off.',
-    variants: [
-      { since: '5.12', file: 'include/linux/mmzone.h', prototype: 'bool zone_is_zone_device(const struct zone *zone)' },
-    ],
-  },
 ];
 
 const names: readonly NeverRecord[] = [

@@ -1,0 +1,96 @@
+/** lib/percpu-refcount.c, as the one counter it behaves like. */
+import { BadAccess, type CPointer, type CStruct, isNull, objectPointer, structAt } from '../c/value.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+
+export interface PercpuRef extends CStruct {
+  readonly $struct: 'percpu_ref';
+  count: bigint;
+  /** 1 from percpu_ref_kill on. */
+  dead: bigint;
+}
+
+/** A reference that the kernel keeps for itself: one for its life. */
+export const newPercpuRef = (): PercpuRef => ({ $struct: 'percpu_ref', count: 1n, dead: 0n });
+
+/** `percpu_ref_init`: live, with the one reference that percpu_ref_kill drops. */
+export function percpu_ref_init(kernel: Kernel, ref: CStruct, release: CPointer): void {
+  kernel.store.set(ref, 'count', 1n);
+  kernel.store.set(ref, 'dead', 0n);
+  kernel.store.set(ref, 'release', release);
+}
+
+/** A struct percpu_ref that was initialised; a kernel would follow a wild pointer otherwise. */
+export function percpuRef(object: CStruct, who: string): PercpuRef {
+  if (typeof object.dead !== 'bigint')
+    throw new BadAccess(`${who}: this struct percpu_ref was never initialised; percpu_ref_init(&ref, release, 0, 0)`);
+  return object as PercpuRef;
+}
+
+export const percpu_ref_is_live = (ref: PercpuRef): boolean => ref.dead === 0n;
+
+export function percpu_ref_get_many(kernel: Kernel, ref: PercpuRef, count: number): void {
+  if (count !== 0) kernel.store.set(ref, 'count', ref.count + BigInt(count));
+}
+
+export function percpu_ref_tryget_live(kernel: Kernel, ref: PercpuRef): boolean {
+  if (!percpu_ref_is_live(ref) || ref.count === 0n) return false;
+  percpu_ref_get_many(kernel, ref, 1);
+  return true;
+}
+
+/** Drops references of a ref whose release tells nobody: the kernel's own. Never below zero. */
+export function dropReferences(kernel: Kernel, ref: PercpuRef, count: number): void {
+  const left = ref.count - BigInt(count);
+  kernel.store.set(ref, 'count', left < 0n ? 0n : left);
+}
+
+/** `percpu_ref_put_many`: the last one calls the release function. */
+export function* percpu_ref_put_many(kernel: Kernel, ref: PercpuRef, count: number): KernelGenerator<void> {
+  if (count === 0 || ref.count === 0n) return;
+  dropReferences(kernel, ref, count);
+  const { release } = ref;
+  if (ref.count > 0n || typeof release !== 'object' || !('kind' in release)) return;
+  if (!isNull(release as CPointer)) yield* callFunction(kernel, release as CPointer, [ref]);
+}
+
+/** `percpu_ref_kill`: no new references; the first one is dropped. */
+export function* percpu_ref_kill(kernel: Kernel, ref: PercpuRef): KernelGenerator<void> {
+  return yield* kernel.call(
+    'percpu_ref_kill',
+    ['ref'],
+    (function* () {
+      if (!percpu_ref_is_live(ref)) {
+        kernel.WARN('percpu_ref_kill_and_confirm: called more than once');
+        return;
+      }
+      kernel.store.set(ref, 'dead', 1n);
+      yield* percpu_ref_put_many(kernel, ref, 1);
+    })(),
+    () => '',
+  );
+}
+
+/** Calls a function pointer that a driver gave, with structs as its arguments. */
+export function* callFunction(kernel: Kernel, pointer: CPointer, args: readonly CStruct[]): KernelGenerator<void> {
+  const { target } = pointer;
+  const [first] = args;
+  const name = target.kind === 'function' && target.function.kind === 'kernel' ? target.function.name : '';
+  if (first && (name === 'percpu_ref_kill' || name === 'pci_p2pdma_percpu_kill')) {
+    const ref = percpuRef(first, name);
+    // p2pdma may be asked once a BAR, for one reference.
+    if (name === 'percpu_ref_kill' || percpu_ref_is_live(ref)) yield* percpu_ref_kill(kernel, ref);
+    return;
+  }
+  if (!kernel.callBack) throw new BadAccess('a callback of a driver cannot run here');
+  yield* kernel.callBack(
+    pointer,
+    args.map((object) => objectPointer(object)),
+  );
+}
+
+/** The struct percpu_ref a pointer leads to, if it is one that was initialised. */
+export function refAt(pointer: CPointer, who: string): PercpuRef | undefined {
+  const object = structAt(pointer);
+  return object?.$struct === 'percpu_ref' ? percpuRef(object, who) : undefined;
+}

@@ -1,0 +1,192 @@
+/**
+ * References on pages of ZONE_DEVICE, by release: get_page and put_page of include/linux/mm.h
+ * and what mm/memremap.c (kernel/memremap.c to 5.2) does when a page becomes idle.
+ */
+import { type CPointer, type CValue, integer, NULL, pagePointer } from '../c/value.ts';
+import { PG_LOCKED, withKind } from '../include/mmzone.ts';
+import { PageKind } from '../include/types.ts';
+import { percpu_ref_get_many, percpu_ref_is_live, percpu_ref_put_many } from '../lib/percpu-refcount.ts';
+import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
+import { runsOf } from '../store/column.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { compound_head } from './compound_devmap.ts';
+import { __folio_put } from './page_alloc.ts';
+import {
+  handedOutByDriver,
+  kindOfType,
+  type PagemapType,
+  page_pgmap,
+  pointerField,
+  put_dev_pagemap_call,
+  refOf,
+  structField,
+  typeOf,
+} from './pagemap.ts';
+
+/** memremap.c:zone_device_page_init: the driver hands a free page out: refcount 1, locked. */
+export function zone_device_page_init(kernel: Kernel, pfn: number): void {
+  kernel.leaf(
+    'zone_device_page_init',
+    [hex(pfn)],
+    () => {
+      const map = page_pgmap(kernel, pfn);
+      const ref = map && refOf(map.pgmap);
+      if (!ref || !percpu_ref_is_live(ref)) kernel.WARN('zone_device_page_init: the pagemap is not live');
+      if (ref) percpu_ref_get_many(kernel, ref, 1);
+      kernel.pages.refcount.set(pfn, 1);
+      kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
+      setKind(kernel, pfn, PageKind.DeviceInUse);
+    },
+    () => '',
+  );
+}
+
+function setKind(kernel: Kernel, pfn: number, kind: PageKind): void {
+  kernel.pages.state.set(pfn, withKind(kernel.pages.state.get(pfn), kind));
+}
+
+/** include/linux/mm.h:get_page. From 4.5 to 4.13 a device page's reference counts on its pagemap too. */
+export function get_page(kernel: Kernel, page: number): void {
+  const { refcount } = kernel.pages;
+  const pfn = compound_head(kernel, page);
+  if (refcount.get(pfn) === 0) kernel.WARN(`VM_BUG_ON_FOLIO: get_page of ${hex(pfn)} with refcount 0`);
+  refcount.add(pfn, 1);
+  const map = page_pgmap(kernel, pfn);
+  if (!map) return;
+  const ref = refOf(map.pgmap);
+  if (ref && kernel.has('getPageTakesPagemapRef')) percpu_ref_get_many(kernel, ref, 1);
+  // Where idle is 1, a second reference is how a driver hands its page out.
+  if (kernel.has('pageFreeAtOne') && handedOutByDriver(typeOf(kernel, map.pgmap)) && refcount.get(pfn) === 2)
+    setKind(kernel, pfn, PageKind.DeviceInUse);
+}
+
+/** include/linux/mm.h:put_page for a ZONE_DEVICE page: at the count where it is free, the driver is told. */
+export function* put_page(kernel: Kernel, pfn: number): KernelGenerator<void> {
+  return yield* kernel.call('put_page', [hex(pfn)], doPutPage(kernel, compound_head(kernel, pfn)), () => '');
+}
+
+function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {
+  const { refcount } = kernel.pages;
+  if (refcount.get(pfn) === 0) {
+    kernel.WARN(`put_page: refcount of ${hex(pfn)} is 0 already`);
+    return;
+  }
+  refcount.add(pfn, -1);
+  const map = page_pgmap(kernel, pfn);
+  if (!map) {
+    if (refcount.get(pfn) === 0) __folio_put(kernel, pfn);
+    return;
+  }
+  const type = typeOf(kernel, map.pgmap);
+  const left = refcount.get(pfn);
+  if (kernel.has('getPageTakesPagemapRef')) {
+    if (left === 0) kernel.WARN(`put_page: device page ${hex(pfn)} goes to the page allocator`);
+    yield* put_dev_pagemap_call(kernel, map.pgmap);
+  } else if (isManaged(kernel, type)) yield* putManaged(kernel, pfn, map, type, left);
+  else if (left > 0) return;
+  else if (kernel.has('pageFreeAtZero'))
+    yield* kernel.call('free_zone_device_folio', [hex(pfn)], free_zone_device_page(kernel, pfn, map, type), () => '');
+  // __put_page knows the zone: the page's reference on its pagemap goes, nothing is freed.
+  else yield* put_dev_pagemap_call(kernel, map.pgmap);
+}
+
+/**
+ * put_page of every page from `start` to `end`, as unmapping does to 5.17: a page that is idle gives its
+ * reference on the pagemap back; one in use keeps it until its user lets go.
+ */
+export function* put_pages(kernel: Kernel, map: MappedPagemap, start: number, end: number): KernelGenerator<void> {
+  for (const run of runsOf(kernel.pages.refcount, start, end)) {
+    if (run.value === 1) {
+      kernel.pages.refcount.setRange(run.start, run.end, 0);
+      const ref = refOf(map.pgmap);
+      if (ref) yield* percpu_ref_put_many(kernel, ref, run.end - run.start);
+    } else if (run.value > 1) for (let pfn = run.start; pfn < run.end; pfn++) yield* put_page(kernel, pfn);
+  }
+}
+
+/** mm.h:put_devmap_managed_page, and before 4.18 the test for private and public pages in put_page itself. */
+function isManaged(kernel: Kernel, type: PagemapType | undefined): boolean {
+  if (kernel.has('pageFreeAtZero')) return type === 'FS_DAX' && kernel.has('putDevmapManagedPage');
+  if (!kernel.has('putDevmapManagedPage')) return handedOutByDriver(type);
+  const isKeyOn = !kernel.has('devmapManagedByDriver') || kernel.state.devmap_managed_key > 0;
+  return isKeyOn && (handedOutByDriver(type) || type === 'FS_DAX');
+}
+
+/** __put_devmap_managed_page: the page is idle at 1, and its last reference is the pagemap's. */
+function* putManaged(
+  kernel: Kernel,
+  pfn: number,
+  map: MappedPagemap,
+  type: PagemapType | undefined,
+  left: number,
+): KernelGenerator<void> {
+  if (left === 1) {
+    const callback = callbackOf(kernel, map);
+    if (callback && !kernel.has('pageFreeAtZero')) yield* tellDriver(kernel, callback, pfn, map);
+    if (type === 'FS_DAX') wake_up_var(kernel, pfn);
+    if (handedOutByDriver(type)) setKind(kernel, pfn, kindOfType(kernel, type));
+  } else if (left === 0 && !kernel.has('pageFreeAtZero')) yield* put_dev_pagemap_call(kernel, map.pgmap);
+}
+
+/** Whoever waits for the page to be idle looks again. */
+function wake_up_var(kernel: Kernel, pfn: number): void {
+  kernel.leaf(
+    'wake_up_var',
+    [`&page ${hex(pfn)}->_refcount`],
+    () => undefined,
+    () => '',
+  );
+}
+
+const callbackName = (kernel: Kernel): string => (kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free');
+
+/** page_free of the pagemap (to 5.2), of its ops (to 6.18), folio_free since. */
+function callbackOf(kernel: Kernel, map: MappedPagemap): CPointer | undefined {
+  const holder = kernel.has('devPagemapOps') ? structField(map.pgmap, 'ops') : map.pgmap;
+  return holder && pointerField(holder, callbackName(kernel));
+}
+
+function* tellDriver(kernel: Kernel, callback: CPointer, pfn: number, map: MappedPagemap): KernelGenerator<void> {
+  if (!kernel.callBack) return;
+  const args: CValue[] = [pagePointer(pfn)];
+  if (!kernel.has('devPagemapOps')) args.push(dataOf(map));
+  yield* kernel.callBack(callback, args);
+}
+
+/** pgmap->data, handed to page_free until 5.2. */
+function dataOf(map: MappedPagemap): CValue {
+  const { data } = map.pgmap;
+  if (typeof data === 'bigint') return integer(data, 'unsigned long');
+  return typeof data === 'object' && 'kind' in data ? (data as CPointer) : NULL;
+}
+
+/**
+ * memremap.c:free_zone_device_folio (free_zone_device_page to 6.6): tells the driver, then rests the count.
+ * Since 6.15 by type: a file system page only wakes who waits for it.
+ */
+function* free_zone_device_page(
+  kernel: Kernel,
+  pfn: number,
+  map: MappedPagemap,
+  type: PagemapType | undefined,
+): KernelGenerator<void> {
+  const callback = callbackOf(kernel, map);
+  const byType = kernel.has('fsdaxRestsAtZero');
+  if (byType && type === 'FS_DAX') {
+    wake_up_var(kernel, pfn);
+    return;
+  }
+  if (byType && type === 'GENERIC') {
+    kernel.pages.refcount.set(pfn, 1);
+    return;
+  }
+  // The kernel's own p2pdma brings its page_free; a pagemap without one is a driver's mistake.
+  if (!callback) {
+    kernel.WARN(`free_zone_device_folio: no ${callbackName(kernel)}`);
+    return;
+  }
+  yield* tellDriver(kernel, callback, pfn, map);
+  if (handedOutByDriver(type)) setKind(kernel, pfn, kindOfType(kernel, type));
+  if (handedOutByDriver(type) && kernel.has('pagemapRefPerAllocation')) yield* put_dev_pagemap_call(kernel, map.pgmap);
+  else if (!byType) kernel.pages.refcount.set(pfn, 1);
+}
