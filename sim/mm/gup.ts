@@ -2,6 +2,7 @@
 import { type DaxMapping, dax_fault, dropCached, forgetIfUnused } from '../drivers/dax.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { compound_head, devmapCompound } from './compound_page.ts';
 import { get_dev_pagemap, page_pgmap, put_dev_pagemap_call, typeOf } from './pagemap.ts';
 import { get_page, put_page } from './zone_device_page.ts';
 
@@ -68,7 +69,7 @@ function* onePage(kernel: Kernel, mapping: DaxMapping, index: number, flags: Gup
     [hex(pfn)],
     () => {
       get_page(kernel, pfn);
-      if (flags.pin) kernel.pages.refcount.add(pfn, GUP_PIN_COUNTING_BIAS - 1);
+      if (flags.pin) kernel.pages.refcount.add(compound_head(kernel, pfn), pinWeight(kernel, pfn) - 1);
     },
     () => '',
   );
@@ -81,6 +82,9 @@ function* onePage(kernel: Kernel, mapping: DaxMapping, index: number, flags: Gup
   });
   return pfn;
 }
+
+/** What a pin counts: a large folio has a counter for pins besides. */
+const pinWeight = (kernel: Kernel, pfn: number): number => (devmapCompound(kernel, pfn) ? 1 : GUP_PIN_COUNTING_BIAS);
 
 /** put_page or unpin_user_page of a page that get_user_pages gave. False if nothing of the kind is held. */
 export function* put_user_page(
@@ -98,7 +102,7 @@ export function* put_user_page(
     kernel.WARN(`put_page: the struct page of ${hex(pfn)} is gone with its device`);
   else if (mapping.model === 'PMEM') dropCached(kernel, pfn, pin ? GUP_PIN_COUNTING_BIAS : 1);
   else {
-    if (pin) kernel.pages.refcount.add(pfn, 1 - GUP_PIN_COUNTING_BIAS);
+    if (pin) kernel.pages.refcount.add(compound_head(kernel, pfn), 1 - pinWeight(kernel, pfn));
     yield* put_page(kernel, pfn);
   }
   forgetIfUnused(kernel, mapping);

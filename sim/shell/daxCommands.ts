@@ -2,6 +2,7 @@
 import { type DaxMapping, dax_map, dax_truncate, dax_unmap, PFN_DEV, PFN_MAP, pfnT, pteOf } from '../drivers/dax.ts';
 import { errnoName } from '../include/errno.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
+import { compound_head } from '../mm/compound_page.ts';
 import { get_user_pages, put_user_page } from '../mm/gup.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';
@@ -68,7 +69,7 @@ function showPage({ kernel, print }: CommandContext, args: readonly string[]): v
     print(`pfn_t ${hex(value)} ${flags.filter(Boolean).join('|')}`);
   }
   print(`pte ${hex(pteOf(kernel, mapping, pfn))}`);
-  print(`pfn ${hex(pfn)} refcount ${kernel.pages.refcount.get(pfn)}`);
+  print(`pfn ${hex(pfn)} refcount ${kernel.pages.refcount.get(compound_head(kernel, pfn))}`);
 }
 
 function* runGup({ kernel, print }: CommandContext, args: readonly string[]): KernelGenerator<void> {

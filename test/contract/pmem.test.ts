@@ -13,7 +13,7 @@ import { iomem, zoneinfo } from '../../sim/fs/proc.ts';
 import { vmstat } from '../../sim/fs/vmstat.ts';
 import { kindOf } from '../../sim/include/mmzone.ts';
 import { type Machine, PageKind, runShellLine, statusOf, zonesView } from '../../sim/index.ts';
-import { page_ref_count } from '../../sim/mm/compound_devmap.ts';
+import { page_ref_count } from '../../sim/mm/compound_page.ts';
 import { flagsWord } from '../../sim/mm/page_flags.ts';
 import { pfn_valid } from '../../sim/mm/sparse.ts';
 import type { VmemAltmap } from '../../sim/mm/sparse-vmemmap.ts';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { altmapLayout, pfnLayout } from '../../sim/drivers/nvdimm/pfn.ts';
 import { iomem } from '../../sim/fs/proc.ts';
 import { type Machine, type Release, runShellLine, statusOf } from '../../sim/index.ts';
-import { page_ref_count } from '../../sim/mm/compound_devmap.ts';
+import { page_ref_count } from '../../sim/mm/compound_page.ts';
 import { flagsWord } from '../../sim/mm/page_flags.ts';
 import { boot, machineOf, pmemMachine, sh } from '../support/machines.ts';
 

@@ -1,10 +1,10 @@
 /**
- * Compound pages of a device map (pgmap->vmemmap_shift): which struct page is a head, which a
- * tail. It follows from the pagemap, so that the columns of a large map stay uniform: they
- * hold what its heads have.
+ * Which struct page is the head of a compound page, and which a tail: include/linux/page-flags.h.
+ * In a device map (pgmap->vmemmap_shift) it follows from the pagemap, so that the columns of a
+ * large map stay uniform: they hold what its heads have. Heads of the page allocator are flagged.
  */
 import type { CStruct } from '../c/value.ts';
-import { PG_HEAD } from '../include/mmzone.ts';
+import { orderOf, PG_HEAD } from '../include/mmzone.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 
@@ -24,8 +24,15 @@ export function devmapCompound(kernel: Kernel, pfn: number): { head: number; ord
   return { head: pfn - ((pfn - first) % 2 ** order), order };
 }
 
-/** include/linux/page-flags.h:compound_head. */
-export const compound_head = (kernel: Kernel, pfn: number): number => devmapCompound(kernel, pfn)?.head ?? pfn;
+/** The order of an allocation counts back to its head, if it was made with __GFP_COMP. */
+function allocatedHead(kernel: Kernel, pfn: number): number {
+  const head = pfn - (pfn % 2 ** orderOf(kernel.pages.state.get(pfn)));
+  return (kernel.pages.flags.get(head) & PG_HEAD) !== 0 ? head : pfn;
+}
+
+/** page-flags.h:compound_head: the head of the compound page that `pfn` is part of; `pfn` itself if it is none. */
+export const compound_head = (kernel: Kernel, pfn: number): number =>
+  devmapCompound(kernel, pfn)?.head ?? allocatedHead(kernel, pfn);
 
 /** page->_refcount: tails have none. */
 export const page_ref_count = (kernel: Kernel, pfn: number): number =>
