@@ -333,8 +333,7 @@ describe('from C and the shell', () => {
   it('a reference on a tail of a compound page is one on its head, and its last put frees all of it', () => {
     const machine = boot();
     sh(machine, 'c = alloc_pages(GFP_KERNEL | __GFP_COMP, 3)', 'get_page(c + 5)');
-    for (const page of ['c', 'c + 5', 'c + 7'])
-      expect(sh(machine, `page_count(${page})`).valueText, page).toBe('2');
+    for (const page of ['c', 'c + 5', 'c + 7']) expect(sh(machine, `page_count(${page})`).valueText, page).toBe('2');
     expect(sh(machine, '(c + 5)->_refcount').valueText).toBe('0');
     sh(machine, 'put_page(c + 7)', 'n = page_to_pfn(c)', 'put_page(c + 1)');
     const { value } = sh(machine, 'n');

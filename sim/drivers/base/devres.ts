@@ -1,10 +1,17 @@
 /** Devices, what a driver holds for them, and what the driver core gives back: drivers/base/devres.c. */
 import { BadAccess, type CallArgs, type CStruct, NULL } from '../../c/value.ts';
 import { __release_region, __request_region, type Resource } from '../../kernel/resource.ts';
-import { percpu_ref_is_live, percpu_ref_kill, percpuRef } from '../../lib/percpu-refcount.ts';
+import {
+  type PercpuRef,
+  percpu_ref_drain,
+  percpu_ref_is_live,
+  percpu_ref_kill,
+  percpuRef,
+} from '../../lib/percpu-refcount.ts';
 import { type DeviceState, type DevresAction, hex, type Kernel } from '../../machine/kernel.ts';
 import { memunmap_pages } from '../../mm/memremap.ts';
 import { devm_memremap_pages_release } from '../../mm/memremap-old.ts';
+import { refOf, structField } from '../../mm/pagemap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { pci_p2pdma_release } from '../p2pdma.ts';
 
@@ -95,6 +102,13 @@ function* release(kernel: Kernel, { what, subject }: DevresAction): KernelGenera
       if (percpu_ref_is_live(ref)) yield* percpu_ref_kill(kernel, ref);
       return;
     }
+    case 'percpu_ref_exit':
+      return yield* percpu_ref_drain(kernel, what, refOf(subject) ?? percpuRef(subject, what));
+    case 'blk_cleanup_queue':
+      return yield* percpu_ref_drain(kernel, what, structField(subject, 'q_usage_counter') as PercpuRef);
+    case 'dev_pagemap_put_ops':
+      kernel.store.set(kernel.state, 'devmap_managed_key', kernel.state.devmap_managed_key - 1);
+      return;
     case 'release_mem_region': {
       const { start, end } = subject as Resource;
       release_mem_region(kernel, start, end - start + 1n);
