@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isActive } from '../../sim/drivers/nvdimm/namespace_devs.ts';
 import { SZ_1G, SZ_2M, SZ_4K, SZ_8K } from '../../sim/drivers/nvdimm/nd.ts';
 import { altmapLayout, pfnLayout, sectionLayout } from '../../sim/drivers/nvdimm/pfn.ts';
 import { type Machine, type Release, runShellLine } from '../../sim/index.ts';
@@ -159,7 +160,9 @@ function check(machine: Machine): void {
         if (next) expect(namespace.start + namespace.size <= next.start).toBe(true);
       });
       for (const claim of region.claims) if (claim.namespace) expect(claim.namespace.claim).toBe(claim);
-      if (region.labels) expect(region.namespaces.filter(({ size }) => size === 0n)).toHaveLength(1);
+      // The seed has no size, or was given one and found no driver yet; what lost its size may stay beside it.
+      if (region.labels && taken.every(isActive))
+        expect(region.namespaces.filter(({ size }) => size === 0n)).not.toEqual([]);
     }
   let last = { depth: 0, end: -1n };
   for (const { resource, depth } of walk(kernel.state.iomem)) {
