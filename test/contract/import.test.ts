@@ -166,6 +166,72 @@ describe('what was imported prints back', () => {
   });
 });
 
+describe('a machine of more than 64 GiB', () => {
+  /** RAM to `end`, blocks of `pages` pages: one is offline, and behind them a DIMM of two, the second offline. */
+  function large(end: bigint, pages: number, cpuinfo: string): ImportedMachine & { said: string[] } {
+    const ram = [
+      [0x0n, 0x9ffffn],
+      [0x100000n, 0xbfffffffn],
+      [0x1_0000_0000n, end - 1n],
+    ] as const;
+    const line = ([from, to]: (typeof ram)[number]): string =>
+      `BIOS-e820: [mem 0x${from.toString(16).padStart(16, '0')}-0x${to.toString(16).padStart(16, '0')}] usable`;
+    const files = new Map([
+      ['dmesg', ['Linux version 6.12.5 (built here) #1 SMP', ...ram.map(line), ''].join('\n')],
+      ['proc/cpuinfo', cpuinfo],
+      ['sys/devices/system/memory/block_size_bytes', `${(pages * 4096).toString(16)}\n`],
+    ]);
+    const bytes = BigInt(pages) << 12n;
+    const last = Number(end / bytes);
+    for (let block = 0; block < last + 2; block++) {
+      const from = BigInt(block) * bytes;
+      if (from >= 0xc000_0000n && from + bytes <= 0x1_0000_0000n) continue;
+      const path = `sys/devices/system/memory/memory${block}`;
+      files.set(`${path}/state`, block === 24 || block === last + 1 ? 'offline\n' : 'online\n');
+      files.set(`${path}/valid_zones`, block < last ? 'Normal\n' : 'Movable\n');
+      files.set(`${path}/node0`, '');
+    }
+    return imported(files);
+  }
+  const CPU = 'processor\t: 0\naddress sizes\t: 46 bits physical, 48 bits virtual\nflags\t\t: fpu vme';
+  const states = (machine: Machine, block: number): string =>
+    ['state', 'valid_zones']
+      .map((file) => readFile(machine.kernel, `/sys/devices/system/memory/memory${block}/${file}`))
+      .join('');
+
+  it.each([
+    ['has memory blocks of 2 GiB', 128n << 30n, 1 << 19, `${CPU}\n`, false],
+    ['and smaller ones below a hypervisor', (128n << 30n) + (256n << 20n), 1 << 16, `${CPU} hypervisor lm\n`, true],
+    ['which their size tells where the CPU does not', (128n << 30n) + (256n << 20n), 1 << 16, '', true],
+  ] as const)('%s', (_what, end, pages, cpuinfo, hypervisor) => {
+    const machine = large(end, pages, cpuinfo);
+    expect(machine.config.hypervisor).toBe(hypervisor);
+    const booted = bootOf(machine);
+    expect(readFile(booted.kernel, '/sys/devices/system/memory/block_size_bytes')).toBe(
+      `${(pages * 4096).toString(16)}\n`,
+    );
+    const last = Number(end >> 12n) / pages;
+    const first = `0x${end.toString(16)}`;
+    expect(machine.setup).toEqual([
+      'echo offline > /sys/devices/system/memory/memory24/state',
+      `dimm plug ${(2 * pages) / 256}M node=0 at=${first}`,
+      `echo online_movable > /sys/devices/system/memory/memory${last}/state`,
+    ]);
+    sh(booted, ...machine.setup);
+    expect(states(booted, 24)).toMatch(/^offline\n/);
+    expect(states(booted, last)).toBe('online\nMovable\n');
+    expect(states(booted, last + 1)).toMatch(/^offline\n/);
+  });
+
+  it('blocks of a size that this machine would not have are said, and done with what it has', () => {
+    const machine = large(128n << 30n, 1 << 19, `${CPU} hypervisor\n`);
+    expect(machine.said.join('\n')).not.toContain('memory blocks are of');
+    const odd = large((128n << 30n) + (256n << 20n), 1 << 16, `${CPU}\n`);
+    expect(odd.said).toContain('memory blocks are of 2048 MiB in the booted machine, and were of 256 MiB');
+    expect(odd.setup).toEqual([]);
+  });
+});
+
 describe('the folder is read', () => {
   it('file by file, the links of memory blocks included, and gives the same machine', async () => {
     const files = machineFiles('b1-3G+3G');

@@ -2,13 +2,13 @@
 import { RELEASES, type Release } from '../../kernel/release.ts';
 import type { MachineConfig } from '../config.ts';
 import type { Kernel } from '../kernel.ts';
-import { compare } from './compare.ts';
+import { blocksWithin, compare, isThere } from './compare.ts';
 import { parseIomem } from './iomem.ts';
 import { LOG_FILES, parseLog } from './log.ts';
-import { type Device, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
+import { type Device, type Entry, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
 import { type FreeBlocks, pagesOfBlocks, parseBuddyinfo, planOccupation } from './occupy.ts';
 import { checked, hex, ranged, settle } from './settle.ts';
-import { MAX_BLOCKS, parseCpu, parseSysfs } from './sysfs.ts';
+import { MAX_BLOCKS, parseCpu, parseSysfs, type Sysfs } from './sysfs.ts';
 import { ImportError, type ImportFiles, type ImportNote, lineOf, MAX_FILE } from './text.ts';
 import { parseZoneinfo } from './zoneinfo.ts';
 
@@ -119,6 +119,7 @@ function build(files: ImportFiles, name: string): ImportResult {
       ...(log?.nodesShift ? { nodesShift: Math.min(10, log.nodesShift) } : {}),
       ...(log?.pageExt || log?.lastCpupid === undefined ? {} : { pageExtension: false }),
     },
+    ...(isHypervised(cpu.hypervisor, sources.sysfs, map.e820) ? { hypervisor: true } : {}),
     cmdline,
     e820: map.e820.map(ranged),
     nodes: nodeMap(sources, cpu.count, notes).map((node) => ({
@@ -145,6 +146,13 @@ function build(files: ImportFiles, name: string): ImportResult {
     setup: [...setupLines(sources, tried.kernel), ...occupied.lines],
   };
 }
+
+/** A large machine has blocks of 2 GiB, unless it is a virtual one: without the CPU's word the size of its blocks tells. */
+const isHypervised = (told: boolean | undefined, sysfs: Sysfs, e820: readonly Entry[]): boolean =>
+  told ??
+  (sysfs.blockPagesRead &&
+    sysfs.blockPages < 1 << 19 &&
+    e820.some(({ end, type }) => type === 'usable' && end >= 64n << 30n));
 
 const MAX_DEVICES = 1024;
 
@@ -228,11 +236,15 @@ function occupyLines(
 /** Memory that came later, and blocks that were taken offline, as the administrator would do it. */
 function setupLines({ sysfs }: Sources, kernel: Kernel): string[] {
   const lines: string[] = [];
-  const present = (number: number): boolean => kernel.pages.section.get(number * sysfs.blockPages) !== 0;
-  const path = (number: number): string => `/sys/devices/system/memory/memory${number}/state`;
+  const write = (number: number, state: string): void => {
+    for (const id of blocksWithin(kernel, sysfs, number))
+      lines.push(`echo ${state} > /sys/devices/system/memory/memory${id}/state`);
+  };
   for (const block of sysfs.blocks)
-    if (present(block.number) && block.state !== 'online') lines.push(`echo offline > ${path(block.number)}`);
-  const added = sysfs.blocks.filter((block) => !present(block.number));
+    if (isThere(kernel, sysfs, block.number) && block.state !== 'online') write(block.number, 'offline');
+  const added = sysfs.blocks.filter(
+    ({ number }) => !isThere(kernel, sysfs, number) && blocksWithin(kernel, sysfs, number).length > 0,
+  );
   for (let i = 0; i < added.length; ) {
     const first = added[i];
     let count = 1;
@@ -242,8 +254,7 @@ function setupLines({ sysfs }: Sources, kernel: Kernel): string[] {
         `dimm plug ${(count * sysfs.blockPages) / 256}M node=${first.node ?? 0} at=${hex(BigInt(first.number * sysfs.blockPages) << 12n)}`,
       );
     for (const block of added.slice(i, i + count))
-      if (block.state === 'online')
-        lines.push(`echo ${block.zones === 'Movable' ? 'online_movable' : 'online_kernel'} > ${path(block.number)}`);
+      if (block.state === 'online') write(block.number, block.zones === 'Movable' ? 'online_movable' : 'online_kernel');
     i += count;
   }
   return lines;
