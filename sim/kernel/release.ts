@@ -347,6 +347,11 @@ export const FACTS = {
     since: '6.2',
     source: 'drivers/pci/p2pdma.c:p2pdma_page_free gives a page back to its pool (with the allocate file of sysfs)',
   },
+  follPciP2pdma: {
+    since: '6.2',
+    source:
+      'include/linux/mm_types.h, mm/gup.c: peer-to-peer pages are -EREMOTEIO without FOLL_PCI_P2PDMA (seen in 6.12; with the allocate file of sysfs)',
+  },
   p2pdmaMapNone: {
     since: '6.16',
     source: 'include/linux/pci-p2pdma.h: PCI_P2PDMA_MAP_NONE is 1 and moves the others up (seen in 7.3)',
