@@ -4,6 +4,7 @@ import { type DaxDriver, type DevDax, findDevDax } from '../drivers/dax/dax.ts';
 import { availableSize, maxAvailableExtent, namespaceMode } from '../drivers/nvdimm/namespace_devs.ts';
 import { EINVAL, ENODEV, findNamespace, type NdClaim, type NdNamespace, type NdRegion } from '../drivers/nvdimm/nd.ts';
 import { nd_claim_bind, nd_claim_unbind, nd_namespace_bind, nd_namespace_unbind } from '../drivers/nvdimm/pmem.ts';
+import { kstrtobool } from '../lib/kstrtox.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Mount, VirtualFile, VirtualNode } from './files.ts';
@@ -16,13 +17,6 @@ const file = (value: string | bigint | number, write?: Write): VirtualFile => ({
 });
 const hexFile = (value: bigint): VirtualFile => file(`0x${value.toString(16)}`);
 
-/** lib/kstrtox.c:kstrtobool. */
-function kstrtobool(text: string): boolean | undefined {
-  const word = text.trim().toLowerCase();
-  if (['y', 'yes', '1', 't', 'true', 'on'].includes(word)) return true;
-  return ['n', 'no', '0', 'f', 'false', 'off'].includes(word) ? false : undefined;
-}
-
 const namespaceFiles = (kernel: Kernel, namespace: NdNamespace): Record<string, VirtualFile> => ({
   size: file(namespace.size),
   resource: hexFile(namespace.start),
@@ -34,7 +28,7 @@ const namespaceFiles = (kernel: Kernel, namespace: NdNamespace): Record<string, 
   numa_node: file(namespace.region.node),
   target_node: file(namespace.region.node),
   force_raw: file(namespace.force_raw ? 1 : 0, (text) => {
-    const raw = kstrtobool(text);
+    const raw = kstrtobool(text.trim());
     if (raw === undefined) return EINVAL;
     kernel.store.set(namespace, 'force_raw', raw);
     return 0;

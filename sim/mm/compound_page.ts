@@ -3,24 +3,19 @@
  * In a device map (pgmap->vmemmap_shift) it follows from the pagemap, so that the columns of a
  * large map stay uniform: they hold what its heads have. Heads of the page allocator are flagged.
  */
-import type { CStruct } from '../c/value.ts';
 import { orderOf, PG_HEAD } from '../include/mmzone.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
-
-const number = (value: unknown): number => (typeof value === 'bigint' ? Number(value) : 0);
-
-const altmapOf = (pgmap: CStruct): VmemAltmap | undefined =>
-  (number(pgmap.flags) & 1) === 0 ? undefined : (pgmap.altmap as VmemAltmap | undefined);
+import { page_pgmap, pgmap_altmap, shiftOf } from './pagemap.ts';
+import { vmem_altmap_offset } from './sparse-vmemmap.ts';
 
 /** The compound page that `pfn` belongs to: mm_init.c:memmap_init_zone_device made them from pfn_first on. */
 export function devmapCompound(kernel: Kernel, pfn: number): { head: number; order: number } | undefined {
-  const id = kernel.pages.pgmap.get(pfn);
-  const map = id === 0 ? undefined : kernel.state.pgmaps.find((candidate) => candidate.id === id);
-  const order = number(map?.pgmap.vmemmap_shift);
+  if (!kernel.has('vmemmapShift')) return undefined;
+  const map = page_pgmap(kernel, pfn);
+  const order = map ? shiftOf(map.pgmap) : 0;
   const range = map?.ranges.find(({ start, end }) => pfn >= start && pfn < end);
-  if (!map || !range || order === 0 || !kernel.has('vmemmapShift')) return undefined;
-  const first = range.start + vmem_altmap_offset(altmapOf(map.pgmap));
+  if (!map || !range || order === 0) return undefined;
+  const first = range.start + vmem_altmap_offset(pgmap_altmap(kernel, map.pgmap));
   return { head: pfn - ((pfn - first) % 2 ** order), order };
 }
 

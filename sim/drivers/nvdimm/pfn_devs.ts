@@ -9,6 +9,7 @@ import {
   region_intersects,
 } from '../../kernel/resource.ts';
 import { hex, type Kernel } from '../../machine/kernel.ts';
+import { PGMAP_ALTMAP_VALID } from '../../mm/pagemap.ts';
 import type { VmemAltmap } from '../../mm/sparse-vmemmap.ts';
 import {
   EINVAL,
@@ -40,8 +41,6 @@ import {
 export const SUPPORTED_ALIGNMENTS: readonly bigint[] = [SZ_4K, SZ_2M, SZ_1G];
 /** nd_pfn_default_alignment with transparent huge pages. */
 export const defaultAlignment = (kernel: Kernel): bigint => (kernel.has('pfnAlign') ? SZ_2M : SZ_4K);
-
-const PGMAP_ALTMAP_VALID = 1n;
 
 /** The info block of this kind on the media. */
 export const pfnSb = (namespace: NdNamespace): PfnSb | undefined =>

@@ -1,13 +1,13 @@
 /** A machine from copies of a real one's files. */
 import { RELEASES, type Release } from '../../kernel/release.ts';
 import type { MachineConfig } from '../config.ts';
-import type { Kernel } from '../kernel.ts';
+import { hex, type Kernel } from '../kernel.ts';
 import { blocksWithin, compare, isThere } from './compare.ts';
 import { parseIomem } from './iomem.ts';
 import { LOG_FILES, parseLog } from './log.ts';
 import { type Device, type Entry, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
 import { type FreeBlocks, pagesOfBlocks, parseBuddyinfo, planOccupation } from './occupy.ts';
-import { checked, hex, ranged, settle } from './settle.ts';
+import { checked, ranged, settle } from './settle.ts';
 import { MAX_BLOCKS, parseCpu, parseSysfs, type Sysfs } from './sysfs.ts';
 import { ImportError, type ImportFiles, type ImportNote, lineOf, MAX_FILE } from './text.ts';
 import { parseZoneinfo } from './zoneinfo.ts';
