@@ -130,6 +130,25 @@ describe('what was imported prints back', () => {
     expect(machine.canonical() === before).toBe(true);
   });
 
+  it.each([
+    ['00-boot', []],
+    ['02-disabled', ['ndctl disable-namespace namespace0.0']],
+    ['05-fsdax-dev', []],
+    ['06-devdax-mem', ['ndctl create-namespace -f -e namespace0.0 -m devdax -M mem']],
+    ['07-devdax-dev', ['ndctl create-namespace -f -e namespace0.0 -m devdax -M dev']],
+    ['13-sector', []],
+    ['14-destroyed', ['ndctl disable-namespace namespace0.0']],
+  ] as const)('persistent memory is set up as /proc/iomem has it: %s', (moment, lines) => {
+    // Which of the modes that show alike it was (05, 13) cannot be told: it stays as it boots.
+    const text = recording(`c1-1G_${moment}`, 'iomem');
+    const machine = imported(without(machineFiles('c1-1G').set('proc/iomem', text), 'proc/buddyinfo'));
+    expect(machine.setup).toEqual(lines);
+    const booted = bootOf(machine);
+    for (const line of machine.setup) sh(booted, line);
+    expect(iomem(booted.kernel)).toBe(text);
+    expect(machine.said.join()).not.toContain('what drivers made');
+  });
+
   it('what differs is said, zone by zone and line by line', () => {
     const { said } = imported(machineFiles('c1-1G'));
     expect(said).toContain(

@@ -244,10 +244,7 @@ describe('what each mode costs, and kmem through sysfs (recording k1-memmap-cost
   });
 
   const blocks = [33, 34, 35, 36, 37, 38, 39];
-  const hasBlocks = (): boolean =>
-    runShellLine(machine, 'cat /sys/devices/system/memory/memory33/state')?.error === undefined;
-  it('online_movable and offline move the zone as recorded', ({ skip }) => {
-    if (!hasBlocks()) skip('this machine has no memory blocks in sysfs');
+  it('online_movable and offline move the zone as recorded', () => {
     for (const id of blocks) sh(machine, `echo online_movable > /sys/devices/system/memory/memory${id}/state`);
     moment('04-kmem-online');
     for (const id of blocks) sh(machine, `echo offline > /sys/devices/system/memory/memory${id}/state`);

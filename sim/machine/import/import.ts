@@ -7,6 +7,7 @@ import { parseIomem } from './iomem.ts';
 import { LOG_FILES, parseLog } from './log.ts';
 import { type Device, type Entry, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
 import { type FreeBlocks, pagesOfBlocks, parseBuddyinfo, planOccupation } from './occupy.ts';
+import { pmemLines } from './pmem.ts';
 import { checked, ranged, settle } from './settle.ts';
 import { MAX_BLOCKS, parseCpu, parseSysfs, type Sysfs } from './sysfs.ts';
 import { ImportError, type ImportFiles, type ImportNote, lineOf, MAX_FILE } from './text.ts';
@@ -47,7 +48,7 @@ export interface ImportedMachine {
   release: Release | undefined;
   /** What was estimated, and what differs from what was read. */
   notes: ImportNote[];
-  /** Shell lines for what boot cannot know: memory that was added, blocks that were taken offline. */
+  /** Shell lines for what boot cannot know: memory that was added, blocks that were taken offline, DAX devices. */
   setup: string[];
 }
 export type ImportResult = ImportedMachine | { problems: string[] };
@@ -136,6 +137,7 @@ function build(files: ImportFiles, name: string): ImportResult {
   if (!zones) notes.push({ what: 'what boot kept for itself is estimated', exact: 'proc/zoneinfo' });
   const release = releaseOf(files, log?.version, notes);
   const tried = settle(json, bare, sources, release ?? '6.12', notes);
+  const namespaces = pmemLines(tried.kernel, iomem, notes);
   const occupied = occupyLines(tried.kernel, parseBuddyinfo(files), sources, notes);
   notes.push(...compare(tried.kernel, sources, files, occupied.zones));
   return {
@@ -143,7 +145,7 @@ function build(files: ImportFiles, name: string): ImportResult {
     config: tried.kernel.config,
     release,
     notes,
-    setup: [...setupLines(sources, tried.kernel), ...occupied.lines],
+    setup: [...setupLines(sources, tried.kernel), ...namespaces, ...occupied.lines],
   };
 }
 
@@ -159,7 +161,6 @@ const MAX_DEVICES = 1024;
 /** Everything of /proc/iomem that boot does not make itself. */
 function deviceRanges({ iomem }: Sources, notes: ImportNote[]): Device[] {
   const devices: Device[] = [];
-  const made: string[] = [];
   let inside: 'ram' | 'pmem' | undefined;
   for (const { start, end, depth, name } of iomem?.entries ?? []) {
     if (depth === 0) {
@@ -167,16 +168,9 @@ function deviceRanges({ iomem }: Sources, notes: ImportNote[]): Device[] {
         name === 'System RAM' ? 'ram' : /^(Persistent Memory|Soft Reserved|CXL )/.test(name) ? 'pmem' : undefined;
       if (e820TypeOf(name)) continue;
     } else if (inside === 'ram' && /^Kernel /.test(name)) continue;
-    else if (inside === 'pmem') {
-      made.push(name);
-      continue;
-    }
+    else if (inside === 'pmem') continue;
     devices.push({ start, end, name: name.slice(0, 80) || '<unnamed>' });
   }
-  if (made.length > 0)
-    notes.push({
-      what: `what drivers made of persistent or soft reserved memory is not imported: ${made.slice(0, 4).join(', ').slice(0, 200)}`,
-    });
   if (devices.length > MAX_DEVICES)
     notes.push({ what: `${devices.length - MAX_DEVICES} of ${devices.length} device ranges are left out` });
   return devices.slice(0, MAX_DEVICES);
