@@ -16,6 +16,7 @@ import {
 import { type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import { percpuRef } from '../lib/percpu-refcount.ts';
 import type { DeviceState, Kernel } from '../machine/kernel.ts';
+import { pageArg } from '../mm/page_arg.ts';
 import { deviceArg, devres_release_all } from './base/devres.ts';
 import {
   type PciDev,
@@ -363,7 +364,7 @@ export const P2PDMA_FUNCTIONS: readonly FunctionRecord[] = [
       FILE,
       'void p2pdma_page_free(struct page *page)',
       function* (kernel, args) {
-        yield* p2pdma_page_free(kernel, args.pfn(0));
+        yield* p2pdma_page_free(kernel, pageArg(kernel, args));
         return VOID;
       },
       [],
@@ -372,7 +373,7 @@ export const P2PDMA_FUNCTIONS: readonly FunctionRecord[] = [
   ]),
   fn('p2pdma_folio_free', 'What p2pdma gives its pagemaps as folio_free: the page is back in the pool.', [
     variant('6.19', FILE, 'void p2pdma_folio_free(struct folio *folio)', function* (kernel, args) {
-      yield* p2pdma_page_free(kernel, args.pfn(0));
+      yield* p2pdma_page_free(kernel, pageArg(kernel, args));
       return VOID;
     }),
   ]),

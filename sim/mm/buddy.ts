@@ -11,6 +11,7 @@ import {
   MIGRATE_MOVABLE,
   MIGRATE_RECLAIMABLE,
   MIGRATE_UNMOVABLE,
+  nodeOf,
   orderOf,
   PG,
   stateWord,
@@ -298,7 +299,7 @@ const zoneSpansBlock = (zone: Zone, start: number): boolean =>
 export function __move_freepages_block(kernel: Kernel, zone: Zone, start: number, from: number, to: number): number {
   const found: { pfn: number; order: number }[] = [];
   kernel.pages.state.runs(start, start + pageblock_nr_pages, (first, last, word) => {
-    if (kindOf(word) === PageKind.Free && zoneOf(word) === zone.index)
+    if (kindOf(word) === PageKind.Free && zoneOf(word) === zone.index && nodeOf(word) === zone.node)
       for (let pfn = first; pfn < last; pfn += 1 << orderOf(word)) found.push({ pfn, order: orderOf(word) });
     return undefined;
   });

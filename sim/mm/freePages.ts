@@ -84,6 +84,8 @@ export function split_page(kernel: Kernel, pfn: number, order: number): void {
   const { refcount, state, flags } = kernel.pages;
   if (refcount.get(pfn) === 0 || (flags.get(pfn) & PG_HEAD) !== 0)
     throw new BadAccess(`split_page: page ${pfn.toString(16)} is ${refcount.get(pfn) === 0 ? 'free' : 'compound'}`);
+  if (order > MAX_PAGE_ORDER || !areTails(kernel, pfn, pfn + 2 ** order))
+    throw new BadAccess(`split_page: page ${pfn.toString(16)} was not allocated with order ${order}`);
   const word = state.get(pfn);
   fill(state, pfn, 1 << order, withKind(word & ~(15 << 4), kindOf(word)));
   fill(refcount, pfn + 1, (1 << order) - 1, 1);

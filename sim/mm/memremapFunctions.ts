@@ -27,6 +27,7 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import { compound_head } from './compound_page.ts';
 import { devm_memremap_pages, memremap_pages, memunmap_pages } from './memremap.ts';
 import { devm_memremap_pages_pgmap, devm_memremap_pages_release, devm_memremap_pages_res } from './memremap-old.ts';
+import { pageArg } from './page_arg.ts';
 import { get_dev_pagemap, get_dev_pagemap_cached, put_dev_pagemap_call, range_len } from './pagemap.ts';
 import { pfn_is_online, pfn_valid } from './sparse.ts';
 import type { VmemAltmap } from './sparse-vmemmap.ts';
@@ -397,7 +398,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
   ]),
   fn('get_page', 'Takes one more reference on a page that has at least one.', [
     variant('4.3', 'include/linux/mm.h', 'void get_page(struct page *page)', (kernel, args) => {
-      get_page(kernel, args.pfn(0));
+      get_page(kernel, pageArg(kernel, args));
       return VOID;
     }),
   ]),
@@ -406,7 +407,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
     'Drops a reference. For a page of ZONE_DEVICE the count at which it is free tells its driver instead of the page allocator.',
     [
       variant('4.3', 'include/linux/mm.h', 'void put_page(struct page *page)', function* (kernel, args) {
-        yield* put_page(kernel, args.pfn(0));
+        yield* put_page(kernel, pageArg(kernel, args));
         return VOID;
       }),
     ],
@@ -420,7 +421,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         'mm/memremap.c',
         'void zone_device_page_init(struct page *page)',
         (kernel, args) => {
-          zone_device_page_init(kernel, args.pfn(0));
+          zone_device_page_init(kernel, pageArg(kernel, args));
           return VOID;
         },
         [],
@@ -431,7 +432,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         'mm/memremap.c',
         'void zone_device_page_init(struct page *page, struct dev_pagemap *pgmap, unsigned int order)',
         (kernel, args) => {
-          zone_device_page_init(kernel, args.pfn(0));
+          zone_device_page_init(kernel, pageArg(kernel, args));
           return VOID;
         },
       ),
@@ -439,14 +440,14 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
   ),
   fn('unlock_page', 'Releases the page lock.', [
     variant('4.3', 'mm/filemap.c', 'void unlock_page(struct page *page)', (kernel, args) => {
-      const pfn = args.pfn(0);
+      const pfn = pageArg(kernel, args);
       kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) & ~1) >>> 0);
       return VOID;
     }),
   ]),
   fn('page_count', 'The reference count of a page.', [
     variant('4.3', 'include/linux/page_ref.h', 'int page_count(struct page *page)', (kernel, args) =>
-      integer(kernel.pages.refcount.get(compound_head(kernel, args.pfn(0)))),
+      integer(kernel.pages.refcount.get(compound_head(kernel, pageArg(kernel, args)))),
     ),
   ]),
   fn(

@@ -180,20 +180,18 @@ function logNode(kernel: Kernel, pgdat: Pglist, own: readonly NodeRange[]): void
 function memmap_init(kernel: Kernel, memory: readonly NodeRange[]): void {
   let hole = 0;
   let lastZone: Zone | undefined;
-  for (const pgdat of kernel.nodes)
-    for (const zone of pgdat.node_zones) {
+  // By address, whatever node has it: nodes may lie between each other.
+  for (const range of memory)
+    for (const zone of kernel.node(range.nid).node_zones) {
       const zoneEnd = zone.zone_start_pfn + zone.spanned_pages;
-      for (const range of memory) {
-        if (range.nid !== pgdat.node_id) continue;
-        const start = clamp(range.start, zone.zone_start_pfn, zoneEnd);
-        const end = clamp(range.end, zone.zone_start_pfn, zoneEnd);
-        if (start >= end) continue;
-        initPages(kernel, start, end, PageKind.Reserved, zone);
-        initPageblocks(kernel, start, end);
-        if (hole < start) init_unavailable_range(kernel, hole, start, zone);
-        hole = end;
-        lastZone = zone;
-      }
+      const start = clamp(range.start, zone.zone_start_pfn, zoneEnd);
+      const end = clamp(range.end, zone.zone_start_pfn, zoneEnd);
+      if (start >= end) continue;
+      initPages(kernel, start, end, PageKind.Reserved, zone);
+      initPageblocks(kernel, start, end);
+      if (hole < start) init_unavailable_range(kernel, hole, start, zone);
+      hole = end;
+      lastZone = zone;
     }
   // SPARSEMEM: the rest of the last section has struct pages too.
   if (lastZone) init_unavailable_range(kernel, hole, Math.ceil(hole / PAGES_PER_SECTION) * PAGES_PER_SECTION, lastZone);

@@ -8,6 +8,7 @@ import { compound_head } from './compound_page.ts';
 import { __free_pages, drain_all_pages, split_page } from './freePages.ts';
 import { __GFP_HIGHMEM, __GFP_ZERO, gfpText } from './gfp.ts';
 import { __alloc_pages } from './page_alloc.ts';
+import { pageArg } from './page_arg.ts';
 import { pfn_valid } from './sparse.ts';
 import { numa_mem_id, numa_node_id } from './zonelist.ts';
 
@@ -169,7 +170,7 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
     'Drops the reference of an allocation of 2^order pages; the last one gives them back to the page allocator, which merges them with free neighbours.',
     [
       variant('4.3', PAGE_ALLOC, 'void __free_pages(struct page *page, unsigned int order)', (kernel, args) =>
-        free(kernel, '__free_pages', args.pfn(0), unsigned(args, 1)),
+        free(kernel, '__free_pages', pageArg(kernel, args), unsigned(args, 1)),
       ),
     ],
   ),
@@ -178,7 +179,7 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
     '__free_pages for one page.',
     [
       variant('4.3', GFP_H, '#define __free_page(page)', (kernel, args) =>
-        free(kernel, '__free_pages', args.pfn(0), 0),
+        free(kernel, '__free_pages', pageArg(kernel, args), 0),
       ),
     ],
     { macro: true },
@@ -205,8 +206,8 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
       variant('4.3', PAGE_ALLOC, 'void split_page(struct page *page, unsigned int order)', (kernel, args) => {
         kernel.leaf(
           'split_page',
-          [hex(args.pfn(0)), `order ${unsigned(args, 1)}`],
-          () => split_page(kernel, args.pfn(0), unsigned(args, 1)),
+          [hex(pageArg(kernel, args)), `order ${unsigned(args, 1)}`],
+          () => split_page(kernel, pageArg(kernel, args), unsigned(args, 1)),
           () => '',
         );
         return VOID;
@@ -228,13 +229,13 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
     'The node of a page, read from page->flags, or from a table by section where the flags have no room for it.',
     [
       variant('4.3', 'include/linux/mm.h', 'int page_to_nid(const struct page *page)', (kernel, args) =>
-        integer(kernel.nodeAt(args.pfn(0))),
+        integer(kernel.nodeAt(pageArg(kernel, args))),
       ),
     ],
   ),
   fn('page_zonenum', 'The number of the zone of a page, read from page->flags: ZONE_DMA is 0, ZONE_DEVICE 4.', [
     variant('4.3', 'include/linux/mm.h', 'enum zone_type page_zonenum(const struct page *page)', (kernel, args) =>
-      integer(zoneOf(kernel.pages.state.get(args.pfn(0))), 'unsigned int'),
+      integer(zoneOf(kernel.pages.state.get(pageArg(kernel, args))), 'unsigned int'),
     ),
   ]),
   fn(
@@ -242,13 +243,13 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
     'The first page of the compound page that a page belongs to; the page itself if it belongs to none.',
     [
       variant('4.3', 'include/linux/page-flags.h', 'struct page *compound_head(struct page *page)', (kernel, args) =>
-        pagePointer(compound_head(kernel, args.pfn(0))),
+        pagePointer(compound_head(kernel, pageArg(kernel, args))),
       ),
     ],
   ),
   fn('compound_order', 'The order of the compound page that begins here; 0 for any other page.', [
     variant('4.3', 'include/linux/mm.h', 'unsigned int compound_order(struct page *page)', (kernel, args) => {
-      const pfn = args.pfn(0);
+      const pfn = pageArg(kernel, args);
       const isHead = (kernel.pages.flags.get(pfn) & PG_HEAD) !== 0;
       return integer(isHead ? orderOf(kernel.pages.state.get(pfn)) : 0, 'unsigned int');
     }),

@@ -15,6 +15,7 @@ import {
 } from '../lib/percpu-refcount.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
+import { pageArg } from './page_arg.ts';
 import { type PagemapType, page_pgmap, pagemapAt, typeOf } from './pagemap.ts';
 import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 
@@ -178,12 +179,12 @@ export const REFERENCE_FUNCTIONS: readonly FunctionRecord[] = [
       '4.5',
       'include/linux/mm.h',
       'bool is_zone_device_page(const struct page *page)',
-      (kernel, args) => integer(zoneOf(kernel.pages.state.get(args.pfn(0))) === ZONE_DEVICE ? 1 : 0, 'bool'),
+      (kernel, args) => integer(zoneOf(kernel.pages.state.get(pageArg(kernel, args))) === ZONE_DEVICE ? 1 : 0, 'bool'),
       [],
       '5.17',
     ),
     variant('5.18', 'include/linux/mmzone.h', 'bool is_zone_device_page(const struct page *page)', (kernel, args) =>
-      integer(zoneOf(kernel.pages.state.get(args.pfn(0))) === ZONE_DEVICE ? 1 : 0, 'bool'),
+      integer(zoneOf(kernel.pages.state.get(pageArg(kernel, args))) === ZONE_DEVICE ? 1 : 0, 'bool'),
     ),
   ]),
   fn('is_device_private_page', 'True for pages of ZONE_DEVICE whose pagemap is of type MEMORY_DEVICE_PRIVATE.', [
@@ -191,7 +192,7 @@ export const REFERENCE_FUNCTIONS: readonly FunctionRecord[] = [
       '4.14',
       'include/linux/memremap.h',
       'bool is_device_private_page(const struct page *page)',
-      (kernel, args) => integer(isOfType(kernel, args.pfn(0), 'PRIVATE') ? 1 : 0, 'bool'),
+      (kernel, args) => integer(isOfType(kernel, pageArg(kernel, args), 'PRIVATE') ? 1 : 0, 'bool'),
     ),
   ]),
   fn('is_device_coherent_page', 'True for pages of ZONE_DEVICE whose pagemap is of type MEMORY_DEVICE_COHERENT.', [
@@ -199,12 +200,12 @@ export const REFERENCE_FUNCTIONS: readonly FunctionRecord[] = [
       '6.0',
       'include/linux/memremap.h',
       'bool is_device_coherent_page(const struct page *page)',
-      (kernel, args) => integer(isOfType(kernel, args.pfn(0), 'COHERENT') ? 1 : 0, 'bool'),
+      (kernel, args) => integer(isOfType(kernel, pageArg(kernel, args), 'COHERENT') ? 1 : 0, 'bool'),
     ),
   ]),
   fn('is_pci_p2pdma_page', 'True for pages of a PCI BAR that p2pdma gave struct pages.', [
     variant('4.20', 'include/linux/mm.h', 'bool is_pci_p2pdma_page(const struct page *page)', (kernel, args) =>
-      integer(isOfType(kernel, args.pfn(0), 'PCI_P2PDMA') ? 1 : 0, 'bool'),
+      integer(isOfType(kernel, pageArg(kernel, args), 'PCI_P2PDMA') ? 1 : 0, 'bool'),
     ),
   ]),
   fn(

@@ -6,6 +6,7 @@ import { type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
 import { arch_add_memory_old, arch_remove_memory_old, zone_for_memory } from './memory_hotplug-old.ts';
+import { pageArg } from './page_arg.ts';
 
 const MMZONE = 'include/linux/mmzone.h';
 
@@ -69,7 +70,7 @@ function wholeSections(kernel: Kernel, args: CallArgs, start: bigint, size: bigi
 export const ZONE_FUNCTIONS: readonly FunctionRecord[] = [
   fn('page_zone', 'The zone of a page, from the node and zone numbers in its flags.', [
     variant('4.3', 'include/linux/mm.h', 'struct zone *page_zone(const struct page *page)', (kernel, args) => {
-      const zone = kernel.zoneAt(args.pfn(0));
+      const zone = kernel.zoneAt(pageArg(kernel, args));
       return zonePointer(kernel, zone.node, zone.index);
     }),
   ]),

@@ -2,8 +2,8 @@
  * References on pages of ZONE_DEVICE, by release: get_page and put_page of include/linux/mm.h
  * and what mm/memremap.c (kernel/memremap.c to 5.2) does when a page becomes idle.
  */
-import { type CPointer, type CValue, integer, NULL, pagePointer } from '../c/value.ts';
-import { PG_LOCKED, withKind } from '../include/mmzone.ts';
+import { BadAccess, type CPointer, type CValue, integer, NULL, pagePointer } from '../c/value.ts';
+import { kindOf, PG_LOCKED, withKind } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import { percpu_ref_get_many, percpu_ref_is_live, percpu_ref_put_many } from '../lib/percpu-refcount.ts';
 import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
@@ -49,7 +49,11 @@ function setKind(kernel: Kernel, pfn: number, kind: PageKind): void {
 export function get_page(kernel: Kernel, page: number): void {
   const { refcount } = kernel.pages;
   const pfn = compound_head(kernel, page);
-  if (refcount.get(pfn) === 0) kernel.WARN(`VM_BUG_ON_FOLIO: get_page of ${hex(pfn)} with refcount 0`);
+  if (refcount.get(pfn) === 0) {
+    if (kindOf(kernel.pages.state.get(pfn)) === PageKind.Free)
+      throw new BadAccess(`kernel BUG in get_page: page ${hex(pfn)} is free; whoever gets it next would share it`);
+    kernel.WARN(`VM_BUG_ON_FOLIO: get_page of ${hex(pfn)} with refcount 0`);
+  }
   refcount.add(pfn, 1);
   const map = page_pgmap(kernel, pfn);
   if (!map) return;
