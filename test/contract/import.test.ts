@@ -15,7 +15,7 @@ import {
   without,
   withoutRoot,
 } from '../support/imports.ts';
-import { sh } from '../support/machines.ts';
+import { boot, sh } from '../support/machines.ts';
 import { type RecordedZone, recordedZoneinfo, recordedZones, recording } from '../support/recording.ts';
 
 const bootOf = ({ config, release }: ImportedMachine): Machine => new Machine(config, release ?? '6.12');
@@ -148,6 +148,33 @@ describe('what was imported prints back', () => {
     expect(iomem(booted.kernel)).toBe(text);
     expect(machine.said.join()).not.toContain('what drivers made');
   });
+
+  it.each(['mem', 'dev'])(
+    'so is a DAX device on NVDIMMs, with its map in %s; a file system there is only said',
+    (map) => {
+      const made = (options: string): string => {
+        const machine = boot('server-2n-pmem');
+        sh(machine, `ndctl create-namespace -r region0 ${options}`);
+        return iomem(machine.kernel);
+      };
+      const copy = (text: string) =>
+        imported(
+          new Map([
+            ['proc/iomem', text],
+            ['proc/cpuinfo', 'address sizes\t: 46 bits physical, 48 bits virtual\n'],
+          ]),
+        );
+      const text = made(`-m devdax -M ${map}`);
+      const machine = copy(text);
+      expect(machine.setup).toEqual([`ndctl create-namespace -r region0 -m devdax -M ${map}`]);
+      const booted = bootOf(machine);
+      sh(booted, ...machine.setup);
+      expect(iomem(booted.kernel)).toBe(text);
+      const fsdax = copy(made('-m fsdax'));
+      expect(fsdax.setup).toEqual([]);
+      expect(fsdax.said.join()).toContain('is not imported: namespace0.0');
+    },
+  );
 
   it('what differs is said, zone by zone and line by line', () => {
     const { said } = imported(machineFiles('c1-1G'));
