@@ -3,7 +3,7 @@
  * sections (from 4.5), the reference is the driver's, and until 5.1 nothing here waits for it.
  */
 import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
-import { addressPointer, type CPointer, type CStruct, ERR_PTR, NULL, objectPointer } from '../c/value.ts';
+import { addressPointer, BadAccess, type CPointer, type CStruct, ERR_PTR, NULL, objectPointer } from '../c/value.ts';
 import { PG_RESERVED, stateWord } from '../include/mmzone.ts';
 import { ZONE_DEVICE } from '../include/types.ts';
 import {
@@ -66,6 +66,12 @@ const exactOf = (res: CStruct): Pfns => ({
   start: Number(integerField(res, 'start') >> 12n),
   end: Number((integerField(res, 'end') + 1n) >> 12n),
 });
+/** The kernel reckons with a size of nearly 2^64 then, and runs into whatever comes. */
+function assertOrder(res: CStruct): void {
+  const [start, end] = [integerField(res, 'start'), integerField(res, 'end')];
+  if (end < start)
+    throw new BadAccess(`devm_memremap_pages: the resource ends at ${hex(end)}, before its start ${hex(start)}`);
+}
 const widened = ({ start, end }: Pfns): Pfns => ({ start: sectionFloor(start), end: sectionCeil(end) });
 const va = (kernel: Kernel, res: CStruct): CPointer =>
   addressPointer(kernel.arch.PAGE_OFFSET + integerField(res, 'start'));
@@ -98,6 +104,7 @@ function* mapResource(
   altmap: VmemAltmap | undefined,
 ): KernelGenerator<CPointer> {
   if (!zoneDeviceIsOn(kernel)) return without_zone_device(kernel);
+  assertOrder(res);
   const found = ramCheck(kernel, res, kernel.has('sectionWidening') ? widened(exactOf(res)) : exactOf(res));
   if (found) return found;
   const copy: CStruct = { $struct: 'resource', start: res.start, end: res.end, name: res.name, flags: res.flags };
@@ -136,6 +143,7 @@ function* mapPagemap(kernel: Kernel, device: DeviceState, pgmap: CStruct): Kerne
   if (!zoneDeviceIsOn(kernel)) return without_zone_device(kernel);
   const res = structField(pgmap, 'res');
   if (!res) return ERR_PTR(EINVAL);
+  assertOrder(res);
   const wide = widened(exactOf(res));
   const isChecked = kernel.has('pagemapKillRequired');
   if (isChecked) {

@@ -30,7 +30,9 @@ export function zone_device_page_init(kernel: Kernel, pfn: number): void {
     [hex(pfn)],
     () => {
       const map = page_pgmap(kernel, pfn);
-      const ref = map && refOf(map.pgmap);
+      if (!map)
+        throw new BadAccess(`zone_device_page_init: page ${hex(pfn)} has no pagemap: it is no page of a device`);
+      const ref = refOf(map.pgmap);
       if (!ref || !percpu_ref_is_live(ref)) kernel.WARN('zone_device_page_init: the pagemap is not live');
       if (ref) percpu_ref_get_many(kernel, ref, 1);
       kernel.pages.refcount.set(pfn, 1);

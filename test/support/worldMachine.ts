@@ -25,7 +25,7 @@ const piece = fc.record({
 type Piece = typeof piece extends fc.Arbitrary<infer T> ? T : never;
 
 const pmem = fc.record({
-  kind: fc.constantFrom('legacy', 'NVDIMM', 'soft'),
+  kind: fc.constantFrom('legacy', 'NVDIMM', 'legacy', 'NVDIMM', 'soft'),
   gap: fc.constantFrom(0, 0, 2 * MIB, 64 * MIB, GIB),
   size: fc.constantFrom(16 * MIB, 64 * MIB, 130 * MIB, 512 * MIB, GIB, 2 * GIB, 1000 * MIB, 96 * MIB + 4096),
 });
@@ -62,17 +62,19 @@ function layOut({ low, pieces, nodes, pmem: stores, pci }: Drawn) {
   const ranges: { start: string; end: string; hotpluggable?: boolean }[][] = nodes.map(() => []);
   ranges[0]?.push(range(0, low));
   let at = low;
-  for (const { gap, units, unit, node, hotpluggable } of pieces) {
-    const size = units * unit;
+  let last = 0;
+  for (const [index, { gap, units, unit, node, hotpluggable }] of pieces.entries()) {
+    const own = node % nodes.length;
+    const next = (pieces[index + 1]?.node ?? node) % nodes.length;
+    // Firmware does not give two nodes parts of one sub-section.
+    const size = up(units * unit, next === own ? 4096 : 2 * MIB);
     at += gap === 4 * GIB ? 0 : gap;
     // The hole of PCI below 4 GiB.
     if ((gap === 4 * GIB && at < 4 * GIB) || (at < 4 * GIB && at + size > 3 * GIB)) at = 4 * GIB;
-    at = up(at, 4096);
+    at = up(at, own === last && next === own ? 4096 : 2 * MIB);
+    last = own;
     e820.push({ ...range(at, at + size), type: 'usable' });
-    ranges[node % nodes.length]?.push({
-      ...range(at, at + size),
-      ...(hotpluggable && node > 0 ? { hotpluggable } : {}),
-    });
+    ranges[own]?.push({ ...range(at, at + size), ...(hotpluggable && node > 0 ? { hotpluggable } : {}) });
     at += size;
   }
   const devices: Record<string, unknown>[] = [];
@@ -125,9 +127,9 @@ const present = <T extends object>(object: T): Partial<T> =>
 export const machineFile: fc.Arbitrary<object> = fc
   .record({
     low: fc.constantFrom(64, 96, 128, 200, 256, 300, 1024, 2047).map((mib) => mib * MIB),
-    pieces: fc.array(piece, { maxLength: 5 }),
-    nodes: fc.array(fc.boolean(), { minLength: 1, maxLength: 4 }),
-    pmem: fc.array(pmem, { maxLength: 3 }),
+    pieces: fc.array(piece, { maxLength: 5, size: 'max' }),
+    nodes: fc.array(fc.boolean(), { minLength: 1, maxLength: 4, size: 'max' }),
+    pmem: fc.array(pmem, { maxLength: 3, size: 'max' }),
     pci: fc.option(fc.record({ size: fc.constantFrom(64 * MIB, 256 * MIB, GIB), node: fc.boolean() })),
     parameters: fc.array(parameter, { maxLength: 3 }),
     physBits: fc.constantFrom(40, 46, 46, 52),

@@ -88,26 +88,19 @@ function checkLists({ kernel }: Machine): void {
   expect(counted[PageKind.Free], 'free pages that are on no list').toBe(listed);
 }
 
+const PRESENT = SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP;
+
 /** Sections with their map, memory blocks over them, and the memory that the map takes. */
 function checkSections({ kernel }: Machine): void {
   const { state, pages } = kernel;
   let late = 0;
-  const ends = extents(kernel);
-  for (const { startPfn, endPfn } of ends)
-    for (const { start, end, value } of runsOf(pages.section, startPfn, endPfn)) {
-      if (value === 0) continue;
-      const present = SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP;
-      if ((value & SUBSECTION_POPULATED) !== 0) expect(value & present, at(start)).toBe(present);
-      if ((value & SECTION_IS_EARLY) !== 0) continue;
-      if ((value & SUBSECTION_POPULATED) !== 0) late += end - start;
-      else
-        for (const run of runsOf(pages.state, start, end)) expect(kindOf(run.value), at(run.start)).toBe(PageKind.Hole);
-    }
-  // A page outside all sections has no struct page.
-  let last = 0;
-  for (const { startPfn, endPfn } of [...ends, { startPfn: 2 ** 36, endPfn: 2 ** 36 }]) {
-    for (const run of runsOf(pages.state, last, startPfn)) expect(kindOf(run.value), at(run.start)).toBe(PageKind.Hole);
-    last = endPfn;
+  // All of them: also those that a mapping left behind when memory ran out (__add_pages), in no zone.
+  for (const { start, end, value } of runsOf(pages.section, 0, 2 ** 40)) {
+    if ((value & SUBSECTION_POPULATED) !== 0) expect(value & PRESENT, at(start)).toBe(PRESENT);
+    if ((value & SECTION_IS_EARLY) !== 0) continue;
+    if ((value & SUBSECTION_POPULATED) !== 0) late += end - start;
+    else
+      for (const run of runsOf(pages.state, start, end)) expect(kindOf(run.value), at(run.start)).toBe(PageKind.Hole);
   }
   // Sections added since boot have their struct pages in memory that holds nothing else.
   const frames: { from: number; end: number }[] = [];
@@ -137,7 +130,8 @@ function checkDevices({ kernel }: Machine): void {
   const { state, pages } = kernel;
   const ids = new Set(state.pgmaps.map(({ id }) => id));
   for (const { startPfn, endPfn } of extents(kernel)) {
-    for (const run of runsOf(pages.pgmap, startPfn, endPfn))
+    // To 4.15 unmapping may forget the last section it took, and with it who had its pages.
+    for (const run of kernel.has('removalForgetsOffset') ? [] : runsOf(pages.pgmap, startPfn, endPfn))
       if (run.value !== 0) expect(ids.has(run.value), `${at(run.start)} of a pagemap that is gone`).toBe(true);
     for (const run of runsOf(pages.state, startPfn, endPfn))
       if (DEVICE.has(kindOf(run.value))) expect(zoneOf(run.value), at(run.start)).toBe(ZONE_DEVICE);
