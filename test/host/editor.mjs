@@ -6,6 +6,9 @@ import { patienceMs, plain, until } from './until.mjs';
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
 
+/** For what is looked at again when it has gone in between. */
+const briefly = { timeout: 1000 };
+
 /** The palette, quick open and the text editors of a window. */
 export class Editor {
   /**
@@ -320,13 +323,13 @@ export class Editor {
     await this.show(path, text, occurrence);
     const cursor = this.page.locator('.editor-group-container.active .cursors-layer .cursor').first();
     return until(`the lens "${title}" over "${text}"`, async () => {
-      const below = await cursor.boundingBox();
+      const below = await cursor.boundingBox(briefly).catch(() => null);
       const links = await this.#lensLinks().all();
       let best;
       for (const link of links) {
-        const box = await link.boundingBox().catch(() => null);
+        const box = await link.boundingBox(briefly).catch(() => null);
         if (!box || !below || box.y > below.y + 4) continue;
-        if (plain((await link.textContent()) ?? '').trim() !== title) continue;
+        if (plain((await link.textContent(briefly).catch(() => '')) ?? '').trim() !== title) continue;
         if (!best || box.y > best.y) best = { y: box.y, link };
       }
       return best?.link;
