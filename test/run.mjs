@@ -1,5 +1,5 @@
 // The one test command. Sets up what the tests need, runs everything, ends with "N passed, N failed".
-//   node test/run.mjs [--only lint,typecheck,build,unit,host,e2e] [part of a test file's name ...]
+//   node test/run.mjs [--long] [--only lint,typecheck,build,unit,host,e2e] [part of a test file's name ...]
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -18,19 +18,19 @@ const names = ['lint', 'typecheck', 'build', 'unit', 'host', 'e2e'];
 const minutes = 60_000;
 
 const { values, positionals } = parseArgs({
-  options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+  options: { only: { type: 'string' }, long: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
   allowPositionals: true,
 });
 const chosen = values.only?.split(',') ?? names;
 const unknown = chosen.filter((name) => !names.includes(name));
 if (values.help || unknown.length > 0) {
   if (unknown.length > 0) console.error(`there is no section ${unknown.join(', ')}`);
-  console.log(`usage: npm test -- [--only ${names.join(',')}] [part of a test file's name ...]`);
+  console.log(`usage: npm test -- [--long] [--only ${names.join(',')}] [part of a test file's name ...]`);
   process.exit(unknown.length > 0 ? 2 : 0);
 }
 
 /** @type {Record<string, string>} */
-const env = {};
+const env = values.long ? { ZONESCOPE_TIER: 'long' } : {};
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const running = new Set();
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
@@ -134,7 +134,7 @@ const sections = {
     counted(
       'unit',
       [...vitest, `--outputFile.json=${join(results, 'unit.json')}`, ...positionals],
-      30 * minutes,
+      (values.long ? 180 : 30) * minutes,
       readVitest,
     ),
   host: () => counted('host', ['test/host/runElectron.mjs'], 10 * minutes),

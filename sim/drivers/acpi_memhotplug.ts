@@ -11,10 +11,12 @@ import {
   memory_group_unregister,
 } from '../mm/memory_block.ts';
 import { mhp_supports_memmap_on_memory } from '../mm/mhp_range.ts';
+import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
 
 const EINVAL = -22;
 const EBUSY = -16;
+const ENODEV = -19;
 
 /** `PNP0C80:00`: the lowest instance that is free. */
 const instanceOf = (kernel: Kernel): number => {
@@ -71,6 +73,8 @@ export function* acpi_scan_hot_remove(kernel: Kernel, dimm: Dimm): KernelGenerat
 }
 
 function* eject(kernel: Kernel, dimm: Dimm): KernelGenerator<number> {
+  // Gone while this waited for the lock.
+  if (!kernel.state.dimms.includes(dimm)) return ENODEV;
   const offline: MemoryBlock[] = [];
   const failed = yield* kernel.call(
     'acpi_scan_try_to_offline',
@@ -86,7 +90,7 @@ function* eject(kernel: Kernel, dimm: Dimm): KernelGenerator<number> {
   }
   __remove_memory(kernel, dimm.start, dimm.size);
   memory_group_unregister(kernel, dimm.group);
-  kernel.store.splice(kernel.state.dimms, kernel.state.dimms.indexOf(dimm), 1);
+  removeItem(kernel.store, kernel.state.dimms, dimm);
   return 0;
 }
 

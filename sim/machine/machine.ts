@@ -67,7 +67,11 @@ export class Machine {
   /** What the last step changed. */
   lastChanges(limit?: number): Changes {
     const step = this.lastStep;
-    return step ? this.kernel.store.changes(step.from, step.to, limit) : { pages: [], objects: new Map() };
+    const { store } = this.kernel;
+    // Of a step larger than the journal only the end is known.
+    return step && step.to >= store.oldest
+      ? store.changes(Math.max(step.from, store.oldest), step.to, limit)
+      : { pages: [], objects: new Map() };
   }
 
   program(id: number): Program | undefined {

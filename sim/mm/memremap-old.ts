@@ -23,6 +23,7 @@ import {
 } from '../lib/percpu-refcount.ts';
 import { type DeviceState, hex, type Kernel, type MappedPagemap, mem } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
+import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import {
   __remove_pages_old,
@@ -236,7 +237,7 @@ function* mapSections(kernel: Kernel, device: DeviceState, pgmap: CStruct, res: 
   store.splice(state.pgmaps, state.pgmaps.length, 0, map);
   const error = addSections(kernel, map, wide, altmap);
   if (error) {
-    store.splice(state.pgmaps, state.pgmaps.indexOf(map), 1);
+    removeItem(store, state.pgmaps, map);
     yield* giveUp(kernel, pgmap);
     return ERR_PTR(error);
   }
@@ -330,12 +331,14 @@ function* release(kernel: Kernel, subject: CStruct): KernelGenerator<void> {
   if (kernel.has('pageHoldsPagemapRef')) yield* put_pages(kernel, map, pfn_first(exact, altmap), exact.end);
   if (kernel.has('pagemapCleanupRequired')) yield* teardown(kernel, subject, 'cleanup');
   if (!kernel.has('pagemapKillRequired')) warnIfLive(kernel, ref);
+  if (!state.pgmaps.includes(map))
+    throw new BadAccess('devm_memremap_pages_release: somebody else unmapped this pagemap while this call waited');
   const wide = widened(exact);
   const pages = kernel.has('removalForgetsOffset') ? sectionCeil(exact.end - exact.start) : wide.end - wide.start;
   if (kernel.has('pagemapArgument') && typeOf(kernel, subject) === 'PRIVATE')
     __remove_pages_old(kernel, wide.start, pages, undefined);
   else arch_remove_memory_old(kernel, wide.start, pages, altmap);
-  store.splice(state.pgmaps, state.pgmaps.indexOf(map), 1);
+  removeItem(store, state.pgmaps, map);
   if (altmap && altmap.alloc !== 0n) kernel.WARN('devm_memremap_pages_release: failed to free all reserved pages');
 }
 

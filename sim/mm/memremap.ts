@@ -324,8 +324,11 @@ function* doMemunmap(kernel: Kernel, pgmap: CStruct): KernelGenerator<void> {
         dropReferences(kernel, ref, (range.end - pfn_first(range, altmap)) >>> shiftOf(pgmap));
       else yield* put_pages(kernel, map, pfn_first(range, altmap), range.end);
   yield* dev_pagemap_cleanup(kernel, map, ref);
+  if (!removeItem(store, state.pgmaps, map))
+    throw new BadAccess(
+      'memunmap_pages: somebody else unmapped this pagemap while this call waited for its references',
+    );
   for (const range of map.ranges) pageunmap_range(kernel, range, type, altmap);
-  store.splice(state.pgmaps, state.pgmaps.indexOf(map), 1);
   if (altmap && altmap.alloc !== 0n) kernel.WARN('failed to free all reserved pages');
 }
 
@@ -397,3 +400,5 @@ export function forgetInvalid(kernel: Kernel, start: number, end: number): void 
   for (const run of runsOf(kernel.pages.section, start, end))
     if (!pfn_valid(kernel, run.start)) kernel.pages.state.setRange(run.start, run.end, HOLE);
 }
+
+import { removeItem } from '../store/remove.ts';

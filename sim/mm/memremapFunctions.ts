@@ -24,6 +24,7 @@ import {
   region_intersects,
 } from '../kernel/resource.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
+import { removeItem } from '../store/remove.ts';
 import { compound_head } from './compound_page.ts';
 import { devm_memremap_pages, memremap_pages, memunmap_pages } from './memremap.ts';
 import { devm_memremap_pages_pgmap, devm_memremap_pages_release, devm_memremap_pages_res } from './memremap-old.ts';
@@ -479,7 +480,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         function* (kernel, args) {
           const device = deviceArg(kernel, args, 0);
           yield* devres_release_all(kernel, device);
-          kernel.store.splice(kernel.state.devices, kernel.state.devices.indexOf(device), 1);
+          removeItem(kernel.store, kernel.state.devices, device);
           return VOID;
         },
       ),

@@ -10,8 +10,9 @@ import {
   SECTION_MARKED_PRESENT,
   SUBSECTION_POPULATED,
   stateWord,
+  type Zone,
 } from '../../sim/include/mmzone.ts';
-import { PageKind, ZONE_DEVICE } from '../../sim/include/types.ts';
+import { PAGE_KINDS, PageKind, ZONE_DEVICE } from '../../sim/include/types.ts';
 import { compareReleases, type Machine } from '../../sim/index.ts';
 import { walk } from '../../sim/kernel/resource.ts';
 import { blockStart } from '../../sim/mm/memory_block.ts';
@@ -19,6 +20,11 @@ import { refOf } from '../../sim/mm/pagemap.ts';
 import { pfn_valid } from '../../sim/mm/sparse.ts';
 import { memmapFrames } from '../../sim/mm/sparse-vmemmap.ts';
 import { extents } from '../../sim/view/pagemap.ts';
+
+/** expect(..).toBe(..), for the millions of times that it holds. */
+export function is<T>(value: T, wanted: T, what?: string): void {
+  if (!Object.is(value, wanted)) expect(value, what).toBe(wanted);
+}
 
 export function check(machine: Machine): void {
   const { kernel } = machine;
@@ -34,43 +40,46 @@ export function check(machine: Machine): void {
         for (const run of area.runs(type)) {
           blocks += run.count;
           for (const block of [run.start, run.start + (run.count - 1) * 2 ** area.order]) {
-            expect(block % 2 ** area.order).toBe(0);
-            expect(pages.state.get(block)).toBe(stateWord(PageKind.Free, area.order, zone.index, zone.node));
-            expect(pages.pageblock.get(block)).toBe(type);
-            expect(pages.refcount.get(block)).toBe(0);
+            is(block % 2 ** area.order, 0);
+            is(pages.state.get(block), stateWord(PageKind.Free, area.order, zone.index, zone.node));
+            is(pages.pageblock.get(block), type);
+            is(pages.refcount.get(block), 0);
           }
           // Isolated pages are free, but do not count.
           if (type === MIGRATE_ISOLATE) isolated += run.count * 2 ** area.order;
         }
-      expect(area.nr_free).toBe(blocks);
+      is(area.nr_free, blocks);
       free += blocks * 2 ** area.order;
     }
-    expect(zone.nr_free).toBe(free - isolated);
+    is(zone.nr_free, free - isolated);
     allFree += free;
     expect(zone.managed_pages).toBeLessThanOrEqual(zone.present_pages);
     expect(zone.present_pages).toBeLessThanOrEqual(Math.max(zone.spanned_pages, 0));
   }
   const counted = new Float64Array(16);
   for (const extent of extents(kernel)) pages.state.count(extent.startPfn, extent.endPfn, counted);
-  expect(counted[PageKind.Free]).toBe(allFree);
+  is(counted[PageKind.Free], allFree);
   // No two free buddies of one order stay apart.
   pages.state.runs(0, 0x80000, (start, _end, word) => {
     if (kindOf(word) !== PageKind.Free || orderOf(word) >= 10) return undefined;
     const size = 2 ** orderOf(word);
     const buddy = Math.floor(start / size) % 2 === 0 ? start + size : start - size;
     if (pages.pageblock.get(buddy) === pages.pageblock.get(start))
-      expect(pages.state.get(buddy), start.toString(16)).not.toBe(word);
+      if (pages.state.get(buddy) === word) throw new Error(`free buddies apart at ${start.toString(16)}`);
     return undefined;
   });
   // The memory map: what sections have is what was taken.
   let mapped = 0;
   for (const run of kernel.state.memmapRuns) mapped += memmapFrames(run);
-  expect(kernel.nodes.reduce((sum, node) => sum + node.nr_memmap, 0)).toBe(mapped);
+  is(
+    kernel.nodes.reduce((sum, node) => sum + node.nr_memmap, 0),
+    mapped,
+  );
   pages.section.runs(0xe000000, 0xe000000 + 512 * 512, (start, end, value) => {
     if ((value & SUBSECTION_POPULATED) !== 0) {
-      expect(value & (SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP)).toBe(3);
-      expect(pfn_valid(kernel, start) && pfn_valid(kernel, end - 1)).toBe(true);
-    } else expect(kindOf(pages.state.get(start))).toBe(PageKind.Hole);
+      is(value & (SECTION_MARKED_PRESENT | SECTION_HAS_MEM_MAP), 3);
+      is(pfn_valid(kernel, start) && pfn_valid(kernel, end - 1), true);
+    } else is(kindOf(pages.state.get(start)), PageKind.Hole);
     return undefined;
   });
   // References: one for life, one a page for types that count them, one a page handed out, and those of get_dev_pagemap.
@@ -78,11 +87,16 @@ export function check(machine: Machine): void {
   // Resources: children inside their parents, siblings in order.
   let last = { depth: 0, end: -1n };
   for (const { resource, depth } of walk(kernel.state.iomem)) {
-    expect(resource.end >= resource.start).toBe(true);
-    if (depth === last.depth) expect(resource.start > last.end).toBe(true);
+    is(resource.end >= resource.start, true);
+    if (depth === last.depth) is(resource.start > last.end, true);
     last = { depth, end: resource.end };
   }
 }
+
+const NOT_PRESENT: readonly PageKind[] = [PageKind.Hole, PageKind.Unavailable, PageKind.Offline, PageKind.Poisoned];
+const IN_USE: ReadonlySet<number> = new Set(
+  Array.from({ length: PAGE_KINDS }, (_, kind) => kind).filter((kind) => !NOT_PRESENT.includes(kind as PageKind)),
+);
 
 /** Memory blocks, sections, zones and counters of a machine whose memory comes and goes, between two changes. */
 export function checkBlocks(machine: Machine): void {
@@ -90,7 +104,7 @@ export function checkBlocks(machine: Machine): void {
   const { state, pages } = kernel;
   const size = state.memoryBlockPages;
   for (const [id, block] of state.memoryBlocks) {
-    expect(block.id).toBe(id);
+    is(block.id, id);
     const start = blockStart(kernel, block);
     let online = 0;
     let early = false;
@@ -100,57 +114,61 @@ export function checkBlocks(machine: Machine): void {
       return undefined;
     });
     // Online as a whole or not at all; blocks of boot memory may have holes.
-    if (block.state === 'offline') expect(online).toBe(0);
-    else if (!early) expect(online).toBe(size);
+    if (block.state === 'offline') is(online, 0);
+    else if (!early) is(online, size);
     const counted = new Float64Array(16);
     pages.state.count(start, start + size, counted);
     if (block.state === 'offline') {
       expect(block.zone).toBeUndefined();
       const own = Number(block.altmap?.free ?? 0n);
       expect([counted[PageKind.Offline], counted[PageKind.Memmap]]).toEqual([size - own, own]);
-    } else expect(counted[PageKind.Offline]).toBe(0);
+    } else is(counted[PageKind.Offline], 0);
   }
   // Zones: what is present are the online pages linked to them, what is managed adds up to the machine's memory.
+  const zones = kernel.nodes.flatMap((node) => node.node_zones);
+  const byWord = new Map(zones.map((zone) => [(zone.node << 3) | zone.index, zone]));
+  const presentIn = new Map<Zone, number>();
+  pages.state.runs(0, state.max_pfn, (from, to, word) => {
+    if (!IN_USE.has(kindOf(word)) || (pages.section.get(from) & SECTION_IS_ONLINE) === 0) return undefined;
+    const zone = byWord.get(((word >>> 11) << 3) | ((word >>> 8) & 7));
+    if (!zone || zone.index === ZONE_DEVICE) return undefined;
+    presentIn.set(zone, (presentIn.get(zone) ?? 0) + to - from);
+    if (from < zone.zone_start_pfn || to > zone.zone_start_pfn + zone.spanned_pages)
+      throw new Error(`${zone.name} does not span ${from.toString(16)}`);
+    return undefined;
+  });
   let managed = 0;
-  for (const zone of kernel.nodes.flatMap((node) => node.node_zones)) {
+  for (const zone of zones) {
     managed += zone.managed_pages;
-    expect(zone.present_early_pages).toBeLessThanOrEqual(zone.present_pages);
+    is(zone.present_early_pages <= zone.present_pages, true);
     if (zone.index === ZONE_DEVICE) continue;
     // What boot gave a zone may be a hole of its node.
-    if (zone.present_pages > 0) expect(zone.spanned_pages).toBeGreaterThan(0);
-    const end = zone.zone_start_pfn + zone.spanned_pages;
-    let present = 0;
-    pages.state.runs(0, state.max_pfn, (from, to, word) => {
-      const kind = kindOf(word);
-      if (((word >>> 8) & 7) !== zone.index || ((word >>> 11) & 1023) !== zone.node) return undefined;
-      if (kind === PageKind.Hole || kind === PageKind.Unavailable || kind === PageKind.Offline) return undefined;
-      if (kind === PageKind.Poisoned) return undefined;
-      if ((pages.section.get(from) & SECTION_IS_ONLINE) === 0) return undefined;
-      present += to - from;
-      expect(from >= zone.zone_start_pfn && to <= end, `${zone.name} ${from.toString(16)}`).toBe(true);
-      return undefined;
-    });
+    is(zone.present_pages > 0 && zone.spanned_pages === 0, false);
+    const present = presentIn.get(zone) ?? 0;
     // While a block that holds its own memory map goes offline, that part does not count any more.
     const leaving = [...state.memoryBlocks.values()]
       .filter((block) => block.state === 'going-offline' && block.zone === zone)
       .reduce((sum, block) => sum + Number(block.altmap?.free ?? 0n), 0);
-    expect(present - leaving, zone.name).toBe(zone.present_pages);
+    is(present - leaving, zone.present_pages, zone.name);
   }
-  expect(state.totalram_pages).toBe(managed);
+  is(state.totalram_pages, managed);
   for (const node of kernel.nodes) {
     const zones = node.node_zones.filter((zone) => zone.spanned_pages > 0);
-    expect(node.node_present_pages).toBe(zones.reduce((sum, zone) => sum + zone.present_pages, 0));
+    is(
+      node.node_present_pages,
+      zones.reduce((sum, zone) => sum + zone.present_pages, 0),
+    );
     if (zones.length === 0) continue;
     // To 5.3 a node that shrinks looks at one page of each section, which another node may have.
     if (compareReleases(machine.release, '5.3') <= 0) continue;
-    expect(node.node_start_pfn).toBe(Math.min(...zones.map((zone) => zone.zone_start_pfn)));
+    is(node.node_start_pfn, Math.min(...zones.map((zone) => zone.zone_start_pfn)));
     expect(node.node_start_pfn + node.node_spanned_pages).toBe(
       Math.max(...zones.map((zone) => zone.zone_start_pfn + zone.spanned_pages)),
     );
   }
   for (const group of state.memoryGroups) {
     const blocks = [...state.memoryBlocks.values()].filter((block) => block.group === group);
-    expect(group.blocks).toBe(blocks.length);
+    is(group.blocks, blocks.length);
     const online = blocks.reduce(
       (sum, block) =>
         sum +
@@ -158,6 +176,6 @@ export function checkBlocks(machine: Machine): void {
         (block.state === 'going-offline' ? Number(block.altmap?.free ?? 0n) : 0),
       0,
     );
-    expect(group.present_kernel_pages + group.present_movable_pages).toBe(online);
+    is(group.present_kernel_pages + group.present_movable_pages, online);
   }
 }

@@ -117,13 +117,16 @@ class Life {
     const { machine } = this;
     const at = machine.position;
     const end = this.state();
-    expect(machine.oldest, 'the journal let steps go').toBe(0);
+    // A step that wrote more than the journal holds cannot be undone, nor what was before it.
+    const first = machine.oldest;
     for (const position of [...this.seen.keys()].sort((a, b) => b - a)) {
+      if (position < first) continue;
       machine.travel(position);
       this.compare();
     }
     machine.travel(0);
-    this.compare();
+    expect(machine.position).toBe(first);
+    if (first === 0) this.compare();
     machine.travel(at);
     expect(this.state(), 'after undoing and redoing all').toBe(end);
     const used = new Set(machine.steps.map((step) => step.program));

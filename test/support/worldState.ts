@@ -20,6 +20,7 @@ import { pageTypes } from '../../sim/shell/pageTypes.ts';
 import { parsePageTypes } from '../../sim/shell/pageTypesOptions.ts';
 import { runsOf } from '../../sim/store/column.ts';
 import { extents } from '../../sim/view/pagemap.ts';
+import { is } from './invariants.ts';
 
 const at = (pfn: number): string => `pfn 0x${pfn.toString(16)}`;
 const DEVICE: ReadonlySet<PageKind> = new Set([
@@ -42,7 +43,7 @@ export function checkWorld(machine: Machine): void {
 function checkResources(parent: Resource): void {
   let last = parent.start - 1n;
   for (const child of childrenOf(parent)) {
-    expect(child.start > last && child.end >= child.start && child.end <= parent.end, child.name).toBe(true);
+    is(child.start > last && child.end >= child.start && child.end <= parent.end, true, child.name);
     last = child.end;
     checkResources(child);
   }
@@ -60,18 +61,25 @@ function checkLists({ kernel }: Machine): void {
           blocks.push({ start: run.start, end: run.start + run.count * 2 ** area.order });
     blocks.sort((a, b) => a.start - b.start);
     let last = zone.zone_start_pfn;
+    const spans: { start: number; end: number }[] = [];
     for (const { start, end } of blocks) {
-      expect(start, `${zone.name}: ${at(start)} is on two lists or outside`).toBeGreaterThanOrEqual(last);
+      if (start < last) throw new Error(`${zone.name}: ${at(start)} is on two lists or outside`);
+      const span = spans.at(-1);
+      if (span?.end === start) span.end = end;
+      else spans.push({ start, end });
       last = end;
       listed += end - start;
-      for (const run of runsOf(pages.state, start, end))
-        expect([kindOf(run.value), zoneOf(run.value), nodeOf(run.value)], at(run.start)).toEqual([
-          PageKind.Free,
-          zone.index,
-          zone.node,
-        ]);
-      for (const run of runsOf(pages.refcount, start, end))
-        expect(run.value, `references of free ${at(run.start)}`).toBe(0);
+    }
+    for (const { start, end } of spans) {
+      pages.state.runs(start, end, (from, _to, word) => {
+        if (kindOf(word) !== PageKind.Free || zoneOf(word) !== zone.index || nodeOf(word) !== zone.node)
+          throw new Error(`${at(from)} is on a list of ${zone.name} of node ${zone.node}`);
+        return undefined;
+      });
+      pages.refcount.runs(start, end, (from, _to, count) => {
+        if (count !== 0) throw new Error(`free ${at(from)} has ${count} references`);
+        return undefined;
+      });
     }
     expect(last).toBeLessThanOrEqual(zone.zone_start_pfn + zone.spanned_pages);
     expect(Math.min(zone.nr_free, zone.managed_pages, zone.present_pages, zone.spanned_pages)).toBeGreaterThanOrEqual(
@@ -96,11 +104,10 @@ function checkSections({ kernel }: Machine): void {
   let late = 0;
   // All of them: also those that a mapping left behind when memory ran out (__add_pages), in no zone.
   for (const { start, end, value } of runsOf(pages.section, 0, 2 ** 40)) {
-    if ((value & SUBSECTION_POPULATED) !== 0) expect(value & PRESENT, at(start)).toBe(PRESENT);
+    if ((value & SUBSECTION_POPULATED) !== 0) is(value & PRESENT, PRESENT);
     if ((value & SECTION_IS_EARLY) !== 0) continue;
     if ((value & SUBSECTION_POPULATED) !== 0) late += end - start;
-    else
-      for (const run of runsOf(pages.state, start, end)) expect(kindOf(run.value), at(run.start)).toBe(PageKind.Hole);
+    else for (const run of runsOf(pages.state, start, end)) is(kindOf(run.value), PageKind.Hole);
   }
   // Sections added since boot have their struct pages in memory that holds nothing else.
   const frames: { from: number; end: number }[] = [];
@@ -110,7 +117,7 @@ function checkSections({ kernel }: Machine): void {
     if (run.compound || run.altmap) continue;
     frames.push({ from: run.from, end: run.from + run.pages / 64 });
     for (const part of runsOf(pages.state, run.from, run.from + run.pages / 64))
-      expect(kindOf(part.value), `the memory map at ${at(part.start)}`).toBe(PageKind.Memmap);
+      is(kindOf(part.value), PageKind.Memmap, 'a frame of the memory map');
   }
   expect(mapped, 'pages of sections added since boot, and those the memory maps describe').toBe(late);
   frames.sort((a, b) => a.from - b.from);
@@ -121,7 +128,7 @@ function checkSections({ kernel }: Machine): void {
     let sections = 0;
     for (let pfn = start; pfn < start + state.memoryBlockPages; pfn += PAGES_PER_SECTION)
       if ((pages.section.get(pfn) & SECTION_MARKED_PRESENT) !== 0) sections++;
-    expect(sections, `memory${id} has no section`).toBeGreaterThan(0);
+    if (sections === 0) throw new Error(`memory${id} has no section`);
   }
 }
 
@@ -132,9 +139,9 @@ function checkDevices({ kernel }: Machine): void {
   for (const { startPfn, endPfn } of extents(kernel)) {
     // To 4.15 unmapping may forget the last section it took, and with it who had its pages.
     for (const run of kernel.has('removalForgetsOffset') ? [] : runsOf(pages.pgmap, startPfn, endPfn))
-      if (run.value !== 0) expect(ids.has(run.value), `${at(run.start)} of a pagemap that is gone`).toBe(true);
+      if (run.value !== 0) is(ids.has(run.value), true, 'a page of a pagemap that is gone');
     for (const run of runsOf(pages.state, startPfn, endPfn))
-      if (DEVICE.has(kindOf(run.value))) expect(zoneOf(run.value), at(run.start)).toBe(ZONE_DEVICE);
+      if (DEVICE.has(kindOf(run.value))) is(zoneOf(run.value), ZONE_DEVICE, 'the zone of a device page');
   }
   for (const { pgmap } of state.pgmaps) expect(refOf(pgmap)?.count ?? 0n).toBeGreaterThanOrEqual(0n);
   for (const mapping of state.dax.values())

@@ -1,6 +1,7 @@
 /** The DAX bus: regions, devices, and which driver takes them. drivers/dax/bus.c (6.12). */
 import type { CStruct } from '../../c/value.ts';
 import type { Kernel } from '../../machine/kernel.ts';
+import { removeItem } from '../../store/remove.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { devres_release_all, newDevice } from '../base/devres.ts';
 import { EBUSY, EINVAL, ENODEV } from '../nvdimm/nd.ts';
@@ -46,9 +47,9 @@ export function* dax_region_unregister(kernel: Kernel, region: DaxRegion): Kerne
   const { store, state } = kernel;
   for (const device of [...region.devices]) {
     yield* dax_unbind(kernel, device);
-    store.splice(region.devices, region.devices.indexOf(device), 1);
+    removeItem(store, region.devices, device);
   }
-  store.splice(state.nvdimm.dax, state.nvdimm.dax.indexOf(region), 1);
+  removeItem(store, state.nvdimm.dax, region);
 }
 
 /** bus.c:dax_bus_match: device_dax takes what is not marked as memory, kmem what its new_id names. */

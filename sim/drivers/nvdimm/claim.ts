@@ -1,6 +1,7 @@
 /** Who has a namespace: drivers/nvdimm/claim.c and region_devs.c (6.12): btt, pfn and dax devices and their seeds. */
 import type { Kernel } from '../../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../../machine/options.ts';
+import { removeItem } from '../../store/remove.ts';
 import { newDevice } from '../base/devres.ts';
 import type { NdClaim, NdNamespace, NdRegion } from './nd.ts';
 import { defaultAlignment } from './pfn_devs.ts';
@@ -65,7 +66,7 @@ export function nd_claim_unregister(kernel: Kernel, claim: NdClaim): void {
   const { store } = kernel;
   if (claim.namespace) store.set(claim.namespace, 'claim', undefined);
   store.set(claim, 'namespace', undefined);
-  store.splice(claim.region.claims, claim.region.claims.indexOf(claim), 1);
+  removeItem(store, claim.region.claims, claim);
 }
 
 /** region_devs.c:nd_region_create_*_seed for the kinds that have none. */
