@@ -39,11 +39,8 @@ export async function run({ check, skip, open, freshFolder, root }) {
     await window.palette('Zonescope: Import Machine');
     await window.pick('This machine');
     await until('an answer', async () => {
-      const said = (await window.notifications()).join('\n');
-      return /this machine runs|this machine cannot be imported|estimated or not as it was/.test(said) &&
-        !/^copies/m.test(said)
-        ? true
-        : undefined;
+      if (/this machine/.test(await status())) return true;
+      return (await window.notifications()).some((text) => /^this machine cannot be/.test(text)) || undefined;
     });
   });
   await check('nothing went wrong unseen', () => {
