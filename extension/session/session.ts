@@ -327,6 +327,7 @@ class ReaderSession implements Session {
   private async drive(
     program: Program,
     shouldPause?: (point: Point) => boolean,
+    isCancelled?: () => boolean,
   ): Promise<'paused' | 'waiting' | 'over'> {
     const { machine } = this.desk;
     this.stopRequested = false;
@@ -342,29 +343,32 @@ class ReaderSession implements Session {
       }
       this.touch();
       await this.options.clock.breathe();
-      if (this.stopRequested || this.desk.machine !== machine) {
+      if (this.stopRequested || isCancelled?.() || this.desk.machine !== machine) {
         machine.stop(program);
         return 'over';
       }
     }
   }
 
-  runLine(text: string): Promise<LineResult> {
+  runLine(text: string, isCancelled?: () => boolean): Promise<LineResult> {
     return this.enqueue(async () => {
       const line = stripComment(text);
-      if (line === '') return { line: text, status: 0, output: '', steps: 0 };
+      if (line === '' || isCancelled?.()) return { line: text, status: 0, output: '', steps: 0 };
       const { machine } = this.desk;
       const before = machine.steps.length - (machine.steps.length - machine.position);
       const { program } = this.begin({ kind: 'line', line });
       const logged = machine.kernel.state.log.length;
-      await this.drive(program);
+      await this.drive(program, undefined, isCancelled);
       machine.runReady();
       this.refreshExample();
       this.touch();
       const printk = machine.kernel.state.log
         .slice(logged)
         .map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text));
-      const output = [...program.output, ...(program.error ? [errorText(program.error)] : [])].join('\n');
+      const printed = program.output.join('\n');
+      const error = program.error ? errorText(program.error) : '';
+      // What stops an expression has often been said of it already, as a finding.
+      const output = printed.endsWith(error) ? printed : [...program.output, error].join('\n');
       return {
         line,
         status: statusOf(program),

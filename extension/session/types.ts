@@ -80,7 +80,8 @@ export interface Session {
   /** Steps of the timeline, for the timeline view and `zonescope: go to step`. */
   timeline(): { label: string; current: boolean; undone: boolean }[];
 
-  runLine(line: string): Promise<LineResult>;
+  /** A line that is cancelled stops at its next statement, or does not begin. */
+  runLine(line: string, isCancelled?: () => boolean): Promise<LineResult>;
   runExample(request: ExampleRequest): Promise<ExampleState>;
   /** The scene of a section (no C block): its shell lines, one after the other, pauses included. */
   runScene(scene: Scene, uri: string, releases?: readonly Release[]): Promise<ExampleState>;

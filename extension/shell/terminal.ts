@@ -109,12 +109,13 @@ class ShellTerminal implements vscode.Pseudoterminal {
     try {
       void this.state.update(HISTORY, this.editor.history.slice(-KEPT_LINES));
       await this.prose();
-      text = resultText(await this.reader.get().runLine(line));
+      text = resultText(await this.reader.get().runLine(line, () => turn !== this.turn));
     } catch (error) {
       this.report.log.error(`shell: ${line}: ${error instanceof Error ? error.stack : error}`);
       text = `${RED}${printable(`The line could not be run: ${error instanceof Error ? error.message : error}`)}${OFF}\r\n`;
     }
     if (turn !== this.turn) {
+      if (text === '') return;
       this.editor.withdraw();
       this.writer.fire(text);
       this.editor.start();

@@ -5,10 +5,11 @@
 import { MIGRATE_MOVABLE } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import { numa_mem_id } from '../mm/memremap.ts';
-import { __free_pages_ok, alloc_pages_node } from '../mm/page_alloc.ts';
+import { __free_pages_ok } from '../mm/freePages.ts';
+import { alloc_pages_node } from '../mm/page_alloc.ts';
 import { page_pgmap, typeOf } from '../mm/pagemap.ts';
 import { put_page } from '../mm/zone_device_page.ts';
+import { numa_mem_id } from '../mm/zonelist.ts';
 import type { KernelGenerator } from '../task/task.ts';
 
 export type DaxModel = 'PMEM' | 'DAX' | 'DAX-GUP';

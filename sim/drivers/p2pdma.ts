@@ -1,6 +1,12 @@
 /** Peer-to-peer DMA: drivers/pci/p2pdma.c (4.20 on): a BAR with struct pages, and a pool of it for others. */
-import { addressPointer, type CPointer, type CStruct, errorOf, objectPointer } from '../c/value.ts';
-import { newPercpuRef, type PercpuRef, percpu_ref_put_many, percpu_ref_tryget_live } from '../lib/percpu-refcount.ts';
+import { addressPointer, type CStruct, errorOf, objectPointer } from '../c/value.ts';
+import {
+  kernelFunction,
+  newPercpuRef,
+  type PercpuRef,
+  percpu_ref_put_many,
+  percpu_ref_tryget_live,
+} from '../lib/percpu-refcount.ts';
 import { type DeviceState, type Kernel, mem } from '../machine/kernel.ts';
 import { type PciFunction, pciFunctions } from '../machine/pci.ts';
 import { devm_memremap_pages } from '../mm/memremap.ts';
@@ -127,12 +133,6 @@ function pci_p2pdma_setup(kernel: Kernel, dev: PciDev): P2pdma {
   kernel.store.set(dev, 'p2pdma', made);
   return made;
 }
-
-const kernelFunction = (name: string): CPointer => ({
-  kind: 'pointer',
-  to: name,
-  target: { kind: 'function', function: { kind: 'kernel', name } },
-});
 
 /** The pagemap p2pdma fills in: to 5.2 with a reference of its own, later without; since 6.2 with page_free. */
 function p2pPagemap(kernel: Kernel, p2pdma: P2pdma, start: bigint, end: bigint): CStruct {

@@ -17,7 +17,7 @@ import { type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import { percpuRef } from '../lib/percpu-refcount.ts';
 import type { DeviceState, Kernel } from '../machine/kernel.ts';
 import { pageArg } from '../mm/page_arg.ts';
-import { deviceArg, release_all } from './devres.ts';
+import { deviceArg, devres_release_all } from './base/devres.ts';
 import {
   type PciDev,
   p2pdma_page_free,
@@ -119,7 +119,7 @@ export const P2PDMA_FUNCTIONS: readonly FunctionRecord[] = [
     'Takes the driver off a device, as writing its name to unbind does; whatever devm_ functions did is undone, newest first.',
     [
       variant('4.3', 'drivers/base/dd.c', 'void device_release_driver(struct device *dev)', function* (kernel, args) {
-        yield* release_all(kernel, deviceArg(kernel, args, 0));
+        yield* devres_release_all(kernel, deviceArg(kernel, args, 0));
         return VOID;
       }),
     ],

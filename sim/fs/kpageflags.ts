@@ -16,7 +16,7 @@ import {
 } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { refOf } from '../mm/memremap.ts';
+import { refOf } from '../mm/pagemap.ts';
 import { ShellError } from '../shell/error.ts';
 import { fixedFiles } from './files.ts';
 

@@ -1,5 +1,5 @@
 /** /sys/bus/pci/devices: the PCI functions of the machine, and the p2pmem group of those that provide memory. */
-import { release_all } from '../drivers/devres.ts';
+import { devres_release_all } from '../drivers/base/devres.ts';
 import { gen_pool_avail, gen_pool_size } from '../drivers/genalloc.ts';
 import { pciDev } from '../drivers/p2pdma.ts';
 import type { Kernel } from '../machine/kernel.ts';
@@ -30,7 +30,7 @@ function fileOf(kernel: Kernel, address: string, path: string, hasPool: boolean)
       *write(written) {
         const dev = pciDev(kernel, address);
         if (!dev || written.trim() !== address) return ENODEV;
-        yield* release_all(kernel, dev.device);
+        yield* devres_release_all(kernel, dev.device);
         return 0;
       },
     };

@@ -4,6 +4,7 @@ import { type DaxDriver, type DevDax, findDevDax } from '../drivers/dax/dax.ts';
 import { availableSize, maxAvailableExtent, namespaceMode } from '../drivers/nvdimm/namespace_devs.ts';
 import { EINVAL, ENODEV, findNamespace, type NdClaim, type NdNamespace, type NdRegion } from '../drivers/nvdimm/nd.ts';
 import { nd_claim_bind, nd_claim_unbind, nd_namespace_bind, nd_namespace_unbind } from '../drivers/nvdimm/pmem.ts';
+import { kstrtobool } from '../lib/kstrtox.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Mount, VirtualFile, VirtualNode } from './files.ts';
@@ -16,13 +17,6 @@ const file = (value: string | bigint | number, write?: Write): VirtualFile => ({
 });
 const hexFile = (value: bigint): VirtualFile => file(`0x${value.toString(16)}`);
 
-/** lib/kstrtox.c:kstrtobool. */
-function kstrtobool(text: string): boolean | undefined {
-  const word = text.trim().toLowerCase();
-  if (['y', 'yes', '1', 't', 'true', 'on'].includes(word)) return true;
-  return ['n', 'no', '0', 'f', 'false', 'off'].includes(word) ? false : undefined;
-}
-
 const namespaceFiles = (kernel: Kernel, namespace: NdNamespace): Record<string, VirtualFile> => ({
   size: file(namespace.size),
   resource: hexFile(namespace.start),
@@ -34,7 +28,7 @@ const namespaceFiles = (kernel: Kernel, namespace: NdNamespace): Record<string, 
   numa_node: file(namespace.region.node),
   target_node: file(namespace.region.node),
   force_raw: file(namespace.force_raw ? 1 : 0, (text) => {
-    const raw = kstrtobool(text);
+    const raw = kstrtobool(text.trim());
     if (raw === undefined) return EINVAL;
     kernel.store.set(namespace, 'force_raw', raw);
     return 0;
@@ -52,19 +46,22 @@ const regionFiles = (kernel: Kernel, region: NdRegion): Record<string, VirtualFi
   namespace_seed: file(region.namespaces.find(({ size }) => size === 0n)?.name ?? ''),
   btt_seed: file(region.seeds.btt?.name ?? ''),
   pfn_seed: file(region.seeds.pfn?.name ?? ''),
-  dax_seed: file(region.seeds.dax?.name ?? ''),
-  align: file(`0x${region.align.toString(16)}`, (text) => {
-    // region_devs.c:align_store
+  ...(kernel.has('deviceDax') ? { dax_seed: file(region.seeds.dax?.name ?? '') } : {}),
+  ...(kernel.has('memremapCompatAlign') ? { align: regionAlign(kernel, region) } : {}),
+});
+
+/** region_devs.c:align_store. */
+const regionAlign = (kernel: Kernel, region: NdRegion): VirtualFile =>
+  file(`0x${region.align.toString(16)}`, (text) => {
     const word = text.trim();
     if (!/^(0x[0-9a-fA-F]{1,16}|\d{1,19})$/.test(word)) return EINVAL;
     const align = BigInt(word);
     if (align < 4096n || (align & (align - 1n)) !== 0n || align > region.size) return EINVAL;
     kernel.store.set(region, 'align', align);
     return 0;
-  }),
-});
+  });
 
-function claimFiles(claim: NdClaim): Record<string, VirtualFile> {
+function claimFiles(kernel: Kernel, claim: NdClaim): Record<string, VirtualFile> {
   const shared = { namespace: file(claim.namespace?.name ?? ''), uuid: file(claim.uuid) };
   if (claim.kind === 'btt') return { ...shared, sector_size: file(claim.lbasize) };
   const { sb, namespace } = claim;
@@ -75,7 +72,8 @@ function claimFiles(claim: NdClaim): Record<string, VirtualFile> {
           size: file(namespace.size - sb.start_pad - sb.end_trunc - sb.dataoff),
         }
       : {};
-  return { ...shared, mode: file(claim.mode), align: file(claim.align), ...placed };
+  const align = kernel.has('pfnAlign') ? { align: file(claim.align) } : {};
+  return { ...shared, mode: file(claim.mode), ...align, ...placed };
 }
 
 /** Every device of the bus by name. */
@@ -86,7 +84,7 @@ function ndDevices(kernel: Kernel): Map<string, () => Record<string, VirtualFile
     for (const region of bus.regions) {
       devices.set(region.name, () => regionFiles(kernel, region));
       for (const each of region.namespaces) devices.set(each.name, () => namespaceFiles(kernel, each));
-      for (const each of region.claims) devices.set(each.name, () => claimFiles(each));
+      for (const each of region.claims) devices.set(each.name, () => claimFiles(kernel, each));
     }
   }
   return devices;
@@ -106,7 +104,7 @@ function* bindNd(kernel: Kernel, driver: string, name: string, bind: boolean): K
   return ENODEV;
 }
 
-const ND_DRIVERS = ['nd_pmem', 'dax_pmem'];
+const ndDrivers = (kernel: Kernel): string[] => (kernel.has('deviceDax') ? ['nd_pmem', 'dax_pmem'] : ['nd_pmem']);
 
 export const ND_BUS: Mount = {
   path: '/sys/bus/nd',
@@ -114,8 +112,8 @@ export const ND_BUS: Mount = {
     if (kernel.state.nvdimm.buses.length === 0 || rest.length > 0) return undefined;
     if (kind === undefined) return directory(['devices', 'drivers']);
     if (kind === 'drivers') {
-      if (name === undefined) return directory(ND_DRIVERS);
-      if (!ND_DRIVERS.includes(name)) return undefined;
+      if (name === undefined) return directory(ndDrivers(kernel));
+      if (!ndDrivers(kernel).includes(name)) return undefined;
       if (attribute === undefined) return directory(['bind', 'unbind']);
       if (attribute !== 'bind' && attribute !== 'unbind') return undefined;
       return { kind: 'file', write: (text) => bindNd(kernel, name, text.trim(), attribute === 'bind') };
@@ -130,10 +128,10 @@ export const ND_BUS: Mount = {
   },
 };
 
-const daxFiles = (dev: DevDax): Record<string, VirtualFile> => ({
+const daxFiles = (kernel: Kernel, dev: DevDax): Record<string, VirtualFile> => ({
   size: file(dev.end - dev.start + 1n),
   resource: hexFile(dev.start),
-  align: file(dev.align),
+  ...(kernel.has('daxDeviceAlign') ? { align: file(dev.align) } : {}),
   target_node: file(dev.target_node),
   numa_node: file(dev.target_node),
   modalias: file('dax:t0'),
@@ -167,7 +165,7 @@ function daxDriverFile(kernel: Kernel, driver: DaxDriver, attribute: string): Vi
 export const DAX_BUS: Mount = {
   path: '/sys/bus/dax',
   at(kernel, [kind, name, attribute, ...rest]) {
-    if (kernel.state.nvdimm.buses.length === 0 || rest.length > 0) return undefined;
+    if (!kernel.has('daxBus') || kernel.state.nvdimm.buses.length === 0 || rest.length > 0) return undefined;
     if (kind === undefined) return directory(['devices', 'drivers']);
     if (kind === 'drivers') {
       if (name === undefined) return directory(daxDrivers(kernel));
@@ -181,7 +179,7 @@ export const DAX_BUS: Mount = {
     if (name === undefined) return directory(all.map((dev) => dev.name));
     const dev = all.find((each) => each.name === name);
     if (!dev) return undefined;
-    const files = daxFiles(dev);
+    const files = daxFiles(kernel, dev);
     if (attribute === undefined) return directory(Object.keys(files));
     return Object.hasOwn(files, attribute) ? files[attribute] : undefined;
   },

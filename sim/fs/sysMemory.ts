@@ -1,10 +1,11 @@
 /** /sys/devices/system/memory: drivers/base/memory.c (6.12). */
 import { type MemoryBlock, MHP_NONE, MMOP_OFFLINE, ONLINE_TYPES } from '../include/memory.ts';
+import { kstrtobool } from '../lib/kstrtox.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { __add_memory } from '../mm/add_memory.ts';
 import { lock_device_hotplug } from '../mm/hotplug_lock.ts';
 import { blockStart, memory_block_offline, memory_block_online, memory_block_size_bytes } from '../mm/memory_block.ts';
-import { hotplugParams, kstrtobool, mhp_online_type_from_str } from '../mm/mhp_params.ts';
+import { hotplugParams, mhp_online_type_from_str } from '../mm/mhp_params.ts';
 import { allowedZones } from '../mm/mhp_zone.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { fixedFiles, type Mount, type VirtualFile, type VirtualNode } from './files.ts';

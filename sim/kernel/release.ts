@@ -260,6 +260,22 @@ export const FACTS = {
     since: '4.7',
     source: 'drivers/dax: namespaces of libnvdimm as character devices, nd_dax beside nd_pfn',
   },
+  pfnAlign: {
+    since: '4.5',
+    source:
+      'drivers/nvdimm/pfn_devs.c: the align attribute; before (seen in 4.4) the data begins at 8 KiB, and only RAM can hold its struct pages',
+  },
+  regionNamedByNamespace: {
+    since: '4.10',
+    source:
+      'drivers/nvdimm/pmem.c, drivers/dax/pmem.c: memory is reserved in the name of the namespace; of the device that claims it in 4.9',
+  },
+  daxBus: {
+    since: '5.1',
+    source:
+      'drivers/dax/bus.c: DAX devices have a bus, and device_dax maps them; before, dax_pmem does, and there is only /sys/class/dax',
+  },
+  daxDeviceAlign: { since: '5.10', source: 'drivers/dax/bus.c: align of each DAX device, beside that of its region' },
   daxKmem: { since: '5.1', source: 'drivers/dax/kmem.c: a DAX device as system RAM, through the dax bus' },
   // Kinds of device memory
   deviceHost: {
@@ -330,6 +346,11 @@ export const FACTS = {
   p2pdmaPageFree: {
     since: '6.2',
     source: 'drivers/pci/p2pdma.c:p2pdma_page_free gives a page back to its pool (with the allocate file of sysfs)',
+  },
+  follPciP2pdma: {
+    since: '6.2',
+    source:
+      'include/linux/mm_types.h, mm/gup.c: peer-to-peer pages are -EREMOTEIO without FOLL_PCI_P2PDMA (seen in 6.12; with the allocate file of sysfs)',
   },
   p2pdmaMapNone: {
     since: '6.16',

@@ -71,21 +71,62 @@ export function* percpu_ref_kill(kernel: Kernel, ref: PercpuRef): KernelGenerato
   );
 }
 
+/** A pointer to a function of the kernel, for the callbacks of its own drivers. */
+export const kernelFunction = (name: string): CPointer => ({
+  kind: 'pointer',
+  to: name,
+  target: { kind: 'function', function: { kind: 'kernel', name } },
+});
+
+/** Callbacks of the kernel's own drivers that end a reference, and those that wait until it is gone. */
+const KILLS = ['pci_p2pdma_percpu_kill', 'pmem_freeze_queue', 'dax_pmem_percpu_kill', 'dev_dax_percpu_kill'];
+const WAITS = ['blk_cleanup_queue', 'dev_dax_percpu_exit'];
+
 /** Calls a function pointer that a driver gave, with structs as its arguments. */
 export function* callFunction(kernel: Kernel, pointer: CPointer, args: readonly CStruct[]): KernelGenerator<void> {
   const { target } = pointer;
   const [first] = args;
   const name = target.kind === 'function' && target.function.kind === 'kernel' ? target.function.name : '';
-  if (first && (name === 'percpu_ref_kill' || name === 'pci_p2pdma_percpu_kill')) {
+  if (first && (name === 'percpu_ref_kill' || KILLS.includes(name))) {
     const ref = percpuRef(first, name);
-    // p2pdma may be asked once a BAR, for one reference.
+    // A driver may be asked more than once for one reference; percpu_ref_kill itself may not.
     if (name === 'percpu_ref_kill' || percpu_ref_is_live(ref)) yield* percpu_ref_kill(kernel, ref);
     return;
   }
+  if (first && WAITS.includes(name)) return yield* percpu_ref_drain(kernel, name, percpuRef(first, name));
   if (!kernel.callBack) throw new BadAccess('a callback of a driver cannot run here');
   yield* kernel.callBack(
     pointer,
     args.map((object) => objectPointer(object)),
+  );
+}
+
+/**
+ * blk-core.c:blk_cleanup_queue and the exit functions of DAX drivers: sleeps until nobody holds a reference
+ * that was killed. A queue is killed here if nobody did.
+ */
+export function* percpu_ref_drain(kernel: Kernel, name: string, ref: PercpuRef): KernelGenerator<void> {
+  return yield* kernel.call(
+    name,
+    [],
+    (function* () {
+      if (name === 'blk_cleanup_queue' && percpu_ref_is_live(ref)) yield* percpu_ref_kill(kernel, ref);
+      if (ref.count === 0n) return;
+      yield {
+        kind: 'wait',
+        on: {
+          what: 'the references of a driver to be dropped',
+          ready: () => ref.count === 0n,
+          holders: () => {
+            const held = [...kernel.state.dax.values()].flatMap((mapping) =>
+              [...mapping.held.keys()].map((pfn) => `get_user_pages on page 0x${pfn.toString(16)}`),
+            );
+            return held.length > 0 ? held : [`${ref.count} reference(s)`];
+          },
+        },
+      };
+    })(),
+    () => '',
   );
 }
 

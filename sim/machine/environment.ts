@@ -14,9 +14,9 @@ import {
   type Target,
 } from '../c/value.ts';
 import { constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
-import { page_ref_count } from '../mm/compound_devmap.ts';
-import { page_pgmap } from '../mm/memremap.ts';
+import { page_ref_count } from '../mm/compound_page.ts';
 import { flagsWord } from '../mm/page_flags.ts';
+import { page_pgmap } from '../mm/pagemap.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { hex, type Kernel } from './kernel.ts';
 

@@ -145,6 +145,9 @@ export interface DevresAction {
     | 'release_mem_region'
     | 'devm_memremap_pages_release'
     | 'percpu_ref_kill'
+    | 'percpu_ref_exit'
+    | 'blk_cleanup_queue'
+    | 'dev_pagemap_put_ops'
     | 'pci_p2pdma_release';
   readonly subject: CStruct;
 }

@@ -14,6 +14,7 @@ import {
 import { ZONE_MOVABLE } from '../include/types.ts';
 import type { Resource } from '../kernel/resource.ts';
 import { release_resource } from '../kernel/resource.ts';
+import { release_mem_region_adjustable } from '../kernel/resource-adjust.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { lock_device_hotplug } from './hotplug_lock.ts';
@@ -33,7 +34,7 @@ import {
   removePages,
 } from './mhp_range.ts';
 import { pfn_is_online } from './sparse.ts';
-import { merge_system_ram_resource, register_memory_resource, release_mem_region_adjustable } from './system_ram.ts';
+import { merge_system_ram_resource, register_memory_resource } from './system_ram.ts';
 
 const EINVAL = -22;
 const EBUSY = -16;
@@ -182,7 +183,7 @@ function try_remove_memory(kernel: Kernel, start: bigint, size: bigint): number 
         remove_memory_block_devices(kernel, start, size);
         removePages(kernel, start, size, undefined);
       }
-      release_mem_region_adjustable(kernel, start, size);
+      release_mem_region_adjustable(kernel.store, kernel.state.iomem, start, size);
       return 0;
     },
     String,

@@ -17,12 +17,6 @@ export function __free_pages_ok(kernel: Kernel, pfn: number, order: number, toTa
   else __free_one_page(kernel, zone, pfn, order, kernel.pages.pageblock.get(pfn), toTail);
 }
 
-/** The head of the compound page that `pfn` is part of; `pfn` itself if it is none. */
-export function compound_head(kernel: Kernel, pfn: number): number {
-  const head = pfn - (pfn % (1 << orderOf(kernel.pages.state.get(pfn))));
-  return (kernel.pages.flags.get(head) & PG_HEAD) !== 0 ? head : pfn;
-}
-
 /**
  * page_alloc.c:__free_pages: drops one reference; the last one frees. Where someone else still
  * holds the first page of a block that is not compound, the pages behind it are freed already now.

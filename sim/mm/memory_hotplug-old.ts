@@ -196,7 +196,8 @@ export function __remove_pages_old(
     '__remove_pages',
     [hex(startPfn), String(pages)],
     () => {
-      const zone = kernel.zoneAt(startPfn);
+      // With an altmap the first pages belong to nobody.
+      const zone = kernel.zoneAt(startPfn + vmem_altmap_offset(altmap));
       if (kernel.has('removeReleasesResource') && zone.index !== ZONE_DEVICE) {
         const start = BigInt(startPfn) << 12n;
         const size = BigInt(pages) << 12n;

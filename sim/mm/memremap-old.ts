@@ -34,7 +34,7 @@ import {
   sectionFloor,
   zone_for_memory,
 } from './memory_hotplug-old.ts';
-import { numa_mem_id, printPointer, without_zone_device } from './memremap.ts';
+import { printPointer, without_zone_device } from './memremap.ts';
 import {
   get_dev_pagemap,
   integerField,
@@ -50,6 +50,7 @@ import {
 } from './pagemap.ts';
 import type { VmemAltmap } from './sparse-vmemmap.ts';
 import { put_pages } from './zone_device_page.ts';
+import { numa_mem_id } from './zonelist.ts';
 
 const EINVAL = -22;
 const EBUSY = -16;

@@ -29,6 +29,7 @@ import {
 import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
 import { runsOf } from '../store/column.ts';
+import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import {
   __remove_pages,
@@ -62,6 +63,7 @@ import {
 import { pfn_valid } from './sparse.ts';
 import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 import { put_pages } from './zone_device_page.ts';
+import { numa_mem_id } from './zonelist.ts';
 
 const EINVAL = -22;
 const ENOMEM = -12;
@@ -190,11 +192,6 @@ function whatIsMissing(kernel: Kernel, pgmap: CStruct, type: PagemapType | undef
   return undefined;
 }
 
-/** topology.h:numa_mem_id: the node of this CPU, or the nearest with memory. */
-export function numa_mem_id(kernel: Kernel): number {
-  return kernel.nodes.find((node) => node.node_present_pages > 0)?.node_id ?? 0;
-}
-
 /** memremap.c:pagemap_range: maps one range. 0 or an errno; what it did is undone on error, except as the kernel leaves it. */
 function* pagemap_range(
   kernel: Kernel,
@@ -277,7 +274,7 @@ function memmap_init_zone_device(
   const start = pfn_first({ start: first }, pgmap_altmap(kernel, map.pgmap));
   const end = first + pages;
   const kind = kindOfType(kernel, type);
-  // Heads and tails follow from the pagemap (compound_devmap.ts); an order above 15 does not fit the word.
+  // Heads and tails follow from the pagemap (compound_page.ts); an order above 15 does not fit the word.
   const shift = shiftOf(map.pgmap);
   kernel.pages.state.setRange(start, end, stateWord(kind, shift > 15 ? 0 : shift, ZONE_DEVICE, map.node));
   kernel.pages.flags.setRange(start, end, PG_RESERVED);
@@ -404,20 +401,3 @@ export function forgetInvalid(kernel: Kernel, start: number, end: number): void 
   for (const run of runsOf(kernel.pages.section, start, end))
     if (!pfn_valid(kernel, run.start)) kernel.pages.state.setRange(run.start, run.end, HOLE);
 }
-
-// What other rooms ask of pagemaps and their pages.
-export {
-  get_dev_pagemap,
-  type PagemapType,
-  page_pgmap,
-  pagemapAt,
-  pagemapType,
-  put_dev_pagemap,
-  range_len,
-  refOf,
-} from './pagemap.ts';
-
-import { removeItem } from '../store/remove.ts';
-
-export { get_page, put_page, zone_device_page_init } from './zone_device_page.ts';
-export type { PercpuRef };

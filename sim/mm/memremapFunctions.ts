@@ -13,7 +13,7 @@ import {
   stringOf,
   VOID,
 } from '../c/value.ts';
-import { deviceArg, dropAction, release_all, release_mem_region } from '../drivers/devres.ts';
+import { deviceArg, devres_release_all, dropAction, release_mem_region } from '../drivers/base/devres.ts';
 import { type ErrorCase, type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import {
   __request_region,
@@ -25,14 +25,15 @@ import {
 } from '../kernel/resource.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { removeItem } from '../store/remove.ts';
-import { compound_head } from './compound_devmap.ts';
-import { devm_memremap_pages, memremap_pages, memunmap_pages, numa_mem_id } from './memremap.ts';
+import { compound_head } from './compound_page.ts';
+import { devm_memremap_pages, memremap_pages, memunmap_pages } from './memremap.ts';
 import { devm_memremap_pages_pgmap, devm_memremap_pages_release, devm_memremap_pages_res } from './memremap-old.ts';
 import { pageArg } from './page_arg.ts';
 import { get_dev_pagemap, get_dev_pagemap_cached, put_dev_pagemap_call, range_len } from './pagemap.ts';
 import { pfn_is_online, pfn_valid } from './sparse.ts';
 import type { VmemAltmap } from './sparse-vmemmap.ts';
 import { get_page, put_page, zone_device_page_init } from './zone_device_page.ts';
+import { numa_node_id } from './zonelist.ts';
 
 const MEMREMAP_ERRORS: readonly ErrorCase[] = [
   {
@@ -394,9 +395,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
     ],
   ),
   fn('numa_node_id', 'The node of the CPU that runs this code.', [
-    variant('4.3', 'include/linux/topology.h', 'int numa_node_id(void)', (kernel) =>
-      integer(kernel.nodes.find((node) => node.cpus.length > 0)?.node_id ?? numa_mem_id(kernel)),
-    ),
+    variant('4.3', 'include/linux/topology.h', 'int numa_node_id(void)', (kernel) => integer(numa_node_id(kernel))),
   ]),
   fn('get_page', 'Takes one more reference on a page that has at least one.', [
     variant('4.3', 'include/linux/mm.h', 'void get_page(struct page *page)', (kernel, args) => {
@@ -480,7 +479,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         'void root_device_unregister(struct device *dev)',
         function* (kernel, args) {
           const device = deviceArg(kernel, args, 0);
-          yield* release_all(kernel, device);
+          yield* devres_release_all(kernel, device);
           removeItem(kernel.store, kernel.state.devices, device);
           return VOID;
         },

@@ -1,5 +1,6 @@
 /** What the command line says about memory hotplug: the parameters of mm/memory_hotplug.c and drivers/base/memory.c (6.12). */
 import { MMOP_OFFLINE, type Mmop, ONLINE_TYPES } from '../include/memory.ts';
+import { kstrtobool } from '../lib/kstrtox.ts';
 import type { Kernel } from '../machine/kernel.ts';
 
 /** The last `name=value` of the command line; dashes and underscores in names are the same, as the kernel has it. */
@@ -11,13 +12,6 @@ function parameter(kernel: Kernel, name: string): string | undefined {
     if (key === name) value = at < 0 ? '' : word.slice(at + 1).replace(/^"(.*)"$/, '$1');
   }
   return value;
-}
-
-/** lib/kstrtox.c:kstrtobool. */
-export function kstrtobool(text: string): boolean | undefined {
-  if (/^([yYtT1]|on$)/i.test(text)) return true;
-  if (/^([nNfF0]|of)/i.test(text)) return false;
-  return undefined;
 }
 
 /** The type whose name `text` is (mhp_online_type_from_str, with sysfs_streq: one newline may follow). */

@@ -18,9 +18,10 @@ import { type Kernel, mem } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
 import { runsOf } from '../store/column.ts';
 import { FreeArea } from './free_list.ts';
+import { __free_pages_ok, freeBootRange } from './freePages.ts';
 import { FREED_AFTER_INIT, freeRanges, type NodeRange, type ReservedRange } from './memblock.ts';
-import { __free_pages_ok, build_all_zonelists, freeBootRange } from './page_alloc.ts';
 import { find_zone_movable_pfns_for_nodes } from './zone_movable.ts';
+import { build_all_zonelists } from './zonelist.ts';
 
 export function newZone(node: number, index: number): Zone {
   return {

@@ -4,11 +4,13 @@ import { orderOf, PG_HEAD, zoneOf } from '../include/mmzone.ts';
 import { type ErrorCase, type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import type { Release } from '../kernel/release.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
+import { compound_head } from './compound_page.ts';
+import { __free_pages, drain_all_pages, split_page } from './freePages.ts';
 import { __GFP_HIGHMEM, __GFP_ZERO, gfpText } from './gfp.ts';
-import { numa_mem_id } from './memremap.ts';
-import { __alloc_pages, __free_pages, compound_head, drain_all_pages, split_page } from './page_alloc.ts';
+import { __alloc_pages } from './page_alloc.ts';
 import { pageArg } from './page_arg.ts';
 import { pfn_valid } from './sparse.ts';
+import { numa_mem_id, numa_node_id } from './zonelist.ts';
 
 /* Before 5.0 the flags had other values, which the engine does not know. */
 const FLAGS_KNOWN: Release = '5.0';
@@ -22,8 +24,6 @@ const NUMA_NO_NODE = -1;
 
 const unsigned = (args: CallArgs, index: number): number => Number(BigInt.asUintN(32, args.big(index)));
 const signed = (args: CallArgs, index: number): number => Number(BigInt.asIntN(32, args.big(index)));
-const localNode = (kernel: Kernel): number =>
-  kernel.nodes.find((node) => node.cpus.length > 0)?.node_id ?? numa_mem_id(kernel);
 
 function alloc(kernel: Kernel, name: string, gfp: number, order: number, nid: number): number {
   return kernel.leaf(
@@ -37,7 +37,7 @@ const pageOf = (pfn: number): CValue => (pfn < 0 ? NULL : pagePointer(pfn));
 
 /** __get_free_pages: memory that the kernel addresses, so never high memory. */
 function getFreePages(kernel: Kernel, name: string, gfp: number, order: number): CValue {
-  const pfn = alloc(kernel, name, gfp & ~__GFP_HIGHMEM, order, localNode(kernel));
+  const pfn = alloc(kernel, name, gfp & ~__GFP_HIGHMEM, order, numa_node_id(kernel));
   return integer(pfn < 0 ? 0n : addressOf(kernel, pfn), 'unsigned long');
 }
 
@@ -82,7 +82,8 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
     sinceFlags(
       GFP_H,
       'struct page *alloc_pages(gfp_t gfp_mask, unsigned int order)',
-      (kernel, args) => pageOf(alloc(kernel, 'alloc_pages', unsigned(args, 0), unsigned(args, 1), localNode(kernel))),
+      (kernel, args) =>
+        pageOf(alloc(kernel, 'alloc_pages', unsigned(args, 0), unsigned(args, 1), numa_node_id(kernel))),
       NO_MEMORY,
     ),
   ),
@@ -92,7 +93,7 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
     sinceFlags(
       GFP_H,
       '#define alloc_page(gfp_mask)',
-      (kernel, args) => pageOf(alloc(kernel, 'alloc_pages', unsigned(args, 0), 0, localNode(kernel))),
+      (kernel, args) => pageOf(alloc(kernel, 'alloc_pages', unsigned(args, 0), 0, numa_node_id(kernel))),
       NO_MEMORY,
     ),
     { macro: true },

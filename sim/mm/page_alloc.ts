@@ -363,16 +363,3 @@ function prepRun(
   if (order === 0) fill(refcount, run.pfn, run.blocks, 1);
   else for (let i = 0; i < run.blocks; i++) refcount.set(run.pfn + i * size, 1);
 }
-
-export {
-  __folio_put,
-  __free_pages,
-  __free_pages_ok,
-  compound_head,
-  drain_all_pages,
-  freeBootRange,
-  freeOnlinedRange,
-  split_page,
-} from './freePages.ts';
-export { zone_watermark_ok } from './watermark.ts';
-export { build_all_zonelists, zonelist } from './zonelist.ts';

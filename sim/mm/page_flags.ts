@@ -4,7 +4,7 @@ import { nodeOf, PG, zoneOf } from '../include/mmzone.ts';
 import { ZONE_NAMES } from '../include/types.ts';
 import type { MachineConfig } from '../machine/config.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { compoundFlags } from './compound_devmap.ts';
+import { compoundFlags } from './compound_page.ts';
 import {
   encodePageFlags,
   FIELD_NAMES,

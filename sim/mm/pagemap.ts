@@ -101,7 +101,8 @@ export function rangesOf(kernel: Kernel, pgmap: CStruct): ByteRange[] {
   return count === 1 ? read(structField(pgmap, 'range')) : [];
 }
 
-const PGMAP_ALTMAP_VALID = 1n;
+/** include/linux/memremap.h: the altmap of a pagemap is in use. */
+export const PGMAP_ALTMAP_VALID = 1n;
 
 /** The altmap in use: by pointer to 4.15, by altmap_valid to 5.2, by PGMAP_ALTMAP_VALID since. */
 export function pgmap_altmap(kernel: Kernel, pgmap: CStruct): VmemAltmap | undefined {

@@ -7,7 +7,8 @@ import type { CStruct } from '../c/value.ts';
 import { MIGRATE_UNMOVABLE, orderOf, stateWord } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE } from '../include/types.ts';
 import type { Kernel, MemmapRun } from '../machine/kernel.ts';
-import { __free_pages_ok, alloc_pages_node } from './page_alloc.ts';
+import { __free_pages_ok } from './freePages.ts';
+import { alloc_pages_node } from './page_alloc.ts';
 
 /** struct vmem_altmap: fields in page frames. */
 export interface VmemAltmap extends CStruct {

@@ -3,15 +3,12 @@ import { isNull, structAt } from '../c/value.ts';
 import {
   __request_region,
   childrenOf,
-  IORESOURCE_BUSY,
-  IORESOURCE_MEM,
   IORESOURCE_SYSRAM_DRIVER_MANAGED,
   IORESOURCE_SYSRAM_MERGEABLE,
   IORESOURCE_SYSTEM_RAM,
   type Resource,
   release_resource,
   request_resource,
-  resource,
 } from '../kernel/resource.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { mhp_range_allowed } from './memory_hotplug.ts';
@@ -39,41 +36,6 @@ export function register_memory_resource(kernel: Kernel, start: bigint, size: bi
     String,
   );
   return result;
-}
-
-/**
- * resource.c:release_mem_region_adjustable: takes [start, start+size) out of the busy resource that
- * contains it, which is shortened or split where it is larger. What lies inside goes to the parts.
- */
-export function release_mem_region_adjustable(kernel: Kernel, start: bigint, size: bigint): void {
-  const { store } = kernel;
-  const end = start + size - 1n;
-  let parent: Resource = kernel.state.iomem;
-  for (;;) {
-    const found = [...childrenOf(parent)].find((child) => child.start <= start && child.end >= end);
-    if (!found || (found.flags & IORESOURCE_MEM) === 0n) return;
-    if ((found.flags & IORESOURCE_BUSY) === 0n) {
-      parent = found;
-      continue;
-    }
-    const inside = [...childrenOf(found)];
-    for (const child of inside) release_resource(store, child);
-    release_resource(store, found);
-    const rest = [
-      { start: found.start, end: start - 1n },
-      { start: end + 1n, end: found.end },
-    ].filter((part) => part.end >= part.start);
-    for (const [index, part] of rest.entries()) {
-      // The resource itself goes on as its first part.
-      const entry = index === 0 ? found : resource(part.start, part.end, found.name, found.flags, found.desc);
-      store.set(entry, 'start', part.start);
-      store.set(entry, 'end', part.end);
-      request_resource(store, parent, entry);
-      for (const child of inside)
-        if (child.start >= part.start && child.end <= part.end) request_resource(store, entry, child);
-    }
-    return;
-  }
 }
 
 /** resource.c:merge_system_ram_resource: joins it with neighbours that may be merged too. */

@@ -9,8 +9,8 @@ import { percpu_ref_get_many, percpu_ref_is_live, percpu_ref_put_many } from '..
 import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { compound_head } from './compound_devmap.ts';
-import { __folio_put } from './page_alloc.ts';
+import { compound_head } from './compound_page.ts';
+import { __folio_put } from './freePages.ts';
 import {
   handedOutByDriver,
   kindOfType,

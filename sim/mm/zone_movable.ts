@@ -1,9 +1,8 @@
 /** Where ZONE_MOVABLE begins on each node: mm/mm_init.c (6.12, for every release). */
-import { MAX_PAGE_ORDER } from '../arch/x86_64.ts';
+import { MAX_ORDER_NR_PAGES } from '../arch/x86_64.ts';
 import type { CoreRequest, MemoryParameters } from '../machine/commandLine.ts';
 import type { NodeRange, ReservedRange } from './memblock.ts';
 
-const MAX_ORDER_NR_PAGES = 1 << MAX_PAGE_ORDER;
 const roundUp = (pages: number, to: number): number => Math.ceil(pages / to) * to;
 
 /** cmdline_parse_core and the first lines of find_zone_movable_pfns_for_nodes: pages asked for. */

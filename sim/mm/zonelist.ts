@@ -90,3 +90,12 @@ export function build_all_zonelists(kernel: Kernel): void {
 /** The zones an allocation for `node` may use, best first: those of its zonelist up to `highestZone`. */
 export const zonelist = (kernel: Kernel, node: number, highestZone: number, thisNode = false): readonly Zone[] =>
   kernel.node(node).node_zonelists[thisNode ? 1 : 0].filter((zone) => zone.index <= highestZone);
+
+/** include/linux/topology.h:numa_mem_id: the node of this CPU, or the nearest with memory. */
+export function numa_mem_id(kernel: Kernel): number {
+  return kernel.nodes.find((node) => node.node_present_pages > 0)?.node_id ?? 0;
+}
+
+/** topology.h:numa_node_id: the node of the CPU that runs this. */
+export const numa_node_id = (kernel: Kernel): number =>
+  kernel.nodes.find((node) => node.cpus.length > 0)?.node_id ?? numa_mem_id(kernel);

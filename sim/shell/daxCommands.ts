@@ -2,13 +2,14 @@
 import { type DaxMapping, dax_map, dax_truncate, dax_unmap, PFN_DEV, PFN_MAP, pfnT, pteOf } from '../drivers/dax.ts';
 import { errnoName } from '../include/errno.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
+import { compound_head } from '../mm/compound_page.ts';
 import { get_user_pages, put_user_page } from '../mm/gup.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';
 import { ShellError } from './error.ts';
 
 const DAX = 'dax map NAME START SIZE [page-cache] | dax show NAME PAGE | dax truncate NAME | dax unmap NAME';
-const GUP = 'gup get NAME PAGE [COUNT] [pin] [longterm] | gup put NAME PAGE [COUNT] [pin]';
+const GUP = 'gup get NAME PAGE [COUNT] [pin] [longterm] [p2pdma] | gup put NAME PAGE [COUNT] [pin]';
 /** Pages of one call; a driver asks for as many at a time. */
 const MOST_PAGES = 4096;
 const MOST_MAPPINGS = 1024;
@@ -68,13 +69,13 @@ function showPage({ kernel, print }: CommandContext, args: readonly string[]): v
     print(`pfn_t ${hex(value)} ${flags.filter(Boolean).join('|')}`);
   }
   print(`pte ${hex(pteOf(kernel, mapping, pfn))}`);
-  print(`pfn ${hex(pfn)} refcount ${kernel.pages.refcount.get(pfn)}`);
+  print(`pfn ${hex(pfn)} refcount ${kernel.pages.refcount.get(compound_head(kernel, pfn))}`);
 }
 
 function* runGup({ kernel, print }: CommandContext, args: readonly string[]): KernelGenerator<void> {
   const [verb, name, page, ...rest] = args;
   const counted = /^\d+$/.test(rest[0] ?? '') ? rest.shift() : undefined;
-  const words = verb === 'get' ? ['pin', 'longterm'] : ['pin'];
+  const words = verb === 'get' ? ['pin', 'longterm', 'p2pdma'] : ['pin'];
   if (
     (verb !== 'get' && verb !== 'put') ||
     new Set(rest).size !== rest.length ||
@@ -87,10 +88,12 @@ function* runGup({ kernel, print }: CommandContext, args: readonly string[]): Ke
   const first = pageOf(mapping, page, count, GUP);
   const pin = rest.includes('pin');
   const longterm = rest.includes('longterm');
+  const p2pdma = rest.includes('p2pdma');
   if (pin && !kernel.has('pinUserPages')) throw new ShellError(`gup: ${kernel.release} has no FOLL_PIN`);
   if (longterm && !kernel.has('gupLongterm')) throw new ShellError(`gup: ${kernel.release} has no FOLL_LONGTERM`);
+  if (p2pdma && !kernel.has('follPciP2pdma')) throw new ShellError(`gup: ${kernel.release} has no FOLL_PCI_P2PDMA`);
   if (verb === 'get') {
-    const result = yield* get_user_pages(kernel, mapping, first, count, { pin, longterm });
+    const result = yield* get_user_pages(kernel, mapping, first, count, { pin, longterm, p2pdma });
     if (result < 0) throw new ShellError(`get_user_pages: -${errnoName(-result) ?? -result}`, result);
     print(`${result} page(s)`);
     return;

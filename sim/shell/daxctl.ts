@@ -16,6 +16,7 @@ type FindNode = (kernel: Kernel, path: string) => VirtualNode | undefined;
 const EBUSY = -16;
 const EINVAL = -22;
 const ENXIO = -6;
+const EOPNOTSUPP = -95;
 
 const BASE: readonly Option[] = [
   { short: 'r', long: 'region', value: 'region-id', help: 'only devices of this region' },
@@ -143,11 +144,22 @@ function* dev_offline_memory(run: Run, dev: DevDax): KernelGenerator<number> {
   return 0;
 }
 
+/** libdaxctl's daxctl_dev_enable and daxctl_dev_disable, where DAX devices are of a class: there is no driver to change. */
+function isOfClass({ kernel, print }: Run, dev: DevDax, verb: 'enable' | 'disable'): boolean {
+  if (kernel.has('daxBus')) return false;
+  for (const text of ['error: device model is dax-class', 'see man daxctl-migrate-device-model'])
+    print(`libdaxctl: daxctl_dev_${verb}: ${dev.name}: ${text}`);
+  return true;
+}
+
 /** device.c:reconfig_mode_system_ram; libdaxctl names the device to kmem and binds it. */
 function* to_system_ram(run: Run, dev: DevDax): KernelGenerator<number> {
   const { kernel, print } = run;
   if (hasMemory(dev)) print(`${dev.name} was already in system-ram mode`);
-  else {
+  else if (isOfClass(run, dev, 'disable')) {
+    print(`${dev.name}: disable failed: ${strerror(EOPNOTSUPP)}`);
+    return EOPNOTSUPP;
+  } else {
     if (!kernel.has('daxKmem')) {
       print(`libdaxctl: daxctl_insert_kmod_for_mode: ${dev.name}: insert failure: -2`);
       return -2;
@@ -210,6 +222,7 @@ function* one(run: Run, action: Action, dev: DevDax): KernelGenerator<number> {
       print(`${dev.name}: status operations are only applicable in devdax mode`);
       return ENXIO;
     }
+    if (isOfClass(run, dev, action === 'enable-device' ? 'enable' : 'disable')) return EOPNOTSUPP;
     if (action === 'enable-device') return yield* enable(run, dev);
     if (dev.driver) yield* dax_unbind(kernel, dev);
     return 0;

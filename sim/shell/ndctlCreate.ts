@@ -31,6 +31,7 @@ import { namespaceJson, nsmode } from './ndctlList.ts';
 import { type Parsed, parseSize } from './parseOptions.ts';
 
 const EAGAIN = -11;
+const ENOTTY = -25;
 
 /** One run of ndctl: what it prints, and how many errors it has named itself. */
 export interface NdctlRun {
@@ -217,8 +218,13 @@ function* setup_namespace(run: NdctlRun, region: NdRegion, namespace: NdNamespac
     store.set(seed, 'uuid', uuid_generate(kernel));
     if (kind === 'btt') store.set(seed, 'lbasize', p.sectorSize ?? 4096n);
     else {
+      // pfn_devs.c:mode_store: a namespace cannot hold its own struct pages before there is an altmap.
+      if (p.map !== 'ram' && !kernel.has('vmemAltmap')) {
+        err(run, `${seed.name}: set_location failed: ${strerror(ENOTTY)}`);
+        return ENOTTY;
+      }
       store.set(seed, 'mode', p.map ?? 'pmem');
-      store.set(seed, 'align', p.align);
+      if (kernel.has('pfnAlign')) store.set(seed, 'align', p.align);
     }
     nd_attach_ndns(kernel, seed, namespace);
     failed = yield* ndctl_claim_enable(kernel, seed, tell);

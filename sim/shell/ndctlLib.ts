@@ -74,6 +74,7 @@ const STRERROR: Readonly<Record<number, string>> = {
   17: 'File exists',
   19: 'No such device',
   22: 'Invalid argument',
+  25: 'Inappropriate ioctl for device',
   28: 'No space left on device',
   95: 'Operation not supported',
 };

@@ -51,11 +51,11 @@ export function namespaceJson(kernel: Kernel, namespace: NdNamespace, flags: Lis
 }
 
 /** list.c:region_to_json. */
-function regionJson(region: NdRegion, flags: ListFlags): JsonObject {
+function regionJson(kernel: Kernel, region: NdRegion, flags: ListFlags): JsonObject {
   return {
     dev: region.name,
     size: sizeJson(region.size, flags.human),
-    align: region.align,
+    align: kernel.has('memremapCompatAlign') ? region.align : undefined,
     available_size: sizeJson(availableSize(region), flags.human),
     max_available_extent: sizeJson(maxAvailableExtent(region), flags.human),
     type: 'pmem',
@@ -171,7 +171,7 @@ export function ndctlList(kernel: Kernel, args: readonly string[], print: (text:
     const wanted = [...bus.regions].reverse().filter((region) => regionFilter(region, parsed.value('region')));
     const described = wanted.map((region): JsonObject => {
       const inside = namespacesOf(region);
-      return { ...regionJson(region, flags), namespaces: inside.length > 0 ? inside : undefined };
+      return { ...regionJson(kernel, region, flags), namespaces: inside.length > 0 ? inside : undefined };
     });
     const flat = wanted.flatMap(namespacesOf);
     if (show.buses)

@@ -1,6 +1,7 @@
 /** The engine: boot, memremap, undo, the buddy allocator and the timeline, beside the plain way of doing it. */
 import { checkMachine, Machine, type MachineConfig, presets, runShellLine } from '../../sim/index.ts';
-import { __free_pages_ok, alloc_pages_node } from '../../sim/mm/page_alloc.ts';
+import { __free_pages_ok } from '../../sim/mm/freePages.ts';
+import { alloc_pages_node } from '../../sim/mm/page_alloc.ts';
 import { tile } from '../../sim/view/pagemap.ts';
 
 export interface Row {

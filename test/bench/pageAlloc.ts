@@ -1,6 +1,7 @@
 /** The page allocator with state and journal, beside a plain buddy of arrays and sets that remembers nothing. */
 import { checkMachine, Machine, type MachineConfig, presets } from '../../sim/index.ts';
-import { __alloc_pages, __free_pages, alloc_pages_node } from '../../sim/mm/page_alloc.ts';
+import { __free_pages } from '../../sim/mm/freePages.ts';
+import { __alloc_pages, alloc_pages_node } from '../../sim/mm/page_alloc.ts';
 import { set_migratetype_isolate, unset_migratetype_isolate } from '../../sim/mm/pageblock_isolate.ts';
 import { readFile } from '../../sim/shell/commands.ts';
 import type { Row } from './engine.ts';

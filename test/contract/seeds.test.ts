@@ -9,8 +9,9 @@ import { PageKind } from '../../sim/include/types.ts';
 import { Machine, type Release, recordsOf, spanHolds } from '../../sim/index.ts';
 import { constantValue, lookup, variantOf } from '../../sim/kernel/names.ts';
 import { optionsOf, ZONES_SHIFT } from '../../sim/machine/options.ts';
-import { zonelist } from '../../sim/mm/page_alloc.ts';
+import { refOf } from '../../sim/mm/pagemap.ts';
 import { pfn_valid } from '../../sim/mm/sparse.ts';
+import { zonelist } from '../../sim/mm/zonelist.ts';
 import { attempt, deviceZone, freePages, mapDevice, runC, value } from '../support/devices.ts';
 import { boot, machineOf, preset, sh } from '../support/machines.ts';
 
@@ -91,13 +92,14 @@ describe('000: the ZONE_DEVICE section of memory-model.rst', () => {
     expect(online('5.11')).toEqual([1n, 0]);
   });
 
-  const hasBlocks = attempt(at('6.12'), 'ls /sys/devices/system/memory').status === 0;
-  it.skipIf(!hasBlocks)('S000-4: no memory block appears', () => {
-    const machine = at('6.12');
+  it.each<Release>(['5.3', '6.12', '7.3'])('S000-4: no memory block appears (%s)', (release) => {
+    const machine = at(release);
     const blocks = (): string => sh(machine, 'ls /sys/devices/system/memory').output.join('\n');
     const before = blocks();
-    mapDevice(machine);
+    expect(before.match(/memory\d+/g)?.length).toBeGreaterThan(8);
+    expect(mapDevice(machine).status).toBe(0);
     expect(blocks()).toBe(before);
+    expect(attempt(machine, `ls /sys/devices/system/memory/memory${PFN / 0x8000}`).status).not.toBe(0);
     sh(machine, 'root_device_unregister(dm)');
     expect(blocks()).toBe(before);
   });
@@ -252,7 +254,27 @@ describe('000: the ZONE_DEVICE section of memory-model.rst', () => {
     expect(['6.18', '6.19'].map((release) => callback('folio_free', release as Release))).toEqual([false, true]);
   });
 
-  it.todo('S000-15: get_user_pages of p2pdma pages needs FOLL_PCI_P2PDMA (needs a process that maps them)');
+  it('S000-15: get_user_pages of p2pdma pages needs FOLL_PCI_P2PDMA, from 6.2', () => {
+    const mapped = (release: Release): Machine => {
+      const machine = at(release);
+      expect(mapDevice(machine, { type: 'PCI_P2PDMA' }).status).toBe(0);
+      sh(machine, 'dax map f 0xf000000000 2M');
+      return machine;
+    };
+    for (const release of ['6.2', '6.12', '7.3'] as const) {
+      const machine = mapped(release);
+      const references = (): bigint[] => machine.kernel.state.pgmaps.map(({ pgmap }) => refOf(pgmap)?.count ?? 0n);
+      const before = references();
+      expect(attempt(machine, 'gup get f 0').status, release).toBe(-121);
+      expect(references()).toEqual(before);
+      expect(attempt(machine, 'gup get f 0 pin longterm p2pdma').status, release).toBe(-95);
+      expect(sh(machine, 'gup get f 0 pin p2pdma').output).toEqual(['1 page(s)']);
+      sh(machine, 'gup put f 0 pin');
+    }
+    const older = mapped('6.1');
+    expect(attempt(older, 'gup get f 0 p2pdma').status).not.toBe(0);
+    expect(sh(older, 'gup get f 0').output).toEqual(['1 page(s)']);
+  });
 });
 
 describe('001: un-addressable memory', () => {
@@ -316,7 +338,14 @@ describe('001: un-addressable memory', () => {
   it.todo('S001-5: page_fault runs on any CPU access (needs page tables)');
   it.todo('S001-6: the driver cannot block migration back (needs page tables)');
   it.todo('S001-7: a device in an error state ends in SIGBUS (needs page tables)');
-  it.todo('S001-8: the Kconfig of the patch as mailed: no release has it');
+  it('S001-8: no release has the option as it was mailed; what it needed is needed under the name it got', () => {
+    expect(recordsOf('CONFIG_DEVICE_UNADDRESSABLE')).toEqual([]);
+    for (const release of ['4.14', '6.12'] as const)
+      for (const config of [{ zoneDevice: false }, { vmemmap: false }]) {
+        const what = `${release} ${JSON.stringify(config)}`;
+        expect(mapDevice(configured(release, config), { type: 'PRIVATE' }).status, what).toBe(-6);
+      }
+  });
   it('S001-9: it was merged as device private', () => {
     expect(lookup('CONFIG_DEVICE_PRIVATE', '4.14')).toBeDefined();
     expect(lookup('CONFIG_DEVICE_PRIVATE', '4.13')).toBeUndefined();

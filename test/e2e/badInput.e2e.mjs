@@ -181,7 +181,6 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
       await halves.openFile('hmm.rst');
       assert.match(await halves.hoverAt('hmm.rst', 'request_free_mem_region'), /kernel\/resource\.c/);
       assert.match(await halves.hoverAt('hmm.rst', 'struct dev_'), /struct/);
-      console.log(await halves.lenses());
       await nothingTold(halves);
     });
     await close(halves);

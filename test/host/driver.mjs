@@ -32,6 +32,7 @@ const workbenchNoise = [
   /\bCanceled: Canceled\b/,
   /Timed out waiting for authentication provider/,
   /Long running operations during shutdown are unsupported in the web/,
+  /Unable to write file 'vscode-remote:.*\/CachedConfigurations\//,
   /Error: The file is not displayed in the text editor because/,
 ];
 const workbenchResources = /\/_static\/|\/static\/node_modules\/vsda\/|\/update\/check$/;
@@ -164,10 +165,11 @@ export class Workbench extends Editor {
    * The inside of a webview that is on the screen.
    *
    * @param {string} title as its tab or view shows it
+   * @param {number} [timeoutMs]
    * @returns {Promise<FrameLocator>}
    */
-  async webviewFrame(title) {
-    return until(`the webview "${title}"`, async () => {
+  async webviewFrame(title, timeoutMs) {
+    const find = async () => {
       const outer = this.page.locator('iframe.webview.ready:visible');
       for (let index = 0; index < (await outer.count()); index++) {
         const inside = outer.nth(index).contentFrame();
@@ -176,7 +178,8 @@ export class Workbench extends Editor {
         if (shown === title) return frame.contentFrame();
       }
       return undefined;
-    });
+    };
+    return until(`the webview "${title}"`, find, timeoutMs);
   }
 
   /**

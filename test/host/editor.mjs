@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { plain, until } from './until.mjs';
+import { patienceMs, plain, until } from './until.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 /** @typedef {import('playwright-core').Locator} Locator */
+
+/** For what is looked at again when it has gone in between. */
+const briefly = { timeout: 1000 };
 
 /** The palette, quick open and the text editors of a window. */
 export class Editor {
@@ -48,15 +51,16 @@ export class Editor {
    *
    * @param {string} label
    */
-  async pick(label) {
+  async pick(label, timeoutMs = patienceMs) {
     for (let attempt = 0; ; attempt++) {
-      const row = await until(`"${label}" in the list`, async () => {
+      const find = async () => {
         const labels = await this.quickPickLabels();
         const chosen = labels.find((text) => text === label) ?? labels.find((text) => text.includes(label));
         if (chosen === undefined) return undefined;
         const name = this.page.locator('.label-name').getByText(chosen, { exact: true });
         return this.#quickRows.filter({ has: name }).first();
-      });
+      };
+      const row = await until(`"${label}" in the list`, find, timeoutMs);
       try {
         // The list is drawn anew while it fills: a row that has gone is looked for again.
         await row.click({ timeout: 2000 });
@@ -94,9 +98,17 @@ export class Editor {
    * @param {string} title
    */
   async palette(title) {
-    const input = await this.#quickInput('F1');
-    await input.fill(`>${title}`);
-    await this.pick(title);
+    for (let attempt = 0; ; attempt++) {
+      const input = await this.#quickInput('F1');
+      await input.fill(`>${title}`);
+      try {
+        return await this.pick(title, 5000);
+      } catch (error) {
+        // A palette that opens before all extensions are known does not get to know of them.
+        if (attempt === 3) throw error;
+        await this.page.keyboard.press('Escape');
+      }
+    }
   }
 
   /**
@@ -311,13 +323,13 @@ export class Editor {
     await this.show(path, text, occurrence);
     const cursor = this.page.locator('.editor-group-container.active .cursors-layer .cursor').first();
     return until(`the lens "${title}" over "${text}"`, async () => {
-      const below = await cursor.boundingBox();
+      const below = await cursor.boundingBox(briefly).catch(() => null);
       const links = await this.#lensLinks().all();
       let best;
       for (const link of links) {
-        const box = await link.boundingBox().catch(() => null);
+        const box = await link.boundingBox(briefly).catch(() => null);
         if (!box || !below || box.y > below.y + 4) continue;
-        if (plain((await link.textContent()) ?? '').trim() !== title) continue;
+        if (plain((await link.textContent(briefly).catch(() => '')) ?? '').trim() !== title) continue;
         if (!best || box.y > best.y) best = { y: box.y, link };
       }
       return best?.link;

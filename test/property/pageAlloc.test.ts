@@ -15,18 +15,14 @@ import {
 import { PageKind, ZONE_DEVICE, ZONE_DMA } from '../../sim/include/types.ts';
 import { type Machine, runShellLine } from '../../sim/index.ts';
 import { lineProgram } from '../../sim/machine/machine.ts';
-import {
-  __alloc_pages,
-  __free_pages,
-  freeOnlinedRange,
-  split_page,
-  zone_watermark_ok,
-} from '../../sim/mm/page_alloc.ts';
+import { __free_pages, freeOnlinedRange, split_page } from '../../sim/mm/freePages.ts';
+import { __alloc_pages } from '../../sim/mm/page_alloc.ts';
 import {
   __offline_isolated_pages,
   set_migratetype_isolate,
   unset_migratetype_isolate,
 } from '../../sim/mm/pageblock_isolate.ts';
+import { zone_watermark_ok } from '../../sim/mm/watermark.ts';
 import { machineOf } from '../support/machines.ts';
 import { short } from '../support/same.ts';
 

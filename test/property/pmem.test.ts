@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isActive } from '../../sim/drivers/nvdimm/namespace_devs.ts';
 import { SZ_1G, SZ_2M, SZ_4K, SZ_8K } from '../../sim/drivers/nvdimm/nd.ts';
 import { altmapLayout, pfnLayout, sectionLayout } from '../../sim/drivers/nvdimm/pfn.ts';
-import { type Machine, runShellLine } from '../../sim/index.ts';
+import { type Machine, type Release, runShellLine } from '../../sim/index.ts';
 import { walk } from '../../sim/kernel/resource.ts';
-import { memmapFrames, type VmemAltmap } from '../../sim/mm/sparse-vmemmap.ts';
+import { pgmap_altmap } from '../../sim/mm/pagemap.ts';
+import { memmapFrames } from '../../sim/mm/sparse-vmemmap.ts';
 import { boot, pmemMachine } from '../support/machines.ts';
 import { short } from '../support/same.ts';
 
@@ -141,8 +143,8 @@ function check(machine: Machine): void {
   const frames = kernel.state.memmapRuns.reduce((sum, run) => sum + memmapFrames(run), 0);
   expect(kernel.nodes.reduce((sum, node) => sum + node.nr_memmap, 0)).toBe(frames);
   for (const { pgmap, ranges } of kernel.state.pgmaps) {
-    const altmap = pgmap.altmap as VmemAltmap;
-    expect(altmap.alloc >= 0n && altmap.alloc + altmap.align <= altmap.free).toBe(true);
+    const altmap = pgmap_altmap(kernel, pgmap);
+    if (altmap) expect(altmap.alloc >= 0n && altmap.alloc + altmap.align <= altmap.free).toBe(true);
     for (const other of kernel.state.pgmaps)
       if (other.pgmap !== pgmap)
         for (const a of ranges) for (const b of other.ranges) expect(a.end <= b.start || b.end <= a.start).toBe(true);
@@ -158,7 +160,9 @@ function check(machine: Machine): void {
         if (next) expect(namespace.start + namespace.size <= next.start).toBe(true);
       });
       for (const claim of region.claims) if (claim.namespace) expect(claim.namespace.claim).toBe(claim);
-      if (region.labels) expect(region.namespaces.filter(({ size }) => size === 0n)).toHaveLength(1);
+      // The seed has no size, or was given one and found no driver yet; what lost its size may stay beside it.
+      if (region.labels && taken.every(isActive))
+        expect(region.namespaces.filter(({ size }) => size === 0n)).not.toEqual([]);
     }
   let last = { depth: 0, end: -1n };
   for (const { resource, depth } of walk(kernel.state.iomem)) {
@@ -168,16 +172,36 @@ function check(machine: Machine): void {
 }
 
 describe('whatever an administrator types', () => {
-  it.each([
-    ['legacy memory', () => pmemMachine('c1-1G')],
-    ['two regions in a section', () => pmemMachine('cs5-two-in-section')],
-    ['NVDIMMs with labels', () => boot('server-2n-pmem')],
-  ])(
+  const machines: readonly [string, (release: Release) => Machine][] = [
+    ['legacy memory', (release) => pmemMachine('c1-1G', release)],
+    ['two regions in a section', (release) => pmemMachine('cs5-two-in-section', release)],
+    ['NVDIMMs with labels', (release) => boot('server-2n-pmem', release)],
+  ];
+  // The newest, and one of each way in which drivers map and undo.
+  const releases = fc.oneof(
+    fc.constant<Release>('6.12'),
+    fc.constantFrom<Release>(
+      '4.3',
+      '4.5',
+      '4.9',
+      '4.14',
+      '4.16',
+      '4.18',
+      '4.19',
+      '5.0',
+      '5.1',
+      '5.2',
+      '5.3',
+      '5.8',
+      '7.3',
+    ),
+  );
+  it.each(machines)(
     '%s: nothing overlaps, altmaps hold, looking changes nothing, and undo gives the first bytes back',
     (_name, make) => {
       fc.assert(
-        fc.property(fc.array(operation, { minLength: 2, maxLength: 14 }), (lines) => {
-          const machine = make();
+        fc.property(releases, fc.array(operation, { minLength: 2, maxLength: 14 }), (release, lines) => {
+          const machine = make(release);
           const first = short(machine.canonical());
           for (const line of lines) {
             runShellLine(machine, line);
@@ -195,7 +219,7 @@ describe('whatever an administrator types', () => {
           machine.travel(at);
           expect(short(machine.canonical())).toBe(end);
         }),
-        { numRuns: Math.max(10, Math.ceil(RUNS / 3)), interruptAfterTimeLimit: 60_000 },
+        { numRuns: Math.max(20, Math.ceil(RUNS / 2)), interruptAfterTimeLimit: 60_000 },
       );
     },
   );

@@ -16,7 +16,7 @@ import { PAGE_KINDS, PageKind, ZONE_DEVICE } from '../../sim/include/types.ts';
 import { compareReleases, type Machine } from '../../sim/index.ts';
 import { walk } from '../../sim/kernel/resource.ts';
 import { blockStart } from '../../sim/mm/memory_block.ts';
-import { refOf } from '../../sim/mm/memremap.ts';
+import { refOf } from '../../sim/mm/pagemap.ts';
 import { pfn_valid } from '../../sim/mm/sparse.ts';
 import { memmapFrames } from '../../sim/mm/sparse-vmemmap.ts';
 import { extents } from '../../sim/view/pagemap.ts';

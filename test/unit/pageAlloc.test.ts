@@ -11,8 +11,9 @@ import {
 } from '../../sim/include/mmzone.ts';
 import { PageKind } from '../../sim/include/types.ts';
 import { Machine, presets, type Release, runShellLine } from '../../sim/index.ts';
+import { __free_pages } from '../../sim/mm/freePages.ts';
 import { gfp_zone, gfpText } from '../../sim/mm/gfp.ts';
-import { __alloc_pages, __free_pages, alloc_pages_node } from '../../sim/mm/page_alloc.ts';
+import { __alloc_pages, alloc_pages_node } from '../../sim/mm/page_alloc.ts';
 import { boot, machineOf, sh } from '../support/machines.ts';
 
 const GFP_KERNEL = 0xcc0;
@@ -327,6 +328,20 @@ describe('from C and the shell', () => {
     sh(machine, 'put_page(c)');
     for (const pfn of [head, head + 7]) expect(kindOf(machine.kernel.pages.state.get(pfn))).toBe(PageKind.Free);
     sh(machine, 'p = alloc_pages(GFP_KERNEL, 1)', 'split_page(p, 1)', '__free_page(p + 1)', '__free_page(p)');
+  });
+
+  it('a reference on a tail of a compound page is one on its head, and its last put frees all of it', () => {
+    const machine = boot();
+    sh(machine, 'c = alloc_pages(GFP_KERNEL | __GFP_COMP, 3)', 'get_page(c + 5)');
+    for (const page of ['c', 'c + 5', 'c + 7']) expect(sh(machine, `page_count(${page})`).valueText, page).toBe('2');
+    expect(sh(machine, '(c + 5)->_refcount').valueText).toBe('0');
+    sh(machine, 'put_page(c + 7)', 'n = page_to_pfn(c)', 'put_page(c + 1)');
+    const { value } = sh(machine, 'n');
+    const head = value?.kind === 'integer' ? Number(value.value) : -1;
+    for (const pfn of [head, head + 7]) expect(kindOf(machine.kernel.pages.state.get(pfn))).toBe(PageKind.Free);
+    // Without __GFP_COMP there is no head to ask: a tail counts for itself.
+    sh(machine, 'p = alloc_pages(GFP_KERNEL, 1)');
+    expect(sh(machine, 'page_count(p + 1)').valueText).toBe('0');
   });
 
   it('addresses are those of the linear mapping', () => {

@@ -111,5 +111,6 @@ ul { list-style: none; margin: 0; padding: 0; }
   background: var(--vscode-textCodeBlock-background, var(--zs-raised)); border: 1px solid var(--zs-hair); border-radius: 3px;
 }
 body.vscode-high-contrast .lane .mark, body.vscode-high-contrast-light .lane .mark { fill: var(--zs-fg); }
+@media (max-width: 400px) { thead .key { display: none; } thead th, tbody td { padding-inline: 2px; font-size: 11px; } }
 @media (max-width: 640px) { .of-span { display: none; } .block { padding: 0 16px; } .block-head { margin-left: -14px; } .gauges { gap: 2px 12px; } }
 `;

@@ -1,12 +1,13 @@
 /** From a dax namespace to a DAX device: drivers/dax/pmem.c (6.12). */
-import type { Kernel } from '../../machine/kernel.ts';
+import { type Kernel, mem } from '../../machine/kernel.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { devm_request_mem_region } from '../base/devres.ts';
-import { EBUSY, ENXIO, type NdClaim } from '../nvdimm/nd.ts';
+import { EBUSY, ENXIO, type NdClaim, namespaceEnd } from '../nvdimm/nd.ts';
 import { nvdimm_setup_pfn } from '../nvdimm/pfn_devs.ts';
+import { dax_map_pages } from '../nvdimm/pmem-old.ts';
 import { alloc_dax_region, dax_region_unregister, devm_create_dev_dax } from './bus.ts';
 
-/** pmem.c:__dax_pmem_probe: reserves the metadata; the device that comes out of it reserves the data. */
+/** pmem.c:__dax_pmem_probe (dax_pmem_probe to 5.0). */
 export function* dax_pmem_probe(kernel: Kernel, claim: NdClaim): KernelGenerator<number> {
   const { namespace, region } = claim;
   if (!namespace) return ENXIO;
@@ -14,9 +15,17 @@ export function* dax_pmem_probe(kernel: Kernel, claim: NdClaim): KernelGenerator
   if (typeof pgmap === 'number') return pgmap;
   const { sb } = claim;
   if (!sb || sb.signature === 'btt') return ENXIO;
-  if (!devm_request_mem_region(kernel, claim.device, namespace.start, sb.dataoff, namespace.name)) {
-    kernel.pr_warn(`dax_pmem ${claim.name}: could not reserve metadata`);
+  // With a bus, the device that comes out of it reserves and maps the data; before, all is done here.
+  const owner = kernel.has('regionNamedByNamespace') ? namespace.name : claim.name;
+  const size = kernel.has('daxBus') ? sb.dataoff : namespace.size;
+  if (!devm_request_mem_region(kernel, claim.device, namespace.start, size, owner)) {
+    const what = kernel.has('daxBus') ? 'metadata' : `region ${mem(namespace.start, namespaceEnd(namespace))}`;
+    kernel.pr_warn(`dax_pmem ${claim.name}: could not reserve ${what}`);
     return EBUSY;
+  }
+  if (!kernel.has('daxBus')) {
+    const error = yield* dax_map_pages(kernel, claim.device, pgmap);
+    if (error) return error;
   }
   const start = namespace.start + sb.start_pad + sb.dataoff;
   const end = namespace.start + namespace.size - 1n - sb.end_trunc;

@@ -1,9 +1,10 @@
 /** Who has a namespace: drivers/nvdimm/claim.c and region_devs.c (6.12): btt, pfn and dax devices and their seeds. */
 import type { Kernel } from '../../machine/kernel.ts';
+import { zoneDeviceIsOn } from '../../machine/options.ts';
 import { removeItem } from '../../store/remove.ts';
 import { newDevice } from '../base/devres.ts';
 import type { NdClaim, NdNamespace, NdRegion } from './nd.ts';
-import { DEFAULT_ALIGNMENT } from './pfn_devs.ts';
+import { defaultAlignment } from './pfn_devs.ts';
 
 export const CLAIM_KINDS = ['btt', 'pfn', 'dax'] as const;
 
@@ -26,7 +27,7 @@ export function nd_claim_create(
     device: newDevice(name, region.node),
     uuid: '',
     mode: 'none',
-    align: DEFAULT_ALIGNMENT,
+    align: defaultAlignment(kernel),
     lbasize: 0n,
     namespace: undefined,
     bound: false,
@@ -56,7 +57,7 @@ export function nd_detach_and_reset(kernel: Kernel, claim: NdClaim): void {
   }
   store.set(claim, 'uuid', '');
   store.set(claim, 'mode', 'none');
-  store.set(claim, 'align', DEFAULT_ALIGNMENT);
+  store.set(claim, 'align', defaultAlignment(kernel));
   store.set(claim, 'lbasize', 0n);
   store.set(claim, 'sb', undefined);
 }
@@ -70,8 +71,10 @@ export function nd_claim_unregister(kernel: Kernel, claim: NdClaim): void {
 
 /** region_devs.c:nd_region_create_*_seed for the kinds that have none. */
 export function create_seeds(kernel: Kernel, region: NdRegion): void {
+  // CONFIG_NVDIMM_PFN and NVDIMM_DAX need ZONE_DEVICE.
+  const isThere = { btt: true, pfn: zoneDeviceIsOn(kernel), dax: zoneDeviceIsOn(kernel) && kernel.has('deviceDax') };
   for (const kind of CLAIM_KINDS)
-    if (!region.seeds[kind] && (kind !== 'dax' || kernel.has('deviceDax')))
+    if (!region.seeds[kind] && isThere[kind])
       kernel.store.set(region.seeds, kind, nd_claim_create(kernel, region, kind, undefined));
 }
 

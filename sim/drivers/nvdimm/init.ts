@@ -3,7 +3,7 @@ import { IORES_DESC_PERSISTENT_MEMORY, IORES_DESC_PERSISTENT_MEMORY_LEGACY, walk
 import { type Kernel, Trace } from '../../machine/kernel.ts';
 import { create_seeds } from './claim.ts';
 import { create_ns_seed, newNamespace } from './namespace_devs.ts';
-import { type NdBus, type NdRegion, SZ_16M } from './nd.ts';
+import { type NdBus, type NdRegion, SZ_4K, SZ_16M } from './nd.ts';
 import { nd_namespace_bind } from './pmem.ts';
 
 interface Range {
@@ -48,7 +48,7 @@ function register(kernel: Kernel, provider: NdBus['provider'], path: string, ran
       node: range.node,
       labels,
       pagemap: !labels,
-      align: SZ_16M,
+      align: kernel.has('memremapCompatAlign') ? SZ_16M : SZ_4K,
       namespaces: [],
       claims: [],
       seeds: { btt: undefined, pfn: undefined, dax: undefined },

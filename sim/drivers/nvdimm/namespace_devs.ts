@@ -1,6 +1,7 @@
 /** Namespaces: drivers/nvdimm/namespace_devs.c (6.12). */
 import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_MIXED, region_intersects } from '../../kernel/resource.ts';
 import { type Kernel, mem } from '../../machine/kernel.ts';
+import { zoneDeviceIsOn } from '../../machine/options.ts';
 import { newDevice } from '../base/devres.ts';
 import { EBUSY, EINVAL, ENODEV, EOPNOTSUPP, type NdNamespace, type NdRegion, namespaceEnd, SZ_16M } from './nd.ts';
 import { memremap_compat_align } from './pfn.ts';
@@ -29,7 +30,7 @@ export function newNamespace(region: NdRegion, id: number, start: bigint, size: 
 
 /** namespace_devs.c:pmem_should_map_pages: has it struct pages without an info block? Legacy memory has. */
 export function pmem_should_map_pages(kernel: Kernel, namespace: NdNamespace): boolean {
-  if (!namespace.region.pagemap || namespace.force_raw) return false;
+  if (!zoneDeviceIsOn(kernel) || !namespace.region.pagemap || namespace.force_raw) return false;
   return (
     region_intersects(kernel.state.iomem, namespace.start, namespace.size, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !==
     REGION_MIXED

@@ -32,7 +32,7 @@ export interface NdRegion {
   readonly labels: boolean;
   /** ND_REGION_PAGEMAP: legacy memory is mapped with struct pages even without an info block. */
   readonly pagemap: boolean;
-  /** Region sizes and namespaces are multiples of it. */
+  /** Region sizes and namespaces are multiples of it: a setting since 5.7, a page before. */
   align: bigint;
   readonly namespaces: NdNamespace[];
   /** Registered btt, pfn and dax devices; one of each kind is the seed that the next user configures. */

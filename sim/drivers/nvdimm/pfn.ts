@@ -50,6 +50,13 @@ export function pfnLayout(
   return { start_pad: 0n, dataoff, end_trunc, npfns: (size - dataoff - end_trunc) / SZ_4K };
 }
 
+/** nd_pfn_init of 4.3 and 4.4 (in pmem.c then): struct pages in RAM, the data behind the info block. */
+export function firstLayout(size: bigint, mode: PfnMode): PfnLayout | PfnFault {
+  if (mode !== 'ram') return 'no mode';
+  if (size <= SZ_8K) return 'no room';
+  return { start_pad: 0n, dataoff: SZ_8K, end_trunc: 0n, npfns: (size - SZ_8K) >> PAGE_SHIFT };
+}
+
 const SECTION_SIZE = 128n << 20n;
 const SECTION_PAGES = SECTION_SIZE >> PAGE_SHIFT;
 const DAX_LABEL_RESERVE = 128n << 10n;

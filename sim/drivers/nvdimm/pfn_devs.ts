@@ -1,8 +1,15 @@
 /** pfn and dax devices: drivers/nvdimm/pfn_devs.c (6.12). Functions stand in the kernel's order. */
 import type { CStruct } from '../../c/value.ts';
 import { NULL } from '../../c/value.ts';
-import { IORES_DESC_NONE, IORESOURCE_SYSTEM_RAM, REGION_MIXED, region_intersects } from '../../kernel/resource.ts';
+import {
+  IORES_DESC_NONE,
+  IORESOURCE_MEM,
+  IORESOURCE_SYSTEM_RAM,
+  REGION_MIXED,
+  region_intersects,
+} from '../../kernel/resource.ts';
 import { hex, type Kernel } from '../../machine/kernel.ts';
+import { PGMAP_ALTMAP_VALID } from '../../mm/pagemap.ts';
 import type { VmemAltmap } from '../../mm/sparse-vmemmap.ts';
 import {
   EINVAL,
@@ -20,6 +27,7 @@ import {
 import {
   altmapLayout,
   FAULT_ERRNO,
+  firstLayout,
   MAX_STRUCT_PAGE_SIZE,
   memremap_compat_align,
   nd_info_block_reserve,
@@ -32,9 +40,7 @@ import {
 /** pfn_devs.c:nd_pfn_supported_alignments: page, huge page, huge PUD. */
 export const SUPPORTED_ALIGNMENTS: readonly bigint[] = [SZ_4K, SZ_2M, SZ_1G];
 /** nd_pfn_default_alignment with transparent huge pages. */
-export const DEFAULT_ALIGNMENT = SZ_2M;
-
-const PGMAP_ALTMAP_VALID = 1n;
+export const defaultAlignment = (kernel: Kernel): bigint => (kernel.has('pfnAlign') ? SZ_2M : SZ_4K);
 
 /** The info block of this kind on the media. */
 export const pfnSb = (namespace: NdNamespace): PfnSb | undefined =>
@@ -123,6 +129,7 @@ function nd_pfn_init(kernel: Kernel, claim: NdClaim): number {
 
 function layoutOf(kernel: Kernel, claim: NdClaim, namespace: NdNamespace): PfnLayout | PfnFault {
   const { start, size } = namespace;
+  if (!kernel.has('pfnAlign')) return firstLayout(size, claim.mode);
   if (!kernel.has('pmemPadsToSections'))
     return pfnLayout(start, size, claim.mode, claim.align, kernel.has('memremapCompatAlign'));
   const others = claim.region.bus.regions.filter((region) => region !== claim.region);
@@ -135,7 +142,7 @@ function layoutOf(kernel: Kernel, claim: NdClaim, namespace: NdNamespace): PfnLa
   });
 }
 
-/** A struct dev_pagemap over [start, end] without a type, in the shape this release has. */
+/** A struct dev_pagemap over [start, end] without a type, in the shape this release has (to 4.15: what would go into one). */
 export function newPagemap(kernel: Kernel, start: bigint, end: bigint): CStruct {
   const altmap: VmemAltmap = {
     $struct: 'vmem_altmap',
@@ -146,6 +153,14 @@ export function newPagemap(kernel: Kernel, start: bigint, end: bigint): CStruct 
     align: 0n,
     alloc: 0n,
   };
+  if (!kernel.has('pagemapFlags'))
+    return {
+      $struct: 'dev_pagemap',
+      altmap,
+      altmap_valid: 0n,
+      type: 0n,
+      res: { $struct: 'resource', start, end, name: '', flags: IORESOURCE_MEM },
+    };
   const range: CStruct = { $struct: kernel.has('pgmapRanges') ? 'range' : 'resource', start, end };
   return {
     $struct: 'dev_pagemap',
@@ -182,6 +197,7 @@ function setup(kernel: Kernel, claim: NdClaim, namespace: NdNamespace): CStruct 
   if (sb.mode === 'ram') return sb.dataoff < nd_info_block_reserve ? EINVAL : pgmap;
   const bySections = kernel.has('pmemPadsToSections');
   Object.assign(pgmap.altmap as CStruct, altmapLayout(namespace.start, namespace.size, sb, bySections));
-  pgmap.flags = PGMAP_ALTMAP_VALID;
+  if (kernel.has('pagemapFlags')) pgmap.flags = PGMAP_ALTMAP_VALID;
+  else pgmap.altmap_valid = 1n;
   return pgmap;
 }

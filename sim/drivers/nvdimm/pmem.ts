@@ -11,6 +11,7 @@ import { nd_claim_create, nd_claim_unregister, nd_region_advance_seeds } from '.
 import { create_ns_seed, nvdimm_namespace_common_probe, pmem_should_map_pages } from './namespace_devs.ts';
 import { EBUSY, ENODEV, ENXIO, EOPNOTSUPP, type NdClaim, type NdNamespace, namespaceEnd } from './nd.ts';
 import { nd_pfn_validate, newPagemap, nvdimm_setup_pfn } from './pfn_devs.ts';
+import { pmem_map_pages } from './pmem-old.ts';
 
 /** pmem.c:pmem_attach_disk: reserves the namespace, and maps it with struct pages where the mode has them. */
 function* pmem_attach_disk(
@@ -27,7 +28,8 @@ function* pmem_attach_disk(
   }
   // No DIMM says how to flush legacy memory.
   if (!namespace.region.labels) kernel.pr_warn(`nd_pmem ${device.name}: unable to guarantee persistence of writes`);
-  if (!devm_request_mem_region(kernel, device, namespace.start, namespace.size, namespace.name)) {
+  const owner = kernel.has('regionNamedByNamespace') ? namespace.name : device.name;
+  if (!devm_request_mem_region(kernel, device, namespace.start, namespace.size, owner)) {
     kernel.pr_warn(`nd_pmem ${device.name}: could not reserve region ${mem(namespace.start, namespaceEnd(namespace))}`);
     return EBUSY;
   }
@@ -37,7 +39,8 @@ function* pmem_attach_disk(
     // devm_memremap: the linear map only, no struct pages.
     return 0;
   }
-  pgmap.type = pagemapTypeValue(kernel, 'FS_DAX');
+  if (kernel.has('fsdaxType')) pgmap.type = pagemapTypeValue(kernel, 'FS_DAX');
+  if (!kernel.has('memremapPages')) return yield* pmem_map_pages(kernel, device, pgmap);
   const result = yield* devm_memremap_pages(kernel, device, pgmap);
   return errorOf(result) ?? 0;
 }

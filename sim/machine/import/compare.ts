@@ -1,9 +1,9 @@
 /** Does the machine that boots from an import print what was read? Whatever differs is said. */
 import { iomem } from '../../fs/proc.ts';
 import type { Zone } from '../../include/mmzone.ts';
-import { SECTION_IS_ONLINE } from '../../include/mmzone.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Sources } from './memory.ts';
+import type { ImportedBlock, Sysfs } from './sysfs.ts';
 import type { ImportFiles, ImportNote } from './text.ts';
 import type { ImportedZone } from './zoneinfo.ts';
 
@@ -108,13 +108,34 @@ function listed(what: string, lines: readonly string[]): ImportNote[] {
   ];
 }
 
+/** The booted machine's blocks that make up one that was read: the same one where sizes agree, none where it is but a part. */
+export function blocksWithin(kernel: Kernel, sysfs: Sysfs, number: number): number[] {
+  const parts = sysfs.blockPages / kernel.state.memoryBlockPages;
+  return Number.isInteger(parts) ? Array.from({ length: parts }, (_, part) => number * parts + part) : [];
+}
+
+/** Whether the booted machine has memory where this block was. */
+export function isThere(kernel: Kernel, sysfs: Sysfs, number: number): boolean {
+  const { memoryBlocks, memoryBlockPages } = kernel.state;
+  const first = Math.floor((number * sysfs.blockPages) / memoryBlockPages);
+  return memoryBlocks.has(first) || blocksWithin(kernel, sysfs, number).some((id) => memoryBlocks.has(id));
+}
+
 /** Memory blocks and their states: the machine boots with all of its memory online. */
 function blockNotes(kernel: Kernel, { sysfs }: Sources): ImportNote[] {
-  const online = (number: number): boolean =>
-    (kernel.pages.section.get(number * sysfs.blockPages) & SECTION_IS_ONLINE) !== 0;
-  const missing = sysfs.blocks.filter((block) => block.state === 'online' && !online(block.number));
-  const back = sysfs.blocks.filter((block) => block.state !== 'online' && online(block.number));
+  const there = (block: ImportedBlock): boolean => isThere(kernel, sysfs, block.number);
+  const missing = sysfs.blocks.filter((block) => block.state === 'online' && !there(block));
+  const back = sysfs.blocks.filter((block) => block.state !== 'online' && there(block));
+  const size = (pages: number): string => `${pages / 256} MiB`;
+  const { memoryBlockPages } = kernel.state;
   return [
+    ...(sysfs.blockPagesRead && sysfs.blockPages !== memoryBlockPages
+      ? [
+          {
+            what: `memory blocks are of ${size(memoryBlockPages)} in the booted machine, and were of ${size(sysfs.blockPages)}`,
+          },
+        ]
+      : []),
     ...listed(
       'these memory blocks were online, and are not there in the booted machine',
       missing.map((block) => `memory${block.number}`),

@@ -1,14 +1,15 @@
 /** A machine from copies of a real one's files. */
 import { RELEASES, type Release } from '../../kernel/release.ts';
 import type { MachineConfig } from '../config.ts';
-import type { Kernel } from '../kernel.ts';
-import { compare } from './compare.ts';
+import { hex, type Kernel } from '../kernel.ts';
+import { blocksWithin, compare, isThere } from './compare.ts';
 import { parseIomem } from './iomem.ts';
 import { LOG_FILES, parseLog } from './log.ts';
-import { type Device, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
+import { type Device, type Entry, e820TypeOf, memoryMap, nodeMap, type Sources } from './memory.ts';
 import { type FreeBlocks, pagesOfBlocks, parseBuddyinfo, planOccupation } from './occupy.ts';
-import { checked, hex, ranged, settle } from './settle.ts';
-import { MAX_BLOCKS, parseCpu, parseSysfs } from './sysfs.ts';
+import { pmemLines } from './pmem.ts';
+import { checked, ranged, settle } from './settle.ts';
+import { MAX_BLOCKS, parseCpu, parseSysfs, type Sysfs } from './sysfs.ts';
 import { ImportError, type ImportFiles, type ImportNote, lineOf, MAX_FILE } from './text.ts';
 import { parseZoneinfo } from './zoneinfo.ts';
 
@@ -47,7 +48,7 @@ export interface ImportedMachine {
   release: Release | undefined;
   /** What was estimated, and what differs from what was read. */
   notes: ImportNote[];
-  /** Shell lines for what boot cannot know: memory that was added, blocks that were taken offline. */
+  /** Shell lines for what boot cannot know: memory that was added, blocks that were taken offline, DAX devices. */
   setup: string[];
 }
 export type ImportResult = ImportedMachine | { problems: string[] };
@@ -119,6 +120,7 @@ function build(files: ImportFiles, name: string): ImportResult {
       ...(log?.nodesShift ? { nodesShift: Math.min(10, log.nodesShift) } : {}),
       ...(log?.pageExt || log?.lastCpupid === undefined ? {} : { pageExtension: false }),
     },
+    ...(isHypervised(cpu.hypervisor, sources.sysfs, map.e820) ? { hypervisor: true } : {}),
     cmdline,
     e820: map.e820.map(ranged),
     nodes: nodeMap(sources, cpu.count, notes).map((node) => ({
@@ -135,6 +137,7 @@ function build(files: ImportFiles, name: string): ImportResult {
   if (!zones) notes.push({ what: 'what boot kept for itself is estimated', exact: 'proc/zoneinfo' });
   const release = releaseOf(files, log?.version, notes);
   const tried = settle(json, bare, sources, release ?? '6.12', notes);
+  const namespaces = pmemLines(tried.kernel, iomem, notes);
   const occupied = occupyLines(tried.kernel, parseBuddyinfo(files), sources, notes);
   notes.push(...compare(tried.kernel, sources, files, occupied.zones));
   return {
@@ -142,16 +145,22 @@ function build(files: ImportFiles, name: string): ImportResult {
     config: tried.kernel.config,
     release,
     notes,
-    setup: [...setupLines(sources, tried.kernel), ...occupied.lines],
+    setup: [...setupLines(sources, tried.kernel), ...namespaces, ...occupied.lines],
   };
 }
+
+/** A large machine has blocks of 2 GiB, unless it is a virtual one: without the CPU's word the size of its blocks tells. */
+const isHypervised = (told: boolean | undefined, sysfs: Sysfs, e820: readonly Entry[]): boolean =>
+  told ??
+  (sysfs.blockPagesRead &&
+    sysfs.blockPages < 1 << 19 &&
+    e820.some(({ end, type }) => type === 'usable' && end >= 64n << 30n));
 
 const MAX_DEVICES = 1024;
 
 /** Everything of /proc/iomem that boot does not make itself. */
 function deviceRanges({ iomem }: Sources, notes: ImportNote[]): Device[] {
   const devices: Device[] = [];
-  const made: string[] = [];
   let inside: 'ram' | 'pmem' | undefined;
   for (const { start, end, depth, name } of iomem?.entries ?? []) {
     if (depth === 0) {
@@ -159,16 +168,9 @@ function deviceRanges({ iomem }: Sources, notes: ImportNote[]): Device[] {
         name === 'System RAM' ? 'ram' : /^(Persistent Memory|Soft Reserved|CXL )/.test(name) ? 'pmem' : undefined;
       if (e820TypeOf(name)) continue;
     } else if (inside === 'ram' && /^Kernel /.test(name)) continue;
-    else if (inside === 'pmem') {
-      made.push(name);
-      continue;
-    }
+    else if (inside === 'pmem') continue;
     devices.push({ start, end, name: name.slice(0, 80) || '<unnamed>' });
   }
-  if (made.length > 0)
-    notes.push({
-      what: `what drivers made of persistent or soft reserved memory is not imported: ${made.slice(0, 4).join(', ').slice(0, 200)}`,
-    });
   if (devices.length > MAX_DEVICES)
     notes.push({ what: `${devices.length - MAX_DEVICES} of ${devices.length} device ranges are left out` });
   return devices.slice(0, MAX_DEVICES);
@@ -228,11 +230,15 @@ function occupyLines(
 /** Memory that came later, and blocks that were taken offline, as the administrator would do it. */
 function setupLines({ sysfs }: Sources, kernel: Kernel): string[] {
   const lines: string[] = [];
-  const present = (number: number): boolean => kernel.pages.section.get(number * sysfs.blockPages) !== 0;
-  const path = (number: number): string => `/sys/devices/system/memory/memory${number}/state`;
+  const write = (number: number, state: string): void => {
+    for (const id of blocksWithin(kernel, sysfs, number))
+      lines.push(`echo ${state} > /sys/devices/system/memory/memory${id}/state`);
+  };
   for (const block of sysfs.blocks)
-    if (present(block.number) && block.state !== 'online') lines.push(`echo offline > ${path(block.number)}`);
-  const added = sysfs.blocks.filter((block) => !present(block.number));
+    if (isThere(kernel, sysfs, block.number) && block.state !== 'online') write(block.number, 'offline');
+  const added = sysfs.blocks.filter(
+    ({ number }) => !isThere(kernel, sysfs, number) && blocksWithin(kernel, sysfs, number).length > 0,
+  );
   for (let i = 0; i < added.length; ) {
     const first = added[i];
     let count = 1;
@@ -242,8 +248,7 @@ function setupLines({ sysfs }: Sources, kernel: Kernel): string[] {
         `dimm plug ${(count * sysfs.blockPages) / 256}M node=${first.node ?? 0} at=${hex(BigInt(first.number * sysfs.blockPages) << 12n)}`,
       );
     for (const block of added.slice(i, i + count))
-      if (block.state === 'online')
-        lines.push(`echo ${block.zones === 'Movable' ? 'online_movable' : 'online_kernel'} > ${path(block.number)}`);
+      if (block.state === 'online') write(block.number, block.zones === 'Movable' ? 'online_movable' : 'online_kernel');
     i += count;
   }
   return lines;

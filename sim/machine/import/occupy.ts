@@ -6,7 +6,7 @@
 import { MAX_PAGE_ORDER, NR_PAGE_ORDERS } from '../../arch/x86_64.ts';
 import { MIGRATE_TYPES, stateWord, type Zone } from '../../include/mmzone.ts';
 import { PageKind, ZONE_NAMES } from '../../include/types.ts';
-import { __free_pages_ok } from '../../mm/page_alloc.ts';
+import { __free_pages_ok } from '../../mm/freePages.ts';
 import type { Kernel } from '../kernel.ts';
 import { type ImportFiles, linesOf, pagesIn, quote, wrong } from './text.ts';
 

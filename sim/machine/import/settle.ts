@@ -2,13 +2,12 @@
 import type { Release } from '../../kernel/release.ts';
 import { boot } from '../boot.ts';
 import { checkMachine, type MachineConfig } from '../config.ts';
-import type { Kernel } from '../kernel.ts';
+import { hex, type Kernel } from '../kernel.ts';
 import { zoneDifferences } from './compare.ts';
 import type { Sources } from './memory.ts';
 import { initrdZone, reservedMemory } from './reserved.ts';
 import { ImportError, type ImportNote } from './text.ts';
 
-export const hex = (value: bigint): string => `0x${value.toString(16)}`;
 export const ranged = <T extends { start: bigint; end: bigint }>(entry: T) => ({
   ...entry,
   start: hex(entry.start),

@@ -15,6 +15,8 @@ export interface ImportedNode {
 }
 export interface Sysfs {
   blockPages: number;
+  /** Whether that was read, or is what most machines have. */
+  blockPagesRead: boolean;
   /** Ascending. */
   blocks: ImportedBlock[];
   nodes: ImportedNode[];
@@ -67,6 +69,7 @@ export function parseSysfs(files: ImportFiles): Sysfs {
   if (online) for (const id of listIn(online, 1024)) node(id, `${NODE}/online`);
   return {
     blockPages,
+    blockPagesRead: files.has(`${MEMORY}/block_size_bytes`),
     blocks: [...blocks.values()].sort((a, b) => a.number - b.number),
     nodes: [...nodes.values()].sort((a, b) => a.id - b.id),
   };
@@ -105,13 +108,15 @@ function distances(line: Line): number[] {
 export interface Cpu {
   physBits: number | undefined;
   fiveLevels: boolean;
+  /** X86_FEATURE_HYPERVISOR; unknown without the flags of a CPU. */
+  hypervisor: boolean | undefined;
   /** The last CPU's number and one. */
   count: number;
 }
 
 /** CPU words of /proc/cpuinfo; another architecture is told by its own. */
 export function parseCpu(files: ImportFiles): Cpu {
-  const cpu: Cpu = { physBits: undefined, fiveLevels: false, count: 0 };
+  const cpu: Cpu = { physBits: undefined, fiveLevels: false, hypervisor: undefined, count: 0 };
   for (const line of linesOf(files, 'proc/cpuinfo')) {
     if (/^(CPU implementer|isa\s*:|cpu\s+: POWER|processor 0: version)/.test(line.text))
       throw wrong(line, `is that of another architecture: ${quote(line.text)}; only x86_64 can be imported`);
@@ -120,6 +125,7 @@ export function parseCpu(files: ImportFiles): Cpu {
       cpu.physBits = Number(bits[1]);
       if (cpu.physBits < 32 || cpu.physBits > 52) throw wrong(line, `${cpu.physBits} bits are no width of x86_64`);
     }
+    if (/^flags\s*:/.test(line.text)) cpu.hypervisor = /\shypervisor(\s|$)/.test(line.text);
     if (/^processor\s*:/.test(line.text)) cpu.count = Math.min(MAX_CPUS, cpu.count + 1);
   }
   for (const line of linesOf(files, 'proc/meminfo')) {
