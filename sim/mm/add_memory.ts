@@ -191,6 +191,10 @@ function try_remove_memory(kernel: Kernel, start: bigint, size: bigint): number 
 }
 
 function checkOrBug(kernel: Kernel, start: bigint, size: bigint): void {
+  if (start + size - 1n > kernel.physmemEnd)
+    throw new BadAccess(
+      `try_remove_memory: ${hex(start)} + ${hex(size)} ends beyond ${hex(kernel.physmemEnd)}, where no mem_section can be`,
+    );
   if (!isBlockAligned(kernel, start, size))
     throw new BadAccess(
       `try_remove_memory: ${hex(start)} + ${hex(size)} is not made of whole memory blocks (${hex(memory_block_size_bytes(kernel))}): kernel BUG in mm/memory_hotplug.c`,

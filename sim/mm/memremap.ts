@@ -29,6 +29,7 @@ import {
 import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
 import { runsOf } from '../store/column.ts';
+import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import {
   __remove_pages,
@@ -400,5 +401,3 @@ export function forgetInvalid(kernel: Kernel, start: number, end: number): void 
   for (const run of runsOf(kernel.pages.section, start, end))
     if (!pfn_valid(kernel, run.start)) kernel.pages.state.setRange(run.start, run.end, HOLE);
 }
-
-import { removeItem } from '../store/remove.ts';
