@@ -104,3 +104,12 @@ describe('a script whose first lines only look', () => {
     expect(short(copy.canonical())).toBe(short(machine.canonical()));
   });
 });
+
+describe('memory beyond what a mem_section can be', () => {
+  it.each<Release>(['4.3', '5.4', '5.15', '7.3'])('%s: is not removed', (release) => {
+    const machine = boot('qemu-2g', release);
+    const top = 2n ** BigInt(machine.kernel.arch.MAX_PHYSMEM_BITS);
+    const nid = Number(release.split('.')[0]) < 5 || release === '5.4' ? '0, ' : '';
+    expect(refused(machine, `remove_memory(${nid}0x${(top - 2n ** 27n).toString(16)}, 0x10000000)`)).toMatch(/beyond/);
+  });
+});
