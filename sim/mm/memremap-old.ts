@@ -281,9 +281,15 @@ function addSections(kernel: Kernel, map: MappedPagemap, wide: Pfns, altmap: Vme
   return error;
 }
 
+/**
+ * pfn_first adds the altmap's offset, which counts from the section, to the range's own start: of a small range
+ * inside a section nothing is left. (The kernel's count of references wraps then; here it stays.)
+ */
+const firstOf = (exact: Pfns, altmap: VmemAltmap | undefined): number => Math.min(pfn_first(exact, altmap), exact.end);
+
 /** for_each_device_pfn: the pages of the exact range point to the pagemap; from 4.14 each counts on it. */
 function initPages(kernel: Kernel, map: MappedPagemap, exact: Pfns, altmap: VmemAltmap | undefined): void {
-  const start = pfn_first(exact, altmap);
+  const start = firstOf(exact, altmap);
   const kind = kindOfType(kernel, typeOf(kernel, map.pgmap));
   const { state, flags, refcount, pgmap } = kernel.pages;
   state.setRange(start, exact.end, stateWord(kind, 0, ZONE_DEVICE, map.node));
@@ -328,7 +334,7 @@ function* release(kernel: Kernel, subject: CStruct): KernelGenerator<void> {
   if (!map || !ref) return;
   const altmap = pgmap_altmap(kernel, subject);
   if (kernel.has('pagemapKillRequired')) yield* teardown(kernel, subject, 'kill');
-  if (kernel.has('pageHoldsPagemapRef')) yield* put_pages(kernel, map, pfn_first(exact, altmap), exact.end);
+  if (kernel.has('pageHoldsPagemapRef')) yield* put_pages(kernel, map, firstOf(exact, altmap), exact.end);
   if (kernel.has('pagemapCleanupRequired')) yield* teardown(kernel, subject, 'cleanup');
   if (!kernel.has('pagemapKillRequired')) warnIfLive(kernel, ref);
   if (!state.pgmaps.includes(map))

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { kindOf, nodeOf, zoneOf } from '../../sim/include/mmzone.ts';
 import { PageKind } from '../../sim/include/types.ts';
 import { Machine, type Release, scriptProgram } from '../../sim/index.ts';
+import { refOf } from '../../sim/mm/pagemap.ts';
 import { attempt, deviceLines } from '../support/devices.ts';
 import { boot, machineOf, sh } from '../support/machines.ts';
 import { short } from '../support/same.ts';
@@ -102,5 +103,34 @@ describe('a script whose first lines only look', () => {
     copy.restore([{ id: program.id, spec: scriptProgram(copy.kernel, 'script', entries) }], steps, machine.position);
     expect(copy.position).toBeGreaterThan(0);
     expect(short(copy.canonical())).toBe(short(machine.canonical()));
+  });
+});
+
+describe('memory beyond what a mem_section can be', () => {
+  it.each<Release>(['4.3', '5.4', '5.15', '7.3'])('%s: is not removed', (release) => {
+    const machine = boot('qemu-2g', release);
+    const top = 2n ** BigInt(machine.kernel.arch.MAX_PHYSMEM_BITS);
+    const nid = Number(release.split('.')[0]) < 5 || release === '5.4' ? '0, ' : '';
+    expect(refused(machine, `remove_memory(${nid}0x${(top - 2n ** 27n).toString(16)}, 0x10000000)`)).toMatch(/beyond/);
+  });
+});
+
+describe('an altmap that reaches beyond a small range inside a section', () => {
+  it.each<Release>(['4.16', '4.20', '5.2'])('%s: leaves no page, and no reference that nobody took', (release) => {
+    const machine = machineOf(
+      {
+        name: 'small',
+        physBits: 40,
+        e820: [
+          { start: '0x0', end: '0x9ffff', type: 'usable' },
+          { start: '0x100000', end: '0x7ffffff', type: 'usable' },
+        ],
+        devices: [{ start: '0x104000000', end: '0x107ffffff', name: 'Persistent Memory', node: 0 }],
+      },
+      release,
+    );
+    sh(machine, 'ndctl create-namespace -m devdax -M dev');
+    for (const { pgmap } of machine.kernel.state.pgmaps) expect(refOf(pgmap)?.count).toBe(1n);
+    expect(machine.kernel.state.pgmaps).toHaveLength(1);
   });
 });
