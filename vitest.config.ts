@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/{unit,property,golden,contract}/**/*.test.ts'],
+    setupFiles: ['test/support/seed.ts'],
     // Random suites and the referee of the documents take seconds on a busy 2-core machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -105,6 +105,7 @@ export async function run({ check, skip, open, hasDocuments }) {
   });
   await check('the Pagemap panel shows the pages and decodes one', async () => {
     await window.palette('Zonescope: Open Pagemap');
+    await window.activeTab('Pagemap').waitFor();
     await pagemapSays(/device private/i);
     await window.palette('Zonescope: Show Page');
     await window.answer('0x3ff0000');

@@ -160,6 +160,15 @@ export class Editor {
     return this.page.locator(`.tabs-container .tab[data-resource-name="${title}"]`).first();
   }
 
+  /**
+   * The tab that has the focus, if its label begins so.
+   *
+   * @param {string} label
+   */
+  activeTab(label) {
+    return this.page.locator(`.editor-group-container.active .tab.active[aria-label^="${label}"]`).first();
+  }
+
   /** @returns {Promise<string[]>} the titles of all open tabs */
   async tabs() {
     return this.page
