@@ -377,6 +377,7 @@ async function pagemapChecks(check, env) {
     const selected = (await lastPosted(page, 'select')).pfn;
     await page.reload();
     await page.waitForSelector('zs-map canvas');
+    await page.waitForFunction((scale) => document.querySelector('.scale')?.innerText === scale, before);
     await settled(page);
     assert.equal(await page.locator('.scale').innerText(), before);
     assert.equal((await lastPosted(page, 'select')).pfn, selected);

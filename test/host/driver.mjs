@@ -33,6 +33,7 @@ const workbenchNoise = [
   /Timed out waiting for authentication provider/,
   /Long running operations during shutdown are unsupported in the web/,
   /Unable to write file 'vscode-remote:.*\/CachedConfigurations\//,
+  /Aborted onWillSaveTextDocument-event/,
   /Error: The file is not displayed in the text editor because/,
 ];
 const workbenchResources = /\/_static\/|\/static\/node_modules\/vsda\/|\/update\/check$/;
