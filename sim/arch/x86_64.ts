@@ -4,6 +4,7 @@ import { type ArchLayout, type ArchOptions, inRelease } from './layout.ts';
 
 export interface Arch {
   readonly name: 'x86_64';
+  readonly pageTableLevels: 4 | 5;
   readonly PAGE_SHIFT: number;
   readonly SECTION_SIZE_BITS: number;
   readonly SUBSECTION_SHIFT: number;
@@ -45,6 +46,7 @@ export const maxPhysmemBits = (levels: 4 | 5): number => BY_LEVELS[levels].MAX_P
 
 export const x86_64 = (levels: 4 | 5): Arch => ({
   name: 'x86_64',
+  pageTableLevels: levels,
   PAGE_SHIFT,
   SECTION_SIZE_BITS,
   SUBSECTION_SHIFT,

@@ -548,6 +548,30 @@ export const FACTS = {
     until: '6.14',
     source: 'include/linux/swap.h: a read and a write entry type for exclusive access',
   },
+  // Entries of page tables
+  anonExclusive: {
+    since: '5.19',
+    source: 'include/linux/swap.h: PG_anon_exclusive, its bit in swap PTEs, and SWP_MIGRATION_READ_EXCLUSIVE',
+  },
+  pteMarkers: { since: '5.19', source: 'include/linux/swap.h: SWP_PTE_MARKER' },
+  migrationEntryYoungDirty: {
+    since: '6.1',
+    source: 'include/linux/swapops.h: migration entries keep the accessed and dirty bits above the page frame',
+  },
+  savedDirty: {
+    since: '6.6',
+    source:
+      'arch/x86/include/asm/pgtable.h: the dirty bit of a read-only PTE is kept as _PAGE_SAVED_DIRTY (seen in 6.12)',
+  },
+  pagevecOf15: {
+    since: '4.16',
+    until: '6.8',
+    source: 'include/linux/pagevec.h: PAGEVEC_SIZE is 15 (14 before; from the history)',
+  },
+  folioBatchOf31: {
+    since: '6.9',
+    source: 'include/linux/pagevec.h: PAGEVEC_SIZE is 31 (from the history; recorded of 6.12)',
+  },
   // Files
   kpageOnlineOnly: {
     since: '5.4',

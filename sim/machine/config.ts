@@ -42,6 +42,8 @@ export interface MachineConfig {
     zoneDma?: boolean;
     /** CONFIG_ZONE_DEVICE: on if absent, where the release and the other options allow it. */
     zoneDevice?: boolean;
+    /** CONFIG_DEVICE_PRIVATE: on if absent, where the release has it and ZONE_DEVICE is on. */
+    devicePrivate?: boolean;
   };
   /** X86_FEATURE_HYPERVISOR: decides the size of memory blocks from 64 GiB on. */
   hypervisor: boolean;

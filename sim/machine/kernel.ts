@@ -6,6 +6,7 @@ import type { DaxMapping } from '../drivers/dax.ts';
 import type { NvdimmState } from '../drivers/nvdimm/nd.ts';
 import type { PciDev } from '../drivers/p2pdma.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
+import type { AddressSpace, Folio, MemCgroup, Mm, PageData, Process, TaskRef, VmFault } from '../include/mm_types.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
@@ -31,7 +32,12 @@ export interface TraceNode {
   args: readonly string[];
   result: string;
   calls: TraceNode[];
+  /** Calls beyond the first MAX_CALLS, which are only counted. */
+  more?: number;
 }
+
+/** So many calls of one call are kept by name: a migration of a million pages makes millions. */
+const MAX_CALLS = 200;
 
 /** A call that has not returned. */
 interface OpenCall {
@@ -66,7 +72,16 @@ export interface MappedPagemap {
   readonly node: number;
   /** Ranges mapped so far, as pfns: [start, end). */
   readonly ranges: { start: number; end: number }[];
+  /** Callbacks of a driver that is part of the engine; one written in C has them in `pgmap->ops`. */
+  readonly native?: NativePagemapOps;
   /** `pgmap->altmap.alloc` and friends live in the C struct. */
+}
+
+/** dev_pagemap_ops of a driver that is part of the engine. */
+export interface NativePagemapOps {
+  page_free(kernel: Kernel, pfn: number): KernelGenerator<void>;
+  /** Gives VM_FAULT_* bits. */
+  migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
 }
 
 /** A run of sub-sections whose memmap was allocated at run time, and where from. */
@@ -126,6 +141,27 @@ export interface KernelState {
   page_group_by_mobility_disabled: boolean;
   nextPagemap: number;
   readonly nvdimm: NvdimmState;
+  /** The processes by pid, those that are over and were not waited for among them. */
+  readonly processes: Map<number, Process>;
+  nextPid: number;
+  /** Every address space that still has a user or a reference. */
+  readonly mms: Map<number, Mm>;
+  nextMm: number;
+  /** What struct page holds of user pages, by the pfn of their head. */
+  readonly folios: Map<number, Folio>;
+  /** What pages hold, where someone wrote something else than zeros; by pfn. */
+  readonly contents: Map<number, PageData>;
+  readonly anonVmas: { next: number };
+  /** Files, shmem objects and hugetlb pools by name. */
+  readonly files: Map<string, AddressSpace>;
+  nextFile: number;
+  readonly memcgs: Map<string, MemCgroup>;
+  /** The per-CPU batches of mm/swap.c (one CPU runs): folios on their way to the LRU lists, each with a reference. */
+  readonly lru_add: number[];
+  /** Counters of /proc/vmstat that change with processes: node counters and events, by their names there. */
+  readonly vm: Map<string, number>;
+  /** Faults that `inject` arms, and how often each still strikes. */
+  readonly injected: Map<string, number>;
   /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
@@ -165,6 +201,8 @@ export class Kernel {
   /** The calls of the task that runs now; whoever runs a task puts its own here. */
   trace = new Trace();
   callBack: CallBack | undefined;
+  /** The task that runs now; whoever runs a task puts its own here. */
+  current: TaskRef = { id: 0, label: 'boot' };
 
   constructor(config: MachineConfig, release: Release) {
     this.config = config;
@@ -210,6 +248,19 @@ export class Kernel {
       page_group_by_mobility_disabled: false,
       nextPagemap: 1,
       nvdimm: { buses: [], dax: [], regions: 0, uuids: 0 },
+      processes: new Map(),
+      nextPid: 100,
+      mms: new Map(),
+      nextMm: 1,
+      folios: new Map(),
+      contents: new Map(),
+      anonVmas: { next: 1 },
+      files: new Map(),
+      nextFile: 1,
+      memcgs: new Map(),
+      lru_add: [],
+      vm: new Map(),
+      injected: new Map(),
       devmap_managed_key: 0,
       addresses: new Map(),
     };
@@ -309,7 +360,10 @@ export class Kernel {
   private enter(name: string, args: readonly string[]): OpenCall {
     const call: OpenCall = { node: { name, args, result: '', calls: [] } };
     const { open, roots } = this.trace;
-    (open.at(-1)?.node.calls ?? roots).push(call.node);
+    const above = open.at(-1)?.node;
+    const calls = above?.calls ?? roots;
+    if (above && calls.length >= MAX_CALLS) above.more = (above.more ?? 0) + 1;
+    else calls.push(call.node);
     open.push(call);
     return call;
   }

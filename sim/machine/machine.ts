@@ -3,6 +3,8 @@
  * every step to one program; stepping back and forth is the store's travel, and a
  * program that was overtaken by going back is replayed when it is needed again.
  */
+
+import { releaseLocksOf } from '../kernel/locking.ts';
 import type { Release } from '../kernel/release.ts';
 import type { Changes, Mark } from '../store/store.ts';
 import { Program, type ProgramSpec } from '../task/program.ts';
@@ -120,6 +122,7 @@ export class Machine {
     this.settle();
     this.open ??= this.opened(program);
     kernel.trace = program.trace;
+    kernel.current = program.ref;
     for (;;) {
       if (program.points > POINT_BUDGET) {
         program.stop();
@@ -128,6 +131,7 @@ export class Machine {
       }
       const point = program.next();
       if (!point) {
+        if (program.status === 'failed') releaseLocksOf(kernel, program.id);
         this.close(program);
         return program.status === 'failed' ? 'failed' : 'done';
       }
@@ -221,7 +225,9 @@ export class Machine {
 
   /** Ends a program where it stands; what it did stays done. */
   stop(program: Program): void {
+    const wasOver = program.isOver;
     program.stop();
+    if (!wasOver && this.isAliveAt(program)) releaseLocksOf(this.kernel, program.id);
     if (this.open?.program === program) this.close(program);
     this.revision++;
   }
@@ -290,6 +296,7 @@ export class Machine {
     const from = kernel.mark();
     const log = kernel.state.log.length;
     kernel.trace = program.trace;
+    kernel.current = program.ref;
     const target = program.points + step.points;
     while (program.points < target && !program.isOver) program.next();
     this.timeline.push({

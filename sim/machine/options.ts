@@ -7,6 +7,7 @@ import type { Kernel } from './kernel.ts';
 export interface Options {
   zoneDma: boolean;
   zoneDevice: boolean;
+  devicePrivate: boolean;
   problems: string[];
 }
 
@@ -28,7 +29,8 @@ export function optionsOf({ config }: Pick<MachineConfig, 'config'>, release: Re
     );
   if (config.zoneDevice === true && lacksMap)
     problems.push(`config: zoneDevice needs vmemmap in ${release}; switch vmemmap on or zoneDevice off`);
-  return { zoneDma, zoneDevice, problems };
+  const devicePrivate = has('devicePrivate') && zoneDevice && (config.devicePrivate ?? true);
+  return { zoneDma, zoneDevice, devicePrivate, problems };
 }
 
 /** include/linux/page-flags-layout.h: the bits a zone number takes in page->flags; an array of zones beyond that does not build. */

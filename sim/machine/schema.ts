@@ -54,6 +54,7 @@ export const machineSchema = object({
       deferredStructPageInit: v.exactOptional(v.boolean()),
       zoneDma: v.exactOptional(v.boolean()),
       zoneDevice: v.exactOptional(v.boolean()),
+      devicePrivate: v.exactOptional(v.boolean()),
     }),
   ),
   hypervisor: v.exactOptional(v.boolean()),

@@ -6,6 +6,7 @@ import { PageKind } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { PageColumn } from '../store/column.ts';
 import { __free_one_page, account_freepages, fill, freeArea, split_large_buddy } from './buddy.ts';
+import { releaseFolio } from './folio_record.ts';
 
 /** page_alloc.c:__free_pages_ok: gives 2^order pages with no reference left back to their zone. */
 export function __free_pages_ok(kernel: Kernel, pfn: number, order: number, toTail = false): void {
@@ -76,6 +77,7 @@ export function __folio_put(kernel: Kernel, pfn: number): void {
     kernel.WARN(`BUG: Bad page state: pfn:${pfn.toString(16)} is freed and was never allocated`);
     return;
   }
+  releaseFolio(kernel, pfn);
   __free_pages_ok(kernel, pfn, (kernel.pages.flags.get(pfn) & PG_HEAD) !== 0 ? orderOf(word) : 0);
 }
 

@@ -10,6 +10,7 @@ import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { compound_head } from './compound_page.ts';
+import { newFolio, releaseFolio } from './folio_record.ts';
 import { __folio_put } from './freePages.ts';
 import {
   handedOutByDriver,
@@ -38,6 +39,7 @@ export function zone_device_page_init(kernel: Kernel, pfn: number): void {
       kernel.pages.refcount.set(pfn, 1);
       kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
       setKind(kernel, pfn, PageKind.DeviceInUse);
+      newFolio(kernel, pfn);
     },
     () => '',
   );
@@ -128,7 +130,7 @@ function* putManaged(
 ): KernelGenerator<void> {
   if (left === 1) {
     const callback = callbackOf(kernel, map);
-    if (callback && !kernel.has('pageFreeAtZero')) yield* tellDriver(kernel, callback, pfn, map);
+    if ((callback || map.native) && !kernel.has('pageFreeAtZero')) yield* tellDriver(kernel, callback, pfn, map);
     if (type === 'FS_DAX') wake_up_var(kernel, pfn);
     if (handedOutByDriver(type)) setKind(kernel, pfn, kindOfType(kernel, type));
   } else if (left === 0 && !kernel.has('pageFreeAtZero')) yield* put_dev_pagemap_call(kernel, map.pgmap);
@@ -152,8 +154,15 @@ function callbackOf(kernel: Kernel, map: MappedPagemap): CPointer | undefined {
   return holder && pointerField(holder, callbackName(kernel));
 }
 
-function* tellDriver(kernel: Kernel, callback: CPointer, pfn: number, map: MappedPagemap): KernelGenerator<void> {
-  if (!kernel.callBack) return;
+function* tellDriver(
+  kernel: Kernel,
+  callback: CPointer | undefined,
+  pfn: number,
+  map: MappedPagemap,
+): KernelGenerator<void> {
+  releaseFolio(kernel, pfn);
+  if (map.native) yield* map.native.page_free(kernel, pfn);
+  if (!kernel.callBack || !callback) return;
   const args: CValue[] = [pagePointer(pfn)];
   if (!kernel.has('devPagemapOps')) args.push(dataOf(map));
   yield* kernel.callBack(callback, args);
@@ -187,7 +196,7 @@ function* free_zone_device_page(
     return;
   }
   // The kernel's own p2pdma brings its page_free; a pagemap without one is a driver's mistake.
-  if (!callback) {
+  if (!callback && !map.native) {
     kernel.WARN(`free_zone_device_folio: no ${callbackName(kernel)}`);
     return;
   }

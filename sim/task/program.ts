@@ -4,6 +4,7 @@
  * number of points, which the engine's determinism turns into the same state.
  */
 import type { CValue } from '../c/value.ts';
+import type { TaskRef } from '../include/mm_types.ts';
 import { Trace } from '../machine/kernel.ts';
 import type { Frame, KernelGenerator, Point, WaitObject } from './task.ts';
 
@@ -24,6 +25,8 @@ export interface ProgramSpec {
 export class Program {
   readonly id: number;
   readonly spec: ProgramSpec;
+  /** What locks know of it. */
+  readonly ref: TaskRef;
   readonly trace = new Trace();
   /** Open frames, outermost first. */
   readonly frames: Frame[] = [];
@@ -46,6 +49,7 @@ export class Program {
   constructor(id: number, spec: ProgramSpec) {
     this.id = id;
     this.spec = spec;
+    this.ref = { id, label: spec.label };
     this.generator = spec.create(this);
   }
 

@@ -1,0 +1,160 @@
+/**
+ * A page table entry, architecture free: what it is, its bits, and a page frame or swap offset.
+ * It is one number: the offset times 4096 plus twelve bits (kind 0-3, then the flags below), so that a
+ * table of 512 is an array of doubles. `pteWord` makes the word that the hardware sees.
+ */
+import type { Kernel } from '../machine/kernel.ts';
+
+export type Pte = number & { readonly unit?: 'pte' };
+
+/** What an entry is. Up to Huge it is present; from Swap on it is a swap entry of one of the kernel's types. */
+export const PteKind = {
+  None: 0,
+  Present: 1,
+  /** Present for the kernel, without access for the user (PROT_NONE, NUMA hinting). */
+  ProtNone: 2,
+  /** A swap slot; the offset holds slot * 32 + file. */
+  Swap: 3,
+  MigrationRead: 4,
+  /** From 5.19: readable, and the page was exclusive. */
+  MigrationReadExclusive: 5,
+  MigrationWrite: 6,
+  DeviceRead: 7,
+  DeviceWrite: 8,
+  /** From 5.14 to 6.14 readable and writable ones; one kind since (Write). */
+  DeviceExclusiveRead: 9,
+  DeviceExclusiveWrite: 10,
+  Hwpoison: 11,
+  /** From 5.19: no page, but a note (poisoned by userfaultfd, write protected, guard). The offset is the note. */
+  Marker: 12,
+} as const;
+export type PteKind = (typeof PteKind)[keyof typeof PteKind];
+
+export const PTE_WRITE = 0x10;
+export const PTE_DIRTY = 0x20;
+export const PTE_YOUNG = 0x40;
+export const PTE_SOFT_DIRTY = 0x80;
+export const PTE_UFFD_WP = 0x100;
+/** No struct page counts for it (the zero page, page frames of a driver). */
+export const PTE_SPECIAL = 0x200;
+export const PTE_DEVMAP = 0x400;
+/** Of a swap entry: the page was exclusive (from 5.19). */
+export const PTE_EXCLUSIVE = 0x800;
+const FLAGS = 0x1000;
+
+export const NO_PTE: Pte = 0;
+export const mkPte = (kind: PteKind, pfn: number, flags = 0): Pte => pfn * FLAGS + (flags | kind);
+export const pte_pfn = (pte: Pte): number => Math.floor(pte / FLAGS);
+/** Kind and flags, as an integer for bit operations. */
+export const pteBits = (pte: Pte): number => pte % FLAGS;
+export const pteKind = (pte: Pte): PteKind => (pteBits(pte) & 15) as PteKind;
+export const pte_none = (pte: Pte): boolean => pte === 0;
+/** True for PROT_NONE too, as in the kernel. */
+export const pte_present = (pte: Pte): boolean => {
+  const kind = pteKind(pte);
+  return kind === PteKind.Present || kind === PteKind.ProtNone;
+};
+export const pte_write = (pte: Pte): boolean => (pteBits(pte) & PTE_WRITE) !== 0;
+export const pte_dirty = (pte: Pte): boolean => (pteBits(pte) & PTE_DIRTY) !== 0;
+export const pte_young = (pte: Pte): boolean => (pteBits(pte) & PTE_YOUNG) !== 0;
+export const pte_special = (pte: Pte): boolean => (pteBits(pte) & PTE_SPECIAL) !== 0;
+export const pte_devmap = (pte: Pte): boolean => (pteBits(pte) & PTE_DEVMAP) !== 0;
+export const is_swap_pte = (pte: Pte): boolean => pteKind(pte) >= PteKind.Swap;
+export const is_migration_entry = (pte: Pte): boolean => {
+  const kind = pteKind(pte);
+  return kind >= PteKind.MigrationRead && kind <= PteKind.MigrationWrite;
+};
+export const is_device_private_entry = (pte: Pte): boolean => {
+  const kind = pteKind(pte);
+  return kind === PteKind.DeviceRead || kind === PteKind.DeviceWrite;
+};
+export const is_device_exclusive_entry = (pte: Pte): boolean => {
+  const kind = pteKind(pte);
+  return kind === PteKind.DeviceExclusiveRead || kind === PteKind.DeviceExclusiveWrite;
+};
+/** Migration, device-private, device-exclusive and hwpoison entries name a page frame (is_pfn_swap_entry). */
+export const is_pfn_swap_entry = (pte: Pte): boolean => {
+  const kind = pteKind(pte);
+  return kind >= PteKind.MigrationRead && kind <= PteKind.Hwpoison;
+};
+/** The same entry with bits set and cleared. */
+export const withBits = (pte: Pte, set: number, clear = 0): Pte => pte - pteBits(pte) + ((pteBits(pte) & ~clear) | set);
+/** The same page and bits as another kind. */
+export const withPteKind = (pte: Pte, kind: PteKind): Pte => pte - pteKind(pte) + kind;
+
+/* ---- swap types ---- */
+
+/** Which number each kind of swap entry has, and how many are left for swap files (include/linux/swap.h). */
+export interface SwapTypes {
+  readonly MAX_SWAPFILES: number;
+  readonly of: ReadonlyMap<PteKind, number>;
+}
+
+const MAX_SWAPFILES_SHIFT = 5;
+
+/** From the top down: PTE markers, device entries, migration entries, hwpoison; swap files get the rest. */
+export function swapTypes(kernel: Kernel): SwapTypes {
+  const kinds: PteKind[] = [PteKind.Hwpoison, PteKind.MigrationRead];
+  if (kernel.has('anonExclusive')) kinds.push(PteKind.MigrationReadExclusive);
+  kinds.push(PteKind.MigrationWrite);
+  if (kernel.options.devicePrivate) {
+    kinds.push(PteKind.DeviceWrite, PteKind.DeviceRead);
+    if (kernel.has('deviceExclusive')) kinds.push(PteKind.DeviceExclusiveWrite);
+    if (kernel.has('twoExclusiveSwapTypes')) kinds.push(PteKind.DeviceExclusiveRead);
+  }
+  if (kernel.has('pteMarkers')) kinds.push(PteKind.Marker);
+  const first = 2 ** MAX_SWAPFILES_SHIFT - kinds.length;
+  return { MAX_SWAPFILES: first, of: new Map(kinds.map((kind, index) => [kind, first + index])) };
+}
+
+/** Type and offset of a swap entry: what swp_type() and swp_offset() give. */
+export function swpEntry(kernel: Kernel, pte: Pte): { type: number; offset: bigint } {
+  const kind = pteKind(pte);
+  const value = pte_pfn(pte);
+  if (kind === PteKind.Swap) return { type: value % 32, offset: BigInt(Math.floor(value / 32)) };
+  const type = swapTypes(kernel).of.get(kind) ?? 0;
+  let offset = BigInt(value);
+  if (is_migration_entry(pte) && kernel.has('migrationEntryYoungDirty')) {
+    const bits = BigInt(kernel.arch.MAX_PHYSMEM_BITS - 12);
+    if (pte_young(pte)) offset |= 1n << bits;
+    if (pte_dirty(pte)) offset |= 1n << (bits + 1n);
+  }
+  return { type, offset };
+}
+
+/** arch/x86/include/asm/pgtable_64.h:__swp_entry: the type in the top five bits, below it the inverted offset. */
+export const x86SwapWord = (type: number, offset: bigint): bigint =>
+  (BigInt.asUintN(64, ~offset << 14n) >> 5n) | (BigInt(type) << 59n);
+/** arch/arm64/include/asm/pgtable.h:__swp_entry (since 6.1): type in bits 6 to 10, offset from bit 12. */
+export const arm64SwapWord = (type: number, offset: bigint): bigint => (BigInt(type) << 6n) | (offset << 12n);
+/** include/linux/swapops.h: the architecture independent word, 5 bits of type above 58 of offset. */
+export const genericSwapWord = (type: number, offset: bigint): bigint => (BigInt(type) << 58n) + offset;
+
+/* ---- the word ---- */
+
+/** x86_64: what stands in the page table. `huge`: a PMD that maps 2 MiB. */
+export function pteWord(kernel: Kernel, pte: Pte, huge = false): bigint {
+  const bits = pteBits(pte);
+  const kind = pteKind(pte);
+  if (kind === PteKind.None) return 0n;
+  if (kind >= PteKind.Swap) {
+    const { type, offset } = swpEntry(kernel, pte);
+    let word = x86SwapWord(type, offset);
+    if (bits & PTE_SOFT_DIRTY) word |= 1n << 1n;
+    if (bits & PTE_UFFD_WP) word |= 1n << 2n;
+    if (bits & PTE_EXCLUSIVE) word |= 1n << 3n;
+    return word;
+  }
+  // User, no execution; PROT_NONE is bit 8 with the present bit clear.
+  let word = (1n << 63n) | (BigInt(pte_pfn(pte)) << 12n);
+  word |= kind === PteKind.ProtNone ? 1n << 8n : 1n | (1n << 2n);
+  if (bits & PTE_WRITE) word |= 1n << 1n;
+  if (bits & PTE_YOUNG) word |= 1n << 5n;
+  if (bits & PTE_DIRTY) word |= 1n << (kernel.has('savedDirty') && !(bits & PTE_WRITE) ? 58n : 6n);
+  if (huge) word |= 1n << 7n;
+  if (bits & PTE_SPECIAL) word |= 1n << 9n;
+  if (bits & PTE_UFFD_WP) word |= 1n << 10n;
+  if (bits & PTE_SOFT_DIRTY) word |= 1n << 11n;
+  if (bits & PTE_DEVMAP) word |= 1n << 57n;
+  return word;
+}

@@ -1,0 +1,72 @@
+/**
+ * What the kernel keeps in struct page of a folio beyond the columns (flags, refcount, mapcount): the record of
+ * its life, from its allocation to its last reference; and the flags that speak of processes.
+ */
+import type { Folio } from '../include/mm_types.ts';
+import { PG } from '../include/mmzone.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import { uncharge_folio } from './memcontrol.ts';
+import { mod_vm } from './vmstat.ts';
+
+const bit = (name: keyof typeof PG): number => 1 << PG[name];
+export const PG_UPTODATE = bit('uptodate');
+export const PG_DIRTY = bit('dirty');
+export const PG_LRU = bit('lru');
+export const PG_ACTIVE = bit('active');
+export const PG_REFERENCED = bit('referenced');
+export const PG_SWAPBACKED = bit('swapbacked');
+export const PG_UNEVICTABLE = bit('unevictable');
+export const PG_MLOCKED = bit('mlocked');
+/** PG_anon_exclusive shares the bit of PG_owner_2 (mappedtodisk). */
+export const PG_ANON_EXCLUSIVE = bit('owner_2');
+/** PG_swapcache shares the bit of PG_owner_priv_1. */
+export const PG_SWAPCACHE = bit('owner_priv_1');
+
+export const testFlag = (kernel: Kernel, pfn: number, flag: number): boolean =>
+  (kernel.pages.flags.get(pfn) & flag) !== 0;
+export function setFlag(kernel: Kernel, pfn: number, flag: number): void {
+  kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | flag) >>> 0);
+}
+export function clearFlag(kernel: Kernel, pfn: number, flag: number): void {
+  kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) & ~flag) >>> 0);
+}
+
+/** Begins the life of a folio on pages that have their first reference already. */
+export function newFolio(kernel: Kernel, pfn: number, order = 0): Folio {
+  const folio: Folio = {
+    pfn,
+    order,
+    mapping: undefined,
+    index: 0,
+    memcg: undefined,
+    swap: undefined,
+    entire_mapcount: -1,
+    pincount: 0,
+    locked_by: undefined,
+  };
+  kernel.store.mapSet(kernel.state.folios, pfn, folio);
+  return folio;
+}
+
+/** What ends with the last reference, whoever frees the pages: the charge, the place on the LRU, the record, the contents. */
+export function releaseFolio(kernel: Kernel, pfn: number): void {
+  const { state, store } = kernel;
+  const folio = state.folios.get(pfn);
+  if (!folio) return;
+  uncharge_folio(kernel, folio);
+  if (testFlag(kernel, pfn, PG_LRU)) countLru(kernel, folio, -1);
+  for (let i = 0; i < 2 ** folio.order; i++) store.mapDelete(state.contents, pfn + i);
+  store.mapDelete(state.folios, pfn);
+}
+
+const isAnon = (kernel: Kernel, pfn: number): boolean => testFlag(kernel, pfn, PG_SWAPBACKED);
+
+/** The LRU list of a folio, as /proc/vmstat names its counter. */
+export function lruOf(kernel: Kernel, pfn: number): string {
+  if (testFlag(kernel, pfn, PG_UNEVICTABLE)) return 'nr_unevictable';
+  return `nr_${testFlag(kernel, pfn, PG_ACTIVE) ? 'active' : 'inactive'}_${isAnon(kernel, pfn) ? 'anon' : 'file'}`;
+}
+
+export function countLru(kernel: Kernel, folio: Folio, sign: 1 | -1): void {
+  mod_vm(kernel, lruOf(kernel, folio.pfn), sign * 2 ** folio.order);
+}

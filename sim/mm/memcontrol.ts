@@ -1,0 +1,47 @@
+/** mm/memcontrol.c: who is charged for a page, and what happens at a limit. */
+import type { Folio, MemCgroup, Mm } from '../include/mm_types.ts';
+import type { Kernel } from '../machine/kernel.ts';
+
+/** The memory cgroup of that name, made if there is none. `/` has no limit. */
+export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
+  const { memcgs } = kernel.state;
+  const known = memcgs.get(name);
+  if (known) return known;
+  const memcg: MemCgroup = {
+    name,
+    usage: 0,
+    max: Number.POSITIVE_INFINITY,
+    events: { max: 0, oom: 0, oom_kill: 0 },
+    stat: { anon: 0, file: 0, shmem: 0, pagetables: 0, pgfault: 0 },
+  };
+  kernel.store.mapSet(memcgs, name, memcg);
+  return memcg;
+}
+
+/** memcontrol.c:mem_cgroup_charge: false where the limit does not allow it. */
+export function mem_cgroup_charge(kernel: Kernel, folio: Folio, mm: Mm): boolean {
+  const { memcg } = mm;
+  const pages = 2 ** folio.order;
+  if (memcg.usage + pages > memcg.max) {
+    kernel.store.set(memcg.events, 'max', memcg.events.max + 1);
+    kernel.store.set(memcg.events, 'oom', memcg.events.oom + 1);
+    return false;
+  }
+  kernel.store.set(memcg, 'usage', memcg.usage + pages);
+  kernel.store.set(folio, 'memcg', memcg);
+  return true;
+}
+
+/** mem_cgroup_uncharge: with the last reference of a folio. */
+export function uncharge_folio(kernel: Kernel, folio: Folio): void {
+  const { memcg } = folio;
+  if (!memcg) return;
+  kernel.store.set(memcg, 'usage', memcg.usage - 2 ** folio.order);
+  kernel.store.set(folio, 'memcg', undefined);
+}
+
+/** memcontrol.c:mem_cgroup_migrate: the charge moves from the old folio to the new one; nothing is tried against the limit. */
+export function mem_cgroup_migrate(kernel: Kernel, old: Folio, folio: Folio): void {
+  kernel.store.set(folio, 'memcg', old.memcg);
+  kernel.store.set(old, 'memcg', undefined);
+}

@@ -1,0 +1,177 @@
+/**
+ * mm/rmap.c: from a page to the page table entries that map it. An anonymous page knows its anon_vma and its
+ * index; the anon_vma knows the VMAs that may map it. A page of a file is found through the file's VMAs.
+ */
+import { is_pfn_swap_entry, type Pte, pte_pfn, pte_present } from '../arch/pte.ts';
+import type { AddressSpace, AnonVma, Folio, Vma } from '../include/mm_types.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
+import { hugePmdAt, pteAt } from './pgtable.ts';
+import { mod_vm } from './vmstat.ts';
+
+export const isAnonVma = (mapping: AnonVma | AddressSpace | undefined): mapping is AnonVma =>
+  mapping !== undefined && 'num_active_vmas' in mapping;
+
+/** folio_test_anon. */
+export const folio_test_anon = (folio: Folio): boolean => isAnonVma(folio.mapping);
+
+/* ---- anon_vma ---- */
+
+function anon_vma_alloc(kernel: Kernel, parent: AnonVma | undefined): AnonVma {
+  const { anonVmas } = kernel.state;
+  const anon_vma: AnonVma = { id: anonVmas.next, parent, vmas: [], num_active_vmas: 1, num_children: 0 };
+  kernel.store.set(anonVmas, 'next', anonVmas.next + 1);
+  if (parent) kernel.store.set(parent, 'num_children', parent.num_children + 1);
+  return anon_vma;
+}
+
+/** anon_vma_chain_link. */
+export function anon_vma_chain_link(kernel: Kernel, vma: Vma, anon_vma: AnonVma): void {
+  kernel.store.splice(vma.anon_vma_chain, vma.anon_vma_chain.length, 0, anon_vma);
+  kernel.store.splice(anon_vma.vmas, anon_vma.vmas.length, 0, vma);
+}
+
+/** rmap.c:__anon_vma_prepare. A neighbour's anon_vma is taken where the two could become one VMA (find_mergeable_anon_vma). */
+export function anon_vma_prepare(kernel: Kernel, vma: Vma, mergeable?: AnonVma): AnonVma {
+  if (vma.anon_vma) return vma.anon_vma;
+  const anon_vma = mergeable ?? anon_vma_alloc(kernel, undefined);
+  if (mergeable) kernel.store.set(anon_vma, 'num_active_vmas', anon_vma.num_active_vmas + 1);
+  kernel.store.set(vma, 'anon_vma', anon_vma);
+  anon_vma_chain_link(kernel, vma, anon_vma);
+  return anon_vma;
+}
+
+/** rmap.c:anon_vma_clone: `to` may map whatever `from` may (a split, or a move). */
+export function anon_vma_clone(kernel: Kernel, to: Vma, from: Vma): void {
+  for (const anon_vma of from.anon_vma_chain) anon_vma_chain_link(kernel, to, anon_vma);
+  if (to.anon_vma) kernel.store.set(to.anon_vma, 'num_active_vmas', to.anon_vma.num_active_vmas + 1);
+}
+
+/** rmap.c:anon_vma_fork: the child's VMA may map all the parent's pages, and puts its own under an anon_vma of its own. */
+export function anon_vma_fork(kernel: Kernel, child: Vma, parent: Vma): void {
+  if (!parent.anon_vma) return;
+  kernel.store.set(child, 'anon_vma', undefined);
+  for (const anon_vma of parent.anon_vma_chain) anon_vma_chain_link(kernel, child, anon_vma);
+  const own = anon_vma_alloc(kernel, parent.anon_vma);
+  kernel.store.set(child, 'anon_vma', own);
+  anon_vma_chain_link(kernel, child, own);
+}
+
+/** rmap.c:unlink_anon_vmas: the VMA goes. */
+export function unlink_anon_vmas(kernel: Kernel, vma: Vma): void {
+  const { store } = kernel;
+  for (const anon_vma of vma.anon_vma_chain) {
+    const index = anon_vma.vmas.indexOf(vma);
+    if (index >= 0) store.splice(anon_vma.vmas, index, 1);
+    if (anon_vma.vmas.length === 0 && anon_vma.parent)
+      store.set(anon_vma.parent, 'num_children', anon_vma.parent.num_children - 1);
+  }
+  store.splice(vma.anon_vma_chain, 0, vma.anon_vma_chain.length);
+  if (!vma.anon_vma) return;
+  store.set(vma.anon_vma, 'num_active_vmas', vma.anon_vma.num_active_vmas - 1);
+  store.set(vma, 'anon_vma', undefined);
+}
+
+/* ---- from page to entries ---- */
+
+/** One place where a page is mapped. */
+export interface Mapping {
+  readonly vma: Vma;
+  readonly vpn: number;
+  /** The entry: of the PTE, or of the huge PMD. */
+  readonly entry: Pte;
+  readonly huge: boolean;
+}
+
+/** The vpn where a VMA would map page `index` of a mapping, or -1 (vma_address). */
+export const vma_address = (vma: Vma, index: number): number => {
+  const vpn = vma.start + (index - vma.pgoff);
+  return index >= vma.pgoff && vpn < vma.end ? vpn : -1;
+};
+
+/**
+ * rmap.c:rmap_walk: every entry that refers to page `pfn` of the folio: present ones, and entries that name its
+ * frame (device-private, device-exclusive and, with `migration`, migration entries), in the order of the VMAs.
+ */
+export function mappingsOf(_kernel: Kernel, folio: Folio, pfn: number, migration = false): Mapping[] {
+  const { mapping } = folio;
+  if (!mapping) return [];
+  const index = folio.index + (pfn - folio.pfn);
+  const found: Mapping[] = [];
+  for (const vma of mapping.vmas) {
+    const vpn = vma_address(vma, index);
+    if (vpn < 0) continue;
+    const huge = hugePmdAt(vma.mm, vpn);
+    const entry = huge ? huge.entry : pteAt(vma.mm, vpn);
+    const named = pte_present(entry) || is_pfn_swap_entry(entry);
+    if (!named || (isMigration(entry) && !migration)) continue;
+    const first = pte_pfn(entry);
+    if (huge ? pfn >= first && pfn < first + 512 : pfn === first)
+      found.push({ vma, vpn, entry, huge: huge !== undefined });
+  }
+  return found;
+}
+
+const isMigration = (entry: Pte): boolean => {
+  const kind = entry % 16;
+  return kind >= 4 && kind <= 6;
+};
+
+/* ---- mapping and unmapping ---- */
+
+const MINUS_ONE = 0xffffffff;
+const countMapped = (kernel: Kernel, folio: Folio, pages: number): void => {
+  if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_pages', pages);
+  else {
+    mod_vm(kernel, 'nr_mapped', pages);
+  }
+};
+
+/** rmap.c:folio_add_new_anon_rmap: a fresh page gets its anon_vma, its index and its first mapping; it is exclusive. */
+export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
+  const { store, pages } = kernel;
+  if (!vma.anon_vma) throw new Error('folio_add_new_anon_rmap: anon_vma_prepare comes first');
+  store.set(folio, 'mapping', vma.anon_vma);
+  store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
+  setFlag(kernel, folio.pfn, PG_SWAPBACKED);
+  if (folio.order === 0) {
+    pages.mapcount.set(folio.pfn, 0);
+    if (kernel.has('anonExclusive')) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
+  } else {
+    store.set(folio, 'entire_mapcount', 0);
+    if (kernel.has('anonExclusive')) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
+  }
+  countMapped(kernel, folio, 2 ** folio.order);
+}
+
+/** One more entry maps a page (folio_add_anon_rmap_pte, folio_add_file_rmap_pte, folio_dup_..._rmap_pte). */
+export function folio_add_rmap_pte(kernel: Kernel, folio: Folio, pfn: number): void {
+  const { mapcount } = kernel.pages;
+  if (mapcount.get(pfn) === MINUS_ONE) countMapped(kernel, folio, 1);
+  mapcount.add(pfn, 1);
+}
+
+/** rmap.c:folio_remove_rmap_pte: one entry fewer maps a page. */
+export function folio_remove_rmap_pte(kernel: Kernel, folio: Folio, pfn: number): void {
+  const { mapcount } = kernel.pages;
+  if (mapcount.get(pfn) === MINUS_ONE) {
+    kernel.WARN(`VM_WARN_ON_FOLIO: mapcount of ${pfn.toString(16)} falls below none`);
+    return;
+  }
+  mapcount.add(pfn, -1);
+  if (mapcount.get(pfn) === MINUS_ONE) countMapped(kernel, folio, -1);
+}
+
+/** folio_mapcount: all entries that map the folio or a page of it. */
+export function folio_mapcount(kernel: Kernel, folio: Folio): number {
+  let count = folio.entire_mapcount + 1;
+  for (let i = 0; i < 2 ** folio.order; i++) count += (kernel.pages.mapcount.get(folio.pfn + i) + 1) % 2 ** 32;
+  return count;
+}
+
+/** PageAnonExclusive. Before 5.19 there is no such mark. */
+export const pageAnonExclusive = (kernel: Kernel, pfn: number): boolean => testFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
+export const setPageAnonExclusive = (kernel: Kernel, pfn: number): void => {
+  if (kernel.has('anonExclusive')) setFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
+};
+export const clearPageAnonExclusive = (kernel: Kernel, pfn: number): void => clearFlag(kernel, pfn, PG_ANON_EXCLUSIVE);

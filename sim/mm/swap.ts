@@ -1,0 +1,53 @@
+/**
+ * mm/swap.c: the way to the LRU lists. A new folio waits in a per-CPU batch, which holds a reference, until the
+ * batch is full or someone drains it; one CPU runs here, so there is one batch.
+ */
+import type { Kernel } from '../machine/kernel.ts';
+import { folio_get, folio_put_system, folioHead } from './folio.ts';
+import { countLru, PG_LRU, setFlag, testFlag } from './folio_record.ts';
+
+/** include/linux/pagevec.h: PAGEVEC_SIZE; 14 before 4.16, 15 to 6.8, 31 since. */
+const batchSize = (kernel: Kernel): number => (kernel.has('folioBatchOf31') ? 31 : kernel.has('pagevecOf15') ? 15 : 14);
+
+/** swap.c:folio_add_lru (lru_cache_add): a large folio goes through at once. */
+export function folio_add_lru(kernel: Kernel, pfn: number): void {
+  const { lru_add, folios } = kernel.state;
+  folio_get(kernel, pfn);
+  kernel.store.splice(lru_add, lru_add.length, 0, pfn);
+  const isLarge = (folios.get(pfn)?.order ?? 0) > 0;
+  if (lru_add.length >= batchSize(kernel) || isLarge) lru_add_drain(kernel);
+}
+
+/** swap.c:lru_add_drain: what waits goes to its list and loses the reference of the batch. */
+export function lru_add_drain(kernel: Kernel): void {
+  const { lru_add, folios } = kernel.state;
+  if (lru_add.length === 0) return;
+  for (const pfn of kernel.store.splice(lru_add, 0, lru_add.length)) {
+    const folio = folios.get(pfn);
+    if (folio && !testFlag(kernel, pfn, PG_LRU)) {
+      setFlag(kernel, pfn, PG_LRU);
+      countLru(kernel, folio, 1);
+    }
+    folio_put_system(kernel, pfn);
+  }
+}
+
+/** swap.c:lru_add_drain_all: every CPU's batch. */
+export const lru_add_drain_all = lru_add_drain;
+
+/** vmscan.c:folio_isolate_lru: off its list, with a reference. False if it is on none. */
+export function folio_isolate_lru(kernel: Kernel, page: number): boolean {
+  const pfn = folioHead(kernel, page);
+  const folio = kernel.state.folios.get(pfn);
+  if (!folio || !testFlag(kernel, pfn, PG_LRU)) return false;
+  folio_get(kernel, pfn);
+  countLru(kernel, folio, -1);
+  kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) & ~PG_LRU) >>> 0);
+  return true;
+}
+
+/** vmscan.c:folio_putback_lru: back to a list; the reference of the isolation is dropped. */
+export function folio_putback_lru(kernel: Kernel, pfn: number): void {
+  folio_add_lru(kernel, pfn);
+  folio_put_system(kernel, pfn);
+}
