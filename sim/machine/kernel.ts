@@ -3,10 +3,11 @@ import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
 import type { DaxMapping } from '../drivers/dax.ts';
+import type { DmirrorState } from '../drivers/dmirror/dmirror.ts';
 import type { NvdimmState } from '../drivers/nvdimm/nd.ts';
 import type { PciDev } from '../drivers/p2pdma.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
-import type { AddressSpace, Folio, MemCgroup, Mm, PageData, Process, TaskRef, VmFault } from '../include/mm_types.ts';
+import type { AddressSpace, Folio, MemCgroup, Mm, Mutex, PageData, Process, TaskRef, VmFault } from '../include/mm_types.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
@@ -82,6 +83,8 @@ export interface NativePagemapOps {
   page_free(kernel: Kernel, pfn: number): KernelGenerator<void>;
   /** Gives VM_FAULT_* bits. */
   migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
+  /** From 6.19: a huge device page becomes single pages. */
+  folio_split?(kernel: Kernel, head: number): void;
 }
 
 /** A run of sub-sections whose memmap was allocated at run time, and where from. */
@@ -162,6 +165,10 @@ export interface KernelState {
   readonly vm: Map<string, number>;
   /** Faults that `inject` arms, and how often each still strikes. */
   readonly injected: Map<string, number>;
+  /** Every mutex that was initialised and not destroyed. */
+  readonly mutexes: Mutex[];
+  /** The module test_hmm, while it is loaded. */
+  dmirror: DmirrorState | undefined;
   /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
@@ -261,6 +268,8 @@ export class Kernel {
       lru_add: [],
       vm: new Map(),
       injected: new Map(),
+      mutexes: [],
+      dmirror: undefined,
       devmap_managed_key: 0,
       addresses: new Map(),
     };
