@@ -374,6 +374,39 @@ export const FACTS = {
       'mm/gup.c:get_user_pages_longterm, FOLL_LONGTERM since 5.2: refuses mappings of files on DAX with -EOPNOTSUPP',
   },
   pinUserPages: { since: '5.6', source: 'mm/gup.c:pin_user_pages: a pin counts 1024 references of a small page' },
+  compoundPincount: {
+    since: '5.7',
+    source:
+      'mm/gup.c: a pin of a compound page counts one reference and one in its own counter (from the history; seen in 6.12), and pins are counted in /proc/vmstat',
+  },
+  zeroPageNotPinned: {
+    since: '6.5',
+    source:
+      'mm/gup.c:try_grab_page, gup_put_folio: pins of the zero page are not counted (from the history; seen in 6.12)',
+  },
+  longtermIsPin: {
+    since: '6.3',
+    source: 'mm/gup.c:is_valid_gup_args: FOLL_LONGTERM without FOLL_PIN is a warning and -EINVAL (from the history)',
+  },
+  longtermLeavesMovable: {
+    since: '5.13',
+    source:
+      'mm/gup.c:check_and_migrate_movable_pages: pages of ZONE_MOVABLE move before a long-term pin; only those of CMA before (from the history)',
+  },
+  longtermRefusesWriteback: {
+    since: '6.5',
+    source:
+      'mm/gup.c:writable_file_mapping_allowed: a long-term pin for writing of a shared file mapping that is written back is -EFAULT (from the history)',
+  },
+  gupUnsharesFilePages: {
+    since: '6.2',
+    source:
+      'mm/gup.c:gup_must_unshare: a long-term pin of a private mapping breaks sharing with the page cache and the zero page (from the history)',
+  },
+  splitPmdRefusesHugetlb: {
+    since: '6.10',
+    source: 'mm/gup.c:check_vma_flags: FOLL_SPLIT_PMD on hugetlb is -EOPNOTSUPP (seen in 6.12; from the history)',
+  },
   // Adding memory and memory models
   discontigmem: { since: '4.3', until: '5.13', source: 'mm/Kconfig: DISCONTIGMEM is one of the memory models' },
   lastCpupidBesideWholeNode: {
