@@ -6,6 +6,9 @@ import { exit_mmap } from '../mm/mmap.ts';
 import { mmu_notifier_release } from '../mm/mmu_notifier.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { rwsem } from './locking.ts';
+import { mmdrop } from './mm_count.ts';
+
+export { mmdrop, mmgrab } from './mm_count.ts';
 
 /** fork.c:mm_alloc. */
 export function mm_alloc(kernel: Kernel, owner: Process, memcg = mem_cgroup(kernel, '/')): Mm {
@@ -40,16 +43,6 @@ export function newProcess(kernel: Kernel, comm: string, parent?: Process): Proc
   store.set(state, 'nextPid', state.nextPid + 1);
   store.mapSet(state.processes, process.pid, process);
   return process;
-}
-
-export function mmgrab(kernel: Kernel, mm: Mm): void {
-  kernel.store.set(mm, 'mm_count', mm.mm_count + 1);
-}
-
-/** fork.c:__mmdrop: the last reference of the structure itself. */
-export function mmdrop(kernel: Kernel, mm: Mm): void {
-  kernel.store.set(mm, 'mm_count', mm.mm_count - 1);
-  if (mm.mm_count === 0) kernel.store.mapDelete(kernel.state.mms, mm.id);
 }
 
 /** sched/mm.h:mmget_not_zero: false if the process is exiting. */

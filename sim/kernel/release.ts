@@ -533,6 +533,16 @@ export const FACTS = {
   },
   mmapLockNames: { since: '5.8', source: 'include/linux/mmap_lock.h: mmap_read_lock and friends; mmap_sem before' },
   notifierEvents: { since: '5.2', source: 'include/linux/mmu_notifier.h: an invalidation says why (MMU_NOTIFY_*)' },
+  notifierFailureWarned: {
+    since: '5.3',
+    source:
+      'mm/mmu_notifier.c: a notifier that fails where it may sleep, or with anything but -EAGAIN, is a warning (seen in 5.4)',
+  },
+  notifierEndAfterFailure: {
+    since: '5.12',
+    source:
+      'mm/mmu_notifier.c:mn_hlist_invalidate_range_start: after a failure the notifiers that have an end are told of it (from the history)',
+  },
   notifyMigrate: { since: '5.9', source: 'include/linux/mmu_notifier.h: MMU_NOTIFY_MIGRATE' },
   notifierOwner: {
     since: '5.14',
