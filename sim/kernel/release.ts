@@ -615,6 +615,19 @@ export const FACTS = {
     since: '6.9',
     source: 'include/linux/pagevec.h: PAGEVEC_SIZE is 31 (from the history; recorded of 6.12)',
   },
+  // Mappings
+  mapFixedNoreplace: {
+    since: '4.17',
+    source: 'include/uapi/asm-generic/mman-common.h: MAP_FIXED_NOREPLACE; before, the address is a hint',
+  },
+  thpAlignedMmap: {
+    since: '6.7',
+    source: 'mm/mmap.c:get_unmapped_area: anonymous mappings of 2 MiB and more begin at 2 MiB (from the history)',
+  },
+  thpAlignsWholeOnly: {
+    since: '6.12',
+    source: 'mm/mmap.c:__get_unmapped_area: only lengths that are multiples of 2 MiB (6.13 and stable 6.12.y)',
+  },
   // Files
   kpageOnlineOnly: {
     since: '5.4',
