@@ -7,7 +7,17 @@ import type { DmirrorState } from '../drivers/dmirror/dmirror.ts';
 import type { NvdimmState } from '../drivers/nvdimm/nd.ts';
 import type { PciDev } from '../drivers/p2pdma.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
-import type { AddressSpace, Folio, MemCgroup, Mm, Mutex, PageData, Process, TaskRef, VmFault } from '../include/mm_types.ts';
+import type {
+  AddressSpace,
+  Folio,
+  MemCgroup,
+  Mm,
+  Mutex,
+  PageData,
+  Process,
+  TaskRef,
+  VmFault,
+} from '../include/mm_types.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
@@ -165,6 +175,8 @@ export interface KernelState {
   readonly vm: Map<string, number>;
   /** Faults that `inject` arms, and how often each still strikes. */
   readonly injected: Map<string, number>;
+  /** References that `inject pin` holds, by page frame. */
+  readonly injectedPins: Map<number, number>;
   /** Every mutex that was initialised and not destroyed. */
   readonly mutexes: Mutex[];
   /** The module test_hmm, while it is loaded. */
@@ -277,6 +289,7 @@ export class Kernel {
       lru_add: [],
       vm: new Map(),
       injected: new Map(),
+      injectedPins: new Map(),
       mutexes: [],
       dmirror: undefined,
       userPins: new Map(),

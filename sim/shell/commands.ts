@@ -20,6 +20,9 @@ import { daxctlCommand } from './daxctl.ts';
 import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
+import { GPU } from './gpu.ts';
+import { INJECT } from './inject.ts';
+import { MODULE_COMMANDS } from './modprobe.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
@@ -137,6 +140,9 @@ const list: readonly Command[] = [
   ...DAX_COMMANDS,
   PAGE_TYPES,
   OCCUPY,
+  INJECT,
+  ...MODULE_COMMANDS,
+  GPU,
   EXPLAIN,
   ...KERNEL_COMMANDS,
 ];

@@ -18,10 +18,10 @@ import { type IntervalSub, mmu_interval_read_begin, mmu_interval_read_retry } fr
 import type { KernelGenerator } from '../../task/task.ts';
 import { backingPage } from './backing.ts';
 import {
-  DPT_XA_TAG_NONE,
-  DPT_XA_TAG_WRITE,
   type Dmirror,
   type DmirrorCmd,
+  DPT_XA_TAG_NONE,
+  DPT_XA_TAG_WRITE,
   dptEntry,
   dptPfn,
   dptTag,
@@ -75,9 +75,7 @@ export function* faultUntilStable(
   for (let attempt = 0; ; attempt++) {
     if (attempt > 0) store.set(state, 'jiffies', state.jiffies + 1);
     if (state.jiffies > timeout) return EBUSY;
-    const result = yield* unlocked
-      ? hmm_range_fault_unlocked_timeout(kernel, range, 0)
-      : faultLocked(kernel, range);
+    const result = yield* unlocked ? hmm_range_fault_unlocked_timeout(kernel, range, 0) : faultLocked(kernel, range);
     if (result === EBUSY) continue;
     if (result !== 0) return result;
     yield* mutex_lock(kernel, dmirror.mutex);
@@ -131,7 +129,13 @@ function* dmirror_fault(
 }
 
 /** dmirror_do_read: from `start`, as far as the device's table goes; what is read is appended. -ENOENT: it ends early. */
-export function dmirror_do_read(kernel: Kernel, dmirror: Dmirror, start: number, end: number, data: PageData[]): number {
+export function dmirror_do_read(
+  kernel: Kernel,
+  dmirror: Dmirror,
+  start: number,
+  end: number,
+  data: PageData[],
+): number {
   for (let vpn = start; vpn < end; vpn++) {
     const entry = dmirror.pt.get(vpn);
     if (entry === undefined) return ENOENT;

@@ -43,9 +43,7 @@ function newPagemap(
   mdevice: DmirrorDevice,
 ): { pagemap: CStruct; start: bigint; found: Resource | undefined } | number {
   const isPrivate = dmirror_is_private_zone(mdevice);
-  const found = isPrivate
-    ? request_free_mem_region(kernel, kernel.state.iomem, CHUNK_BYTES, 'hmm_dmirror')
-    : undefined;
+  const found = isPrivate ? request_free_mem_region(kernel, kernel.state.iomem, CHUNK_BYTES, 'hmm_dmirror') : undefined;
   if (isPrivate && !found) return ENOMEM;
   const start = found ? found.start : mdevice.spm;
   const end = start + CHUNK_BYTES - 1n;
@@ -81,7 +79,6 @@ export function* dmirror_allocate_chunk(
   if (error !== undefined) {
     mutex_unlock(kernel, mdevice.devmem_lock);
     if (found) __release_region(store, kernel.state.iomem, found.start, CHUNK_BYTES);
-    // To 5.11 the caller only learns that there is no page.
     return error;
   }
   const start = Number(made.start >> 12n);
@@ -116,11 +113,7 @@ function take(kernel: Kernel, mdevice: DmirrorDevice, isLarge: boolean): number 
 }
 
 /** dmirror_devmem_alloc_page: a page of the device, locked, with its one reference; -1 without memory. */
-export function* dmirror_devmem_alloc_page(
-  kernel: Kernel,
-  dmirror: Dmirror,
-  isLarge = false,
-): KernelGenerator<number> {
+export function* dmirror_devmem_alloc_page(kernel: Kernel, dmirror: Dmirror, isLarge = false): KernelGenerator<number> {
   const { mdevice } = dmirror;
   const order = isLarge ? HPAGE_PMD_ORDER : 0;
   const isPrivate = dmirror_is_private_zone(mdevice);
@@ -194,4 +187,3 @@ export function* dmirror_device_remove_chunks(kernel: Kernel, mdevice: DmirrorDe
   store.splice(mdevice.free_folios, 0, mdevice.free_folios.length);
   mutex_unlock(kernel, mdevice.devmem_lock);
 }
-

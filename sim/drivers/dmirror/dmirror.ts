@@ -3,7 +3,7 @@
  * processes in page tables of its own and has memory to which pages can move.
  */
 import type { CPointer, CStruct } from '../../c/value.ts';
-import type { Mutex, Process } from '../../include/mm_types.ts';
+import type { Mutex, OpenFile, Process } from '../../include/mm_types.ts';
 import type { Resource } from '../../kernel/resource.ts';
 import type { Kernel } from '../../machine/kernel.ts';
 import type { IntervalSub } from '../../mm/mmu_notifier.ts';
@@ -56,7 +56,9 @@ export interface Dmirror {
   /** The device's page table: by vpn, four times the page frame plus a tag. */
   readonly pt: Map<number, number>;
   readonly mutex: Mutex;
-  /** Set while open() runs. */
+  /** The open file; fork shares it. */
+  file: OpenFile | undefined;
+  /** Of the address space, which outlives the process while the file is open. */
   notifier: IntervalSub | undefined;
   /** HMM_DMIRROR_FLAG_* (7.0). */
   flags: number;
@@ -99,5 +101,13 @@ export function dmirror_page_to_chunk(kernel: Kernel, pfn: number): DmirrorChunk
   return undefined;
 }
 
-export const mirrorOf = (kernel: Kernel, device: number, process: Process): Dmirror | undefined =>
-  kernel.state.dmirror?.mirrors.find((mirror) => mirror.mdevice.id === device && mirror.process === process);
+/** The mirror behind the file of device `id` that a process opened last; one it has from its parent counts too. */
+export function mirrorOf(kernel: Kernel, id: number, process: Process): Dmirror | undefined {
+  const { mirrors } = kernel.state.dmirror ?? { mirrors: [] };
+  const file = process.fds.findLast((open) =>
+    mirrors.some((mirror) => mirror.file === open && mirror.mdevice.id === id),
+  );
+  return file && mirrors.find((mirror) => mirror.file === file);
+}
+
+export const deviceName = (id: number): string => `hmm_dmirror${id}`;

@@ -6,7 +6,7 @@ import type { Kernel } from '../../machine/kernel.ts';
 import { folio_put, folioHead } from '../../mm/folio.ts';
 import { make_device_exclusive, make_device_exclusive_range } from '../../mm/make_device_exclusive.ts';
 import type { KernelGenerator } from '../../task/task.ts';
-import { DPT_XA_TAG_ATOMIC, type Dmirror, type DmirrorCmd, dptEntry, dptTag } from './dmirror.ts';
+import { type Dmirror, type DmirrorCmd, DPT_XA_TAG_ATOMIC, dptEntry, dptTag } from './dmirror.ts';
 import { readBack } from './migrate.ts';
 
 const EPERM = -1;
@@ -15,7 +15,12 @@ const EINVAL = -22;
 const BATCH = 64;
 
 /** dmirror_atomic_map. */
-function* dmirror_atomic_map(kernel: Kernel, dmirror: Dmirror, start: number, pages: readonly number[]): KernelGenerator<number> {
+function* dmirror_atomic_map(
+  kernel: Kernel,
+  dmirror: Dmirror,
+  start: number,
+  pages: readonly number[],
+): KernelGenerator<number> {
   let mapped = 0;
   yield* mutex_lock(kernel, dmirror.mutex);
   for (const [i, pfn] of pages.entries()) {
@@ -64,7 +69,7 @@ export function* dmirror_exclusive(
   dmirror: Dmirror,
   cmd: DmirrorCmd,
 ): KernelGenerator<PageData[] | number> {
-  const { mm } = dmirror.process;
+  const mm = dmirror.notifier?.mm;
   if (!mm || !mmget_not_zero(kernel, mm)) return EINVAL;
   yield* down_read(kernel, mm.mmap_lock);
   const take = kernel.has('makeDeviceExclusiveOnePage') ? byPage : byRange;

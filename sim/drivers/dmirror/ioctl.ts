@@ -1,22 +1,14 @@
 /** lib/test_hmm.c: dmirror_fops_unlocked_ioctl and dmirror_fops_mmap: what a process may ask of an open device. */
-import { mkPte, PTE_WRITE, PTE_YOUNG, PteKind } from '../../arch/pte.ts';
-import {
-  type AddressSpace,
-  MM_FILEPAGES,
-  type PageData,
-  VM_MIXEDMAP,
-  VM_SHARED,
-  VM_WRITE,
-  type Vma,
-} from '../../include/mm_types.ts';
+import { mkPte, PTE_YOUNG, PteKind } from '../../arch/pte.ts';
+import { type AddressSpace, MM_FILEPAGES, type PageData, type Vma } from '../../include/mm_types.ts';
 import { PageKind } from '../../include/types.ts';
 import { down_write, up_write } from '../../kernel/locking.ts';
 import type { Kernel } from '../../machine/kernel.ts';
 import { folio_get, folio_put_system } from '../../mm/folio.ts';
 import { newFolio } from '../../mm/folio_record.ts';
-import { GFP_KERNEL, __GFP_ZERO } from '../../mm/gfp.ts';
+import { __GFP_ZERO, GFP_KERNEL } from '../../mm/gfp.ts';
 import { add_mm_counter } from '../../mm/memory.ts';
-import { do_mmap, vma_lookup } from '../../mm/mmap.ts';
+import { mmap_device, vma_lookup } from '../../mm/mmap.ts';
 import { __alloc_pages } from '../../mm/page_alloc.ts';
 import { pte_alloc, set_pte_at } from '../../mm/pgtable.ts';
 import { folio_add_rmap_pte } from '../../mm/rmap.ts';
@@ -144,29 +136,21 @@ export function deviceFile(kernel: Kernel, id: number): AddressSpace {
 function vm_insert_page(kernel: Kernel, vma: Vma, vpn: number, pfn: number): number {
   const folio = kernel.state.folios.get(pfn);
   if (!folio || !pte_alloc(kernel, vma.mm, vpn)) return ENOMEM;
-  if ((vma.flags & VM_MIXEDMAP) === 0) kernel.store.set(vma, 'flags', vma.flags | VM_MIXEDMAP);
   folio_get(kernel, pfn);
   add_mm_counter(kernel, vma.mm, MM_FILEPAGES, 1);
   folio_add_rmap_pte(kernel, folio, pfn);
-  const writable = (vma.flags & VM_SHARED) !== 0 && (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE : 0;
-  set_pte_at(kernel, vma.mm, vpn, mkPte(PteKind.Present, pfn, PTE_YOUNG | writable));
+  // A private mapping: writing takes a copy.
+  set_pte_at(kernel, vma.mm, vpn, mkPte(PteKind.Present, pfn, PTE_YOUNG));
   return 0;
 }
 
-/** dmirror_fops_mmap: a new mapping with a fresh page everywhere. The vpn, or an errno. */
-export function* dmirror_mmap(
-  kernel: Kernel,
-  dmirror: Dmirror,
-  pages: number,
-  prot: number,
-  shared: boolean,
-): KernelGenerator<number> {
-  const { mm } = dmirror.process;
+/** dmirror_fops_mmap: a new private mapping with a fresh page everywhere. The vpn, or an errno. */
+export function* dmirror_mmap(kernel: Kernel, dmirror: Dmirror, pages: number, prot: number): KernelGenerator<number> {
+  const mm = dmirror.notifier?.mm;
   if (!mm) return EINVAL;
   yield* down_write(kernel, mm.mmap_lock);
   const file = deviceFile(kernel, dmirror.mdevice.id);
-  const flags = shared ? VM_SHARED : 0;
-  const start = do_mmap(kernel, mm, { pages, prot, flags, file, pgoff: 0, at: undefined });
+  const start = mmap_device(kernel, mm, file, pages, prot);
   const vma = start < 0 ? undefined : vma_lookup(mm, start);
   let result = start;
   for (let vpn = start; vma && vpn < start + pages && result >= 0; vpn++) {

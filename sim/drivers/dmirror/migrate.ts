@@ -22,7 +22,7 @@ import type { KernelGenerator } from '../../task/task.ts';
 import { dmirror_do_read } from './access.ts';
 import { backingPage } from './backing.ts';
 import { dmirror_devmem_alloc_page } from './devmem.ts';
-import { DPT_XA_TAG_NONE, DPT_XA_TAG_WRITE, type Dmirror, type DmirrorCmd, dptEntry, HPAGE_PMD_NR } from './dmirror.ts';
+import { type Dmirror, type DmirrorCmd, DPT_XA_TAG_NONE, DPT_XA_TAG_WRITE, dptEntry, HPAGE_PMD_NR } from './dmirror.ts';
 import {
   dmirror_devmem_fault_alloc_and_copy,
   dmirror_select_device,
@@ -93,8 +93,7 @@ function* dmirror_migrate_finalize_and_map(kernel: Kernel, args: MigrateVma, dmi
     const tag = has(to, MIGRATE_PFN_WRITE) ? DPT_XA_TAG_WRITE : DPT_XA_TAG_NONE;
     const count = has(to, MIGRATE_PFN_COMPOUND) ? HPAGE_PMD_NR : 1;
     const rpage = backingPage(kernel, dpage);
-    for (let j = 0; j < count; j++)
-      kernel.store.mapSet(dmirror.pt, args.start + i + j, dptEntry(rpage + j, tag));
+    for (let j = 0; j < count; j++) kernel.store.mapSet(dmirror.pt, args.start + i + j, dptEntry(rpage + j, tag));
   }
   mutex_unlock(kernel, dmirror.mutex);
 }
@@ -123,7 +122,7 @@ function* eachBatch(
   select: number,
   move: (args: MigrateVma) => KernelGenerator<void>,
 ): KernelGenerator<number> {
-  const { mm } = dmirror.process;
+  const mm = dmirror.notifier?.mm;
   const end = cmd.addr + cmd.npages;
   if (!mm || !mmget_not_zero(kernel, mm)) return EINVAL;
   const flags = select | (kernel.has('devicePrivateThp') ? MIGRATE_VMA_SELECT_COMPOUND : 0);
@@ -174,11 +173,7 @@ export function* readBack(kernel: Kernel, dmirror: Dmirror, cmd: DmirrorCmd): Ke
 }
 
 /** HMM_DMIRROR_MIGRATE_TO_SYS (6.0): 0 or an errno; cpages counts what moved. */
-export function* dmirror_migrate_to_system(
-  kernel: Kernel,
-  dmirror: Dmirror,
-  cmd: DmirrorCmd,
-): KernelGenerator<number> {
+export function* dmirror_migrate_to_system(kernel: Kernel, dmirror: Dmirror, cmd: DmirrorCmd): KernelGenerator<number> {
   const moved = MIGRATE_PFN_VALID | MIGRATE_PFN_MIGRATE;
   return yield* eachBatch(kernel, dmirror, cmd, dmirror_select_device(dmirror), function* (args) {
     dmirror_devmem_fault_alloc_and_copy(kernel, args, dmirror);

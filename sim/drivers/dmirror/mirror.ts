@@ -1,5 +1,6 @@
 /** lib/test_hmm.c: an open device file: the mirror of one address space, and what keeps it true. */
 import type { Process } from '../../include/mm_types.ts';
+import { open_device } from '../../kernel/exit.ts';
 import { mutex_destroy, mutex_init, mutex_lock, mutex_trylock, mutex_unlock } from '../../kernel/locking.ts';
 import type { Kernel } from '../../machine/kernel.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../../mm/mmu_notifier.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { stateOf } from './backing.ts';
-import type { Dmirror, DmirrorDevice } from './dmirror.ts';
+import { type Dmirror, type DmirrorDevice, deviceName } from './dmirror.ts';
 import { dmirror_device_evict_chunk } from './to_ram.ts';
 
 const ENOMEM = -12;
@@ -75,8 +76,8 @@ export function* dmirror_fops_open(
   const { store } = kernel;
   const { mm } = process;
   if (!mm) return ENOMEM;
-  const mutex = mutex_init(kernel, `the mirror of ${process.comm} (${process.pid}) on hmm_dmirror${mdevice.id}`);
-  const dmirror: Dmirror = { mdevice, process, pt: new Map(), mutex, notifier: undefined, flags: 0 };
+  const mutex = mutex_init(kernel, `the mirror of ${process.comm} (${process.pid}) on ${deviceName(mdevice.id)}`);
+  const dmirror: Dmirror = { mdevice, process, pt: new Map(), mutex, file: undefined, notifier: undefined, flags: 0 };
   const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate };
   const sub = yield* mmu_interval_notifier_insert(kernel, mm, 0, WHOLE_ADDRESS_SPACE, ops);
   if (typeof sub === 'number') {
@@ -84,13 +85,15 @@ export function* dmirror_fops_open(
     return sub;
   }
   store.set(dmirror, 'notifier', sub);
+  const release = (on: Kernel): KernelGenerator<void> => dmirror_fops_release(on, dmirror);
+  store.set(dmirror, 'file', open_device(kernel, process, `/dev/${deviceName(mdevice.id)}`, release));
   const { mirrors } = stateOf(kernel);
   store.splice(mirrors, mirrors.length, 0, dmirror);
   return dmirror;
 }
 
 /** dmirror_fops_release: the last reference of the file. What is on the device is brought home. */
-export function* dmirror_fops_release(kernel: Kernel, dmirror: Dmirror): KernelGenerator<void> {
+function* dmirror_fops_release(kernel: Kernel, dmirror: Dmirror): KernelGenerator<void> {
   const { store } = kernel;
   const { mirrors } = stateOf(kernel);
   const index = mirrors.indexOf(dmirror);

@@ -97,7 +97,7 @@ function* dmirror_range_snapshot(
   end: number,
   perm: number[],
 ): KernelGenerator<number> {
-  const { mm } = dmirror.process;
+  const mm = dmirror.notifier?.mm;
   if (!mm) return EINVAL;
   const ops: DmirrorOps = { dmirror, invalidate: dmirror_snapshot_invalidate };
   const notifier = yield* mmu_interval_notifier_insert(kernel, mm, start, end, ops);
@@ -127,7 +127,7 @@ export function* dmirror_snapshot(
   dmirror: Dmirror,
   cmd: DmirrorCmd,
 ): KernelGenerator<number[] | number> {
-  const { mm } = dmirror.process;
+  const mm = dmirror.notifier?.mm;
   if (!mm || !mmget_not_zero(kernel, mm)) return EINVAL;
   const end = cmd.addr + cmd.npages;
   const batch = batchOf(kernel);
