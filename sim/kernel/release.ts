@@ -639,6 +639,21 @@ export const FACTS = {
     since: '5.6',
     source: 'fs/proc/page.c:get_max_dump_pfn: the arrays end with the section of max_pfn; at max_pfn in 5.4.y',
   },
+  pagemapUffdWp: {
+    since: '5.13',
+    source:
+      'fs/proc/task_mmu.c: bit 57 of a /proc/PID/pagemap word, write protection by userfaultfd (from the history)',
+  },
+  pagemapExclusiveIsPresent: {
+    since: '6.11',
+    source:
+      'fs/proc/task_mmu.c: bit 56 of a /proc/PID/pagemap word is for present entries only (from the history; recorded of 6.12)',
+  },
+  smapsNonPresentIsShared: {
+    since: '6.11',
+    source:
+      'fs/proc/task_mmu.c:smaps_account: entries that are neither present nor device-private count as shared (from the history; recorded of 6.12)',
+  },
   kpageKsmOnAnon: {
     since: '6.12',
     until: '6.12',
