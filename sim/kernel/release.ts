@@ -616,6 +616,17 @@ export const FACTS = {
     source: 'include/linux/pagevec.h: PAGEVEC_SIZE is 31 (from the history; recorded of 6.12)',
   },
   // Mappings
+  mremapDontunmap: { since: '5.7', source: 'include/uapi/linux/mman.h: MREMAP_DONTUNMAP (from the history)' },
+  madvisePageout: { since: '5.4', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLD and MADV_PAGEOUT' },
+  madvisePopulate: {
+    since: '5.14',
+    source: 'include/uapi/asm-generic/mman-common.h: MADV_POPULATE_READ and MADV_POPULATE_WRITE',
+  },
+  madviseDontneedHugetlb: {
+    since: '5.18',
+    source: 'mm/madvise.c: MADV_DONTNEED works on mappings of hugetlb pages',
+  },
+  madviseCollapse: { since: '6.1', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLLAPSE' },
   mapFixedNoreplace: {
     since: '4.17',
     source: 'include/uapi/asm-generic/mman-common.h: MAP_FIXED_NOREPLACE; before, the address is a hint',
