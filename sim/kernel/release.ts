@@ -562,6 +562,32 @@ export const FACTS = {
     since: '5.9',
     source: 'include/linux/migrate.h: MIGRATE_VMA_SELECT_* and pgmap_owner choose what is collected',
   },
+  migrateSrcOwner: {
+    since: '5.7',
+    until: '5.8',
+    source:
+      'mm/migrate.c:migrate_vma_collect_pmd: src_owner set collects its device-private pages only, unset system pages (from the history)',
+  },
+  migrateHolesAnonOnly: {
+    since: '5.9',
+    source:
+      'mm/migrate.c:migrate_vma_collect_hole: an empty address of a file mapping does not count as migratable (from the history; so in 6.12, not in 5.3)',
+  },
+  migrateEntryFollowsPfn: {
+    since: '4.19',
+    source: 'mm/migrate.c:migrate_vma_collect_pmd: a migration entry of a writable device entry is writable',
+  },
+  migrateFreesSwapCache: {
+    since: '6.6',
+    source:
+      'mm/migrate_device.c:migrate_vma_pages: a page in the swap cache leaves it to go to the device (from the history)',
+  },
+  migratedSourceGoesToLru: {
+    since: '4.14',
+    until: '6.11',
+    source:
+      'mm/migrate_device.c:migrate_vma_finalize: the old page is put back to the LRU before it is freed (from the history; 6.12.y frees it at once, as recorded)',
+  },
   migratePfnLocked: { since: '4.14', until: '5.15', source: 'include/linux/migrate.h: MIGRATE_PFN_LOCKED' },
   migrateDeviceRange: {
     since: '6.1',
@@ -616,6 +642,17 @@ export const FACTS = {
     source: 'include/linux/pagevec.h: PAGEVEC_SIZE is 31 (from the history; recorded of 6.12)',
   },
   // Mappings
+  mremapDontunmap: { since: '5.7', source: 'include/uapi/linux/mman.h: MREMAP_DONTUNMAP (from the history)' },
+  madvisePageout: { since: '5.4', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLD and MADV_PAGEOUT' },
+  madvisePopulate: {
+    since: '5.14',
+    source: 'include/uapi/asm-generic/mman-common.h: MADV_POPULATE_READ and MADV_POPULATE_WRITE',
+  },
+  madviseDontneedHugetlb: {
+    since: '5.18',
+    source: 'mm/madvise.c: MADV_DONTNEED works on mappings of hugetlb pages',
+  },
+  madviseCollapse: { since: '6.1', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLLAPSE' },
   mapFixedNoreplace: {
     since: '4.17',
     source: 'include/uapi/asm-generic/mman-common.h: MAP_FIXED_NOREPLACE; before, the address is a hint',
