@@ -1,6 +1,6 @@
 /** Page table functions in their smallest form: anonymous small pages. */
 import { PTE_WRITE, pte_none, pte_pfn, pte_special, withBits } from '../arch/pte.ts';
-import { MM_ANONPAGES, VM_SHARED, VM_WRITE, type Vma } from '../include/mm_types.ts';
+import { type Folio, MM_ANONPAGES, VM_SHARED, VM_WRITE, type Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_get, folioOf } from './folio.ts';
@@ -75,4 +75,19 @@ export function* move_page_tables(
     set_pte_at(kernel, newVma.mm, newVpn + i, pte);
   }
   return pages;
+}
+
+export function* collapse_huge_page(_kernel: Kernel, _vma: Vma, _vpn: number): KernelGenerator<number> {
+  yield* [];
+  return -22;
+}
+export function* split_folio(_kernel: Kernel, _folio: Folio): KernelGenerator<number> {
+  yield* [];
+  return 0;
+}
+export function* pageout_folio(_kernel: Kernel, _pfn: number): KernelGenerator<void> {
+  yield* [];
+}
+export function* free_swap_and_cache(_kernel: Kernel, _pte: number): KernelGenerator<void> {
+  yield* [];
 }

@@ -91,7 +91,7 @@ export function* __split_vma(kernel: Kernel, vma: Vma, vpn: number, newBelow: bo
 }
 
 /** vma.c:dup_anon_vma: `to` is about to take over pages of `from`. */
-function dup_anon_vma(kernel: Kernel, to: Vma, from: Vma): void {
+export function dup_anon_vma(kernel: Kernel, to: Vma, from: Vma): void {
   if (!from.anon_vma || to.anon_vma) return;
   kernel.store.set(to, 'anon_vma', from.anon_vma);
   anon_vma_clone(kernel, to, from);
