@@ -1,16 +1,12 @@
 /** lib/test_hmm.c: the memory of the test device: chunks of 256 MiB, and the pages handed out of them. */
 import { type CStruct, errorOf } from '../../c/value.ts';
-import type { TaskRef } from '../../include/mm_types.ts';
-import { PG_LOCKED, withKind } from '../../include/mmzone.ts';
-import { PageKind } from '../../include/types.ts';
 import { mutex_lock, mutex_unlock } from '../../kernel/locking.ts';
 import { __release_region, type Resource, resource } from '../../kernel/resource.ts';
 import { hex, type Kernel, type NativePagemapOps } from '../../machine/kernel.ts';
-import { newFolio } from '../../mm/folio_record.ts';
 import { memremap_pages, memunmap_pages } from '../../mm/memremap.ts';
 import { request_free_mem_region } from '../../mm/memremapFunctions.ts';
 import { pagemapTypeValue } from '../../mm/pagemap.ts';
-import { get_page, zone_device_page_init } from '../../mm/zone_device_page.ts';
+import { device_page_alloc } from '../../mm/zone_device_page.ts';
 import { numa_node_id } from '../../mm/zonelist.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { allocBacking, dmirror_devmem_folio_split, freeBacking, stateOf } from './backing.ts';
@@ -125,7 +121,7 @@ export function* dmirror_devmem_alloc_page(kernel: Kernel, dmirror: Dmirror, isL
     if (isPrivate) freeBacking(kernel, rpage, 2 ** order);
     return -1;
   }
-  handOut(kernel, pfn, order);
+  device_page_alloc(kernel, pfn);
   const { backing, user, huge } = stateOf(kernel);
   if (isPrivate) kernel.store.mapSet(backing, pfn, rpage);
   if (isLarge) kernel.store.mapSet(huge, pfn, true);
@@ -133,29 +129,13 @@ export function* dmirror_devmem_alloc_page(kernel: Kernel, dmirror: Dmirror, isL
   return pfn;
 }
 
-/** The page leaves the driver: zone_device_page_init from 6.1; before, the driver does it with its own hands. */
-function handOut(kernel: Kernel, pfn: number, order: number): void {
-  if (kernel.has('pagemapRefPerAllocation')) zone_device_page_init(kernel, pfn, order);
-  else {
-    const { state, flags } = kernel.pages;
-    newFolio(kernel, pfn);
-    if (kernel.has('pageFreeAtOne')) get_page(kernel, pfn);
-    flags.set(pfn, (flags.get(pfn) | PG_LOCKED) >>> 0);
-    state.set(pfn, withKind(state.get(pfn), PageKind.DeviceInUse));
-  }
-  const folio = kernel.state.folios.get(pfn);
-  const task: TaskRef = kernel.current;
-  if (folio) kernel.store.set(folio, 'locked_by', task);
-}
-
 /** dmirror_devmem_free (page_free, folio_free since 6.19): back to the list, the RAM behind it to the kernel. */
-// biome-ignore lint/correctness/useYield: a callback may sleep; this one does not
-function* dmirror_devmem_free(kernel: Kernel, pfn: number): KernelGenerator<void> {
+function dmirror_devmem_free(kernel: Kernel, pfn: number): undefined {
   const { store } = kernel;
   const { backing, user, huge } = stateOf(kernel);
   const order = huge.has(pfn) ? HPAGE_PMD_ORDER : 0;
   const chunk = dmirror_page_to_chunk(kernel, pfn);
-  if (!chunk) return;
+  if (!chunk) return undefined;
   const { mdevice } = chunk;
   const rpage = backing.get(pfn);
   if (rpage !== undefined) {
@@ -164,10 +144,11 @@ function* dmirror_devmem_free(kernel: Kernel, pfn: number): KernelGenerator<void
   }
   store.mapDelete(user, pfn);
   if (order > 0) store.mapDelete(huge, pfn);
-  if (chunk.remove) return;
+  if (chunk.remove) return undefined;
   store.set(mdevice, 'cfree', mdevice.cfree + 2 ** order);
   if (order > 0) push(kernel, mdevice.free_folios, pfn, HPAGE_PMD_NR);
   else push(kernel, mdevice.free_pages, pfn);
+  return undefined;
 }
 
 /** dmirror_device_remove_chunks: evicts what is out, and unmaps the memory. Sleeps while pages are held. */

@@ -42,7 +42,7 @@ function* dmirror_migrate_alloc_and_copy(kernel: Kernel, args: MigrateVma, dmirr
   const { src, dst, vma } = args;
   const pages = args.end - args.start;
   // Since 6.19 only the source decides; before, an empty place becomes writable with its VMA.
-  const emptyIsWritable = !kernel.has('devicePrivateThp') && (vma.flags & VM_WRITE) !== 0;
+  const emptyIsWritable = !kernel.has('devicePrivateThp') && ((vma?.flags ?? 0) & VM_WRITE) !== 0;
   for (let i = 0; i < pages; ) {
     const entry = src[i] ?? 0;
     if (!has(entry, MIGRATE_PFN_MIGRATE)) {
