@@ -23,7 +23,6 @@ import {
   type HugePmd,
   type Mm,
   VM_EXEC,
-  VM_LOCKED,
   VM_READ,
   VM_WRITE,
   type Vma,
@@ -39,7 +38,6 @@ import {
   PG_ACTIVE,
   PG_ANON_EXCLUSIVE,
   PG_DIRTY,
-  PG_MLOCKED,
   PG_REFERENCED,
   PG_SWAPBACKED,
   PG_SWAPCACHE,
@@ -48,6 +46,7 @@ import {
   testFlag,
 } from './folio_record.ts';
 import { mem_cgroup_migrate } from './memcontrol.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { handedOutByDriver, type PagemapType, page_pgmap, typeOf } from './pagemap.ts';
 import { hugePmdAt, pteAt, pteTableAt } from './pgtable.ts';
 import { folio_add_rmap_pte, folio_test_anon, isAnonVma, vma_address } from './rmap.ts';
@@ -125,16 +124,6 @@ export function migrate_folio(kernel: Kernel, to: Folio, from: Folio): number {
 
 /* ---- migration entries ---- */
 
-/** rmap.c, mlock.c: a page that a locked VMA maps is mlocked, and no longer when that mapping goes. */
-export function countMlocked(kernel: Kernel, vma: Vma, pfn: number, isLocked: boolean): void {
-  if ((vma.flags & VM_LOCKED) === 0) return;
-  const { flags } = kernel.pages;
-  const word = flags.get(pfn);
-  if (((word & PG_MLOCKED) !== 0) === isLocked) return;
-  flags.set(pfn, (isLocked ? word | PG_MLOCKED : word & ~PG_MLOCKED) >>> 0);
-  mod_vm(kernel, 'nr_mlock', isLocked ? 1 : -1);
-}
-
 const isMovedFrom = (entry: Pte, pfn: number): boolean => is_migration_entry(entry) && pte_pfn(entry) === pfn;
 
 /** Which kind of entry maps a folio: a present one, with a mark for MEMORY_DEVICE_PUBLIC; a swap entry for private memory. */
@@ -187,7 +176,7 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio): v
       pages.refcount.add(to.pfn, 1);
       if (marksExclusive && pteKind(entry) !== PteKind.MigrationRead)
         pages.flags.set(pfn, (pages.flags.get(pfn) | PG_ANON_EXCLUSIVE) >>> 0);
-      countMlocked(kernel, vma, pfn, true);
+      mlock_vma_folio(kernel, to, vma);
     }
   }
 }
@@ -201,7 +190,7 @@ function restoreHuge(kernel: Kernel, vma: Vma, vpn: number, huge: HugePmd, to: F
   pages.refcount.add(to.pfn, 1);
   if (kernel.has('anonExclusive') && folio_test_anon(to) && pteKind(huge.entry) !== PteKind.MigrationRead)
     pages.flags.set(to.pfn, (pages.flags.get(to.pfn) | PG_ANON_EXCLUSIVE) >>> 0);
-  countMlocked(kernel, vma, to.pfn, true);
+  mlock_vma_folio(kernel, to, vma);
 }
 
 /**

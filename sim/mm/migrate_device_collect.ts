@@ -19,8 +19,8 @@ import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFlag, testFlag } from './folio_record.ts';
-import { countMlocked, deviceType } from './migrate.ts';
-import { collectHugePmd } from './migrate_device_huge.ts';
+import { deviceType } from './migrate.ts';
+import { collectHugeHole, collectHugePmd, isHugeHole } from './migrate_device_huge.ts';
 import {
   MIGRATE_PFN_DEVICE,
   MIGRATE_PFN_LOCKED,
@@ -33,6 +33,7 @@ import {
   migrate_pfn,
 } from './migrate_pfn.ts';
 import { type MigrateVma, migrateRange, note, type Selection } from './migrate_vma.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from './mmu_notifier.ts';
 import { isOwner, ownsPage } from './pagemap_owner.ts';
 import { pmdAt } from './pgtable.ts';
@@ -149,7 +150,7 @@ function unmapOne(
     : kernel.has('migrateEntryFollowsPfn') && entry % 16 >= MIGRATE_PFN_WRITE;
   kernel.store.set(table.entries, slot, migrationEntryOf(kernel, pte, pfn, isWritable, wasExclusive));
   folio_remove_rmap_pte(kernel, folio, pfn);
-  countMlocked(kernel, vma, pfn, false);
+  munlock_vma_folio(kernel, folio, vma);
   return true;
 }
 
@@ -166,6 +167,7 @@ export function* migrate_vma_collect(kernel: Kernel, args: MigrateVma, vma: Vma)
       // What is left to do with small pages is looked at again.
       if (!(yield* collectHugePmd(kernel, args, vma, select, pmd, vpn, pages))) continue;
     } else if (pmd) collectTable(kernel, args, vma, select, pmd, vpn % 512, pages);
+    else if (isHugeHole(select, vma, vpn, pages)) collectHugeHole(args);
     else collectHole(args, vma, select, pages);
     vpn += pages;
   }

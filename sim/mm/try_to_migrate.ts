@@ -20,7 +20,8 @@ import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_put } from './folio.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_DIRTY, setFlag, testFlag } from './folio_record.ts';
-import { countMlocked, deviceType } from './migrate.ts';
+import { deviceType } from './migrate.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
 import {
   MMU_NOTIFY_CLEAR,
   mmu_notifier_invalidate_range_end,
@@ -84,7 +85,7 @@ function* one(kernel: Kernel, folio: Folio, { vma, vpn, entry, huge }: Mapping, 
     set_pte_at(kernel, vma.mm, vpn, next);
     folio_remove_rmap_pte(kernel, folio, pfn);
   }
-  countMlocked(kernel, vma, pfn, false);
+  munlock_vma_folio(kernel, folio, vma);
   yield* folio_put(kernel, folio.pfn);
   return true;
 }

@@ -1,4 +1,5 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
+import { CGROUP } from '../fs/cgroup.ts';
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { KPAGE } from '../fs/kpageflags.ts';
 import { nodeFiles } from '../fs/node.ts';
@@ -6,6 +7,7 @@ import { PAGETYPEINFO } from '../fs/pagetypeinfo.ts';
 import { PCI_DEVICES } from '../fs/pci.ts';
 import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
+import { PROC_PID } from '../fs/procPid.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
 import { VMSTAT } from '../fs/vmstat.ts';
 import { errnoName } from '../include/errno.ts';
@@ -23,15 +25,19 @@ import { EXPLAIN } from './explain.ts';
 import { GPU } from './gpu.ts';
 import { INJECT } from './inject.ts';
 import { MODULE_COMMANDS } from './modprobe.ts';
+import { MKDIR } from './mkdir.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
+import { PAGEMAP } from './procGup.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
 /** Everything that can be read or written by path. */
 const MOUNTS: readonly Mount[] = [
   PROC,
+  PROC_PID,
+  CGROUP,
   PAGETYPEINFO,
   VMSTAT,
   KPAGE,
@@ -139,6 +145,8 @@ const list: readonly Command[] = [
   ...PMEM_COMMANDS,
   ...DAX_COMMANDS,
   PAGE_TYPES,
+  PAGEMAP,
+  MKDIR,
   OCCUPY,
   INJECT,
   ...MODULE_COMMANDS,
