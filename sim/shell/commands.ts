@@ -30,6 +30,7 @@ import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
 import { PAGEMAP } from './procGup.ts';
+import { PROC_COMMAND } from './proc.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
@@ -152,6 +153,7 @@ const list: readonly Command[] = [
   ...MODULE_COMMANDS,
   GPU,
   EXPLAIN,
+  PROC_COMMAND,
   ...KERNEL_COMMANDS,
 ];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
