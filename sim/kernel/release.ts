@@ -374,6 +374,39 @@ export const FACTS = {
       'mm/gup.c:get_user_pages_longterm, FOLL_LONGTERM since 5.2: refuses mappings of files on DAX with -EOPNOTSUPP',
   },
   pinUserPages: { since: '5.6', source: 'mm/gup.c:pin_user_pages: a pin counts 1024 references of a small page' },
+  compoundPincount: {
+    since: '5.7',
+    source:
+      'mm/gup.c: a pin of a compound page counts one reference and one in its own counter (from the history; seen in 6.12), and pins are counted in /proc/vmstat',
+  },
+  zeroPageNotPinned: {
+    since: '6.5',
+    source:
+      'mm/gup.c:try_grab_page, gup_put_folio: pins of the zero page are not counted (from the history; seen in 6.12)',
+  },
+  longtermIsPin: {
+    since: '6.3',
+    source: 'mm/gup.c:is_valid_gup_args: FOLL_LONGTERM without FOLL_PIN is a warning and -EINVAL (from the history)',
+  },
+  longtermLeavesMovable: {
+    since: '5.13',
+    source:
+      'mm/gup.c:check_and_migrate_movable_pages: pages of ZONE_MOVABLE move before a long-term pin; only those of CMA before (from the history)',
+  },
+  longtermRefusesWriteback: {
+    since: '6.5',
+    source:
+      'mm/gup.c:writable_file_mapping_allowed: a long-term pin for writing of a shared file mapping that is written back is -EFAULT (from the history)',
+  },
+  gupUnsharesFilePages: {
+    since: '6.2',
+    source:
+      'mm/gup.c:gup_must_unshare: a long-term pin of a private mapping breaks sharing with the page cache and the zero page (from the history)',
+  },
+  splitPmdRefusesHugetlb: {
+    since: '6.10',
+    source: 'mm/gup.c:check_vma_flags: FOLL_SPLIT_PMD on hugetlb is -EOPNOTSUPP (seen in 6.12; from the history)',
+  },
   // Adding memory and memory models
   discontigmem: { since: '4.3', until: '5.13', source: 'mm/Kconfig: DISCONTIGMEM is one of the memory models' },
   lastCpupidBesideWholeNode: {
@@ -581,6 +614,32 @@ export const FACTS = {
     since: '5.9',
     source: 'include/linux/migrate.h: MIGRATE_VMA_SELECT_* and pgmap_owner choose what is collected',
   },
+  migrateSrcOwner: {
+    since: '5.7',
+    until: '5.8',
+    source:
+      'mm/migrate.c:migrate_vma_collect_pmd: src_owner set collects its device-private pages only, unset system pages (from the history)',
+  },
+  migrateHolesAnonOnly: {
+    since: '5.9',
+    source:
+      'mm/migrate.c:migrate_vma_collect_hole: an empty address of a file mapping does not count as migratable (from the history; so in 6.12, not in 5.3)',
+  },
+  migrateEntryFollowsPfn: {
+    since: '4.19',
+    source: 'mm/migrate.c:migrate_vma_collect_pmd: a migration entry of a writable device entry is writable',
+  },
+  migrateFreesSwapCache: {
+    since: '6.6',
+    source:
+      'mm/migrate_device.c:migrate_vma_pages: a page in the swap cache leaves it to go to the device (from the history)',
+  },
+  migratedSourceGoesToLru: {
+    since: '4.14',
+    until: '6.11',
+    source:
+      'mm/migrate_device.c:migrate_vma_finalize: the old page is put back to the LRU before it is freed (from the history; 6.12.y frees it at once, as recorded)',
+  },
   migratePfnLocked: { since: '4.14', until: '5.15', source: 'include/linux/migrate.h: MIGRATE_PFN_LOCKED' },
   migrateDeviceRange: {
     since: '6.1',
@@ -633,6 +692,30 @@ export const FACTS = {
   folioBatchOf31: {
     since: '6.9',
     source: 'include/linux/pagevec.h: PAGEVEC_SIZE is 31 (from the history; recorded of 6.12)',
+  },
+  // Mappings
+  mremapDontunmap: { since: '5.7', source: 'include/uapi/linux/mman.h: MREMAP_DONTUNMAP (from the history)' },
+  madvisePageout: { since: '5.4', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLD and MADV_PAGEOUT' },
+  madvisePopulate: {
+    since: '5.14',
+    source: 'include/uapi/asm-generic/mman-common.h: MADV_POPULATE_READ and MADV_POPULATE_WRITE',
+  },
+  madviseDontneedHugetlb: {
+    since: '5.18',
+    source: 'mm/madvise.c: MADV_DONTNEED works on mappings of hugetlb pages',
+  },
+  madviseCollapse: { since: '6.1', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLLAPSE' },
+  mapFixedNoreplace: {
+    since: '4.17',
+    source: 'include/uapi/asm-generic/mman-common.h: MAP_FIXED_NOREPLACE; before, the address is a hint',
+  },
+  thpAlignedMmap: {
+    since: '6.7',
+    source: 'mm/mmap.c:get_unmapped_area: anonymous mappings of 2 MiB and more begin at 2 MiB (from the history)',
+  },
+  thpAlignsWholeOnly: {
+    since: '6.12',
+    source: 'mm/mmap.c:__get_unmapped_area: only lengths that are multiples of 2 MiB (6.13 and stable 6.12.y)',
   },
   // Files
   kpageOnlineOnly: {

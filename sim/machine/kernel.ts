@@ -79,7 +79,8 @@ export interface MappedPagemap {
 
 /** dev_pagemap_ops of a driver that is part of the engine. */
 export interface NativePagemapOps {
-  page_free(kernel: Kernel, pfn: number): KernelGenerator<void>;
+  /** A driver that need not sleep does it at once and gives undefined. */
+  page_free(kernel: Kernel, pfn: number): KernelGenerator<void> | undefined;
   /** Gives VM_FAULT_* bits. */
   migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
 }
@@ -162,10 +163,19 @@ export interface KernelState {
   readonly vm: Map<string, number>;
   /** Faults that `inject` arms, and how often each still strikes. */
   readonly injected: Map<string, number>;
+  /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
+  readonly userPins: Map<number, Map<number, readonly HeldUserPage[]>>;
   /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
+}
+
+/** References or pins on one page frame that `proc gup` took. */
+export interface HeldUserPage {
+  readonly pfn: number;
+  readonly pin: boolean;
+  readonly count: number;
 }
 
 /** A driver's struct device with what devm_ functions will undo. */
@@ -261,6 +271,7 @@ export class Kernel {
       lru_add: [],
       vm: new Map(),
       injected: new Map(),
+      userPins: new Map(),
       devmap_managed_key: 0,
       addresses: new Map(),
     };
@@ -355,6 +366,14 @@ export class Kernel {
     } finally {
       this.leave(this.trace, call);
     }
+  }
+
+  /** Has the call that runs made so many calls that another would only be counted? Then it is, and need not be told. */
+  isCrowded(): boolean {
+    const above = this.trace.open.at(-1)?.node;
+    if (!above || above.calls.length < MAX_CALLS) return false;
+    above.more = (above.more ?? 0) + 1;
+    return true;
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {

@@ -55,6 +55,7 @@ export function releaseFolio(kernel: Kernel, pfn: number): void {
   if (!folio) return;
   uncharge_folio(kernel, folio);
   if (testFlag(kernel, pfn, PG_LRU)) countLru(kernel, folio, -1);
+  if (testFlag(kernel, pfn, PG_MLOCKED)) mod_vm(kernel, 'nr_mlock', -(2 ** folio.order));
   for (let i = 0; i < 2 ** folio.order; i++) store.mapDelete(state.contents, pfn + i);
   store.mapDelete(state.folios, pfn);
 }

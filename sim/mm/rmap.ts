@@ -7,6 +7,7 @@ import type { AddressSpace, AnonVma, Folio, Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
+import { find_mergeable_anon_vma } from './vma.ts';
 import { mod_vm } from './vmstat.ts';
 
 export const isAnonVma = (mapping: AnonVma | AddressSpace | undefined): mapping is AnonVma =>
@@ -32,8 +33,9 @@ export function anon_vma_chain_link(kernel: Kernel, vma: Vma, anon_vma: AnonVma)
 }
 
 /** rmap.c:__anon_vma_prepare. A neighbour's anon_vma is taken where the two could become one VMA (find_mergeable_anon_vma). */
-export function anon_vma_prepare(kernel: Kernel, vma: Vma, mergeable?: AnonVma): AnonVma {
+export function anon_vma_prepare(kernel: Kernel, vma: Vma): AnonVma {
   if (vma.anon_vma) return vma.anon_vma;
+  const mergeable = find_mergeable_anon_vma(vma);
   const anon_vma = mergeable ?? anon_vma_alloc(kernel, undefined);
   if (mergeable) kernel.store.set(anon_vma, 'num_active_vmas', anon_vma.num_active_vmas + 1);
   kernel.store.set(vma, 'anon_vma', anon_vma);
@@ -43,7 +45,12 @@ export function anon_vma_prepare(kernel: Kernel, vma: Vma, mergeable?: AnonVma):
 
 /** rmap.c:anon_vma_clone: `to` may map whatever `from` may (a split, or a move). */
 export function anon_vma_clone(kernel: Kernel, to: Vma, from: Vma): void {
-  for (const anon_vma of from.anon_vma_chain) anon_vma_chain_link(kernel, to, anon_vma);
+  for (const anon_vma of from.anon_vma_chain) {
+    anon_vma_chain_link(kernel, to, anon_vma);
+    // fork: one that nobody calls his own any more, and that has at most one child, is used again.
+    const isIdle = anon_vma.num_active_vmas === 0 && anon_vma.num_children < (anon_vma.parent ? 2 : 1);
+    if (!to.anon_vma && from.anon_vma && isIdle) kernel.store.set(to, 'anon_vma', anon_vma);
+  }
   if (to.anon_vma) kernel.store.set(to.anon_vma, 'num_active_vmas', to.anon_vma.num_active_vmas + 1);
 }
 
@@ -51,7 +58,8 @@ export function anon_vma_clone(kernel: Kernel, to: Vma, from: Vma): void {
 export function anon_vma_fork(kernel: Kernel, child: Vma, parent: Vma): void {
   if (!parent.anon_vma) return;
   kernel.store.set(child, 'anon_vma', undefined);
-  for (const anon_vma of parent.anon_vma_chain) anon_vma_chain_link(kernel, child, anon_vma);
+  anon_vma_clone(kernel, child, parent);
+  if (child.anon_vma) return;
   const own = anon_vma_alloc(kernel, parent.anon_vma);
   kernel.store.set(child, 'anon_vma', own);
   anon_vma_chain_link(kernel, child, own);

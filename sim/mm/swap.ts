@@ -4,7 +4,16 @@
  */
 import type { Kernel } from '../machine/kernel.ts';
 import { folio_get, folio_put_system, folioHead } from './folio.ts';
-import { countLru, PG_LRU, setFlag, testFlag } from './folio_record.ts';
+import {
+  clearFlag,
+  countLru,
+  PG_ACTIVE,
+  PG_LRU,
+  PG_MLOCKED,
+  PG_UNEVICTABLE,
+  setFlag,
+  testFlag,
+} from './folio_record.ts';
 
 /** include/linux/pagevec.h: PAGEVEC_SIZE; 14 before 4.16, 15 to 6.8, 31 since. */
 const batchSize = (kernel: Kernel): number => (kernel.has('folioBatchOf31') ? 31 : kernel.has('pagevecOf15') ? 15 : 14);
@@ -25,6 +34,11 @@ export function lru_add_drain(kernel: Kernel): void {
   for (const pfn of kernel.store.splice(lru_add, 0, lru_add.length)) {
     const folio = folios.get(pfn);
     if (folio && !testFlag(kernel, pfn, PG_LRU)) {
+      // lru_add: what is mlocked goes to the list that is never looked at.
+      if (testFlag(kernel, pfn, PG_MLOCKED)) {
+        clearFlag(kernel, pfn, PG_ACTIVE);
+        setFlag(kernel, pfn, PG_UNEVICTABLE);
+      }
       setFlag(kernel, pfn, PG_LRU);
       countLru(kernel, folio, 1);
     }

@@ -23,6 +23,7 @@ import { EXPLAIN } from './explain.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
+import { PROC_COMMAND } from './proc.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
@@ -138,6 +139,7 @@ const list: readonly Command[] = [
   PAGE_TYPES,
   OCCUPY,
   EXPLAIN,
+  PROC_COMMAND,
   ...KERNEL_COMMANDS,
 ];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
