@@ -1,4 +1,5 @@
 /** `gpu`: a process opens the test GPU and gives it commands: what the ioctls of lib/test_hmm.c do. */
+import { type CValue, integer } from '../c/value.ts';
 import { type Dmirror, type DmirrorDevice, mirrorOf } from '../drivers/dmirror/dmirror.ts';
 import {
   type DmirrorCommand,
@@ -17,6 +18,7 @@ import type { Command, CommandContext } from './command.ts';
 import { errnoText } from './errnoText.ts';
 import { ShellError } from './error.ts';
 import { describePages, type Pattern, parsePattern, patternPage } from './pattern.ts';
+import { numberOf, processOf } from './procArgs.ts';
 
 const USAGE = [
   'gpu open|close N PID',
@@ -27,7 +29,6 @@ const USAGE = [
   'gpu flags N PID 0|1',
 ].join(' | ');
 
-const ESRCH = -3;
 const EBADF = -9;
 const ENODEV = -19;
 const EINVAL = -22;
@@ -36,27 +37,16 @@ const MOST_PAGES = 1n << 22n;
 
 const usage = (): ShellError => new ShellError(`usage: ${USAGE}`);
 
-function integer(text: string | undefined, what: string): bigint {
-  if (text === undefined) throw usage();
-  if (!/^-?(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(text))
-    throw new ShellError(`gpu: ${what} ${text}: ${errnoText(EINVAL)}: a number is wanted`, EINVAL);
-  const value = text.startsWith('-') ? -BigInt(text.slice(1)) : BigInt(text);
-  return BigInt.asUintN(64, value);
-}
+/** A number as the ioctl's u64 gets it. */
+const numeric = (kernel: Kernel, text: string | undefined): bigint =>
+  BigInt.asUintN(64, numberOf(kernel, text, 'gpu', USAGE));
 
 function deviceOf({ kernel }: CommandContext, text: string | undefined): DmirrorDevice {
-  const id = integer(text, 'device');
+  const id = numeric(kernel, text);
   const found = kernel.state.dmirror?.devices.find((device) => BigInt(device.id) === id);
   if (found) return found;
   const why = kernel.state.dmirror ? `there is no hmm_dmirror${id}` : 'test_hmm is not loaded; modprobe test_hmm';
   throw new ShellError(`gpu: /dev/hmm_dmirror${id}: ${errnoText(ENODEV)}: ${why}`, ENODEV);
-}
-
-function processOf(kernel: Kernel, text: string | undefined): Process {
-  if (text === undefined) throw usage();
-  const found = kernel.state.processes.get(Number(text));
-  if (!found?.mm) throw new ShellError(`gpu: process ${text}: ${errnoText(ESRCH)}`, ESRCH);
-  return found;
 }
 
 function openMirror(kernel: Kernel, mdevice: DmirrorDevice, process: Process): Dmirror {
@@ -68,25 +58,27 @@ function openMirror(kernel: Kernel, mdevice: DmirrorDevice, process: Process): D
   );
 }
 
-function* open(context: CommandContext, args: readonly string[]): KernelGenerator<void> {
+function* open(context: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
   const { kernel, print } = context;
   if (args.length !== 2) throw usage();
   const mdevice = deviceOf(context, args[0]);
-  const process = processOf(kernel, args[1]);
+  const process = processOf(kernel, args[1], 'gpu', USAGE);
   const result = yield* dmirror_fops_open(kernel, mdevice, process);
   if (typeof result === 'number')
     throw new ShellError(`gpu open: /dev/hmm_dmirror${mdevice.id}: ${errnoText(result)}`, result);
   print('ret 0');
+  return integer(0);
 }
 
-function* close(context: CommandContext, args: readonly string[]): KernelGenerator<void> {
+function* close(context: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
   const { kernel, print } = context;
   if (args.length !== 2) throw usage();
   const mdevice = deviceOf(context, args[0]);
-  const process = processOf(kernel, args[1]);
+  const process = processOf(kernel, args[1], 'gpu', USAGE);
   const { file } = openMirror(kernel, mdevice, process);
   if (file) yield* close_device(kernel, process, file);
   print('ret 0');
+  return integer(0);
 }
 
 /** Command words and those of the ioctl. */
@@ -103,25 +95,25 @@ const IOCTLS: ReadonlySet<string> = new Set<DmirrorCommand>([
 
 const COUNTED: Pattern = { base: 0, step: 1 };
 
-function* ioctl(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<void> {
+function* ioctl(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<CValue> {
   const { kernel } = context;
   const [device, pid, addr, pages, value, ...more] = args;
   if (more.length > 0 || (value !== undefined && command !== 'write')) throw usage();
   const mdevice = deviceOf(context, device);
-  const process = processOf(kernel, pid);
+  const process = processOf(kernel, pid, 'gpu', USAGE);
   const dmirror = openMirror(kernel, mdevice, process);
   const pattern = value === undefined ? COUNTED : parsePattern(value);
   if (!pattern) throw new ShellError(`gpu write: ${value}: a number, i, i+N, -i or -i+N is wanted`);
-  const address = integer(addr, 'address');
-  const npages = integer(pages, 'pages');
+  const address = numeric(kernel, addr);
+  const npages = numeric(kernel, pages);
   // What overflows is refused by the kernel; what does not and is beyond reason, here.
   const overflows = address >= BigInt.asUintN(64, address + (npages << 12n));
   if (!overflows && npages > MOST_PAGES) throw new ShellError(`gpu: at most ${MOST_PAGES} pages at a time`);
   const result = yield* dmirror_ioctl(kernel, dmirror, command, address, npages, (page) => patternPage(pattern, page));
-  report(context, command, result);
+  return report(context, command, result);
 }
 
-function report({ kernel, print }: CommandContext, command: DmirrorCommand, result: DmirrorResult): void {
+function report({ kernel, print }: CommandContext, command: DmirrorCommand, result: DmirrorResult): CValue {
   const { ret, cmd, data, perm } = result;
   if (ret !== 0) {
     const unknown = knowsCommand(kernel, command) ? '' : `: the device of ${kernel.release} has no such command`;
@@ -130,6 +122,7 @@ function report({ kernel, print }: CommandContext, command: DmirrorCommand, resu
   print(`ret ${ret} cpages ${cmd.cpages} faults ${cmd.faults}`);
   for (const line of describePages(data ?? [])) print(line);
   for (const line of snapshotLines(perm ?? [])) print(line);
+  return integer(cmd.cpages);
 }
 
 /** A line for each run of equal bytes: `pages 2-3: 0x22 DEVPRIV_LOCAL|WRITE`. */
@@ -147,33 +140,34 @@ function snapshotLines(perm: readonly number[]): string[] {
 
 const PROTECTIONS: Readonly<Record<string, number>> = { none: 0, r: VM_READ, rw: VM_READ | VM_WRITE };
 
-function* mmap(context: CommandContext, args: readonly string[]): KernelGenerator<void> {
+function* mmap(context: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
   const { kernel, print } = context;
   const [device, pid, pages, prot = 'rw', ...more] = args;
   const protection = Object.hasOwn(PROTECTIONS, prot) ? PROTECTIONS[prot] : undefined;
   if (more.length > 0 || protection === undefined) throw usage();
   const mdevice = deviceOf(context, device);
-  const dmirror = openMirror(kernel, mdevice, processOf(kernel, pid));
-  const count = BigInt.asIntN(64, integer(pages, 'pages'));
+  const dmirror = openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu', USAGE));
+  const count = BigInt.asIntN(64, numeric(kernel, pages));
   if (count <= 0n) throw new ShellError(`gpu mmap: ${errnoText(EINVAL)}`, EINVAL);
   if (count > MOST_PAGES) throw new ShellError(`gpu: at most ${MOST_PAGES} pages at a time`);
   const start = yield* dmirror_mmap(kernel, dmirror, Number(count), protection);
   if (start < 0) throw new ShellError(`gpu mmap: ${errnoText(start)}`, start);
   print(hex(start * 4096));
+  return integer(start * 4096, 'unsigned long');
 }
 
 /** An ioctl without a range: the address has to pass the checks all the same. */
-function* plain(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<void> {
+function* plain(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<CValue> {
   const { kernel } = context;
   const [device, pid, value, ...more] = args;
   if (more.length > 0 || (command === 'flags') !== (value !== undefined)) throw usage();
   const mdevice = deviceOf(context, device);
-  const dmirror = pid === undefined ? anyMirror(kernel, mdevice) : openMirror(kernel, mdevice, processOf(kernel, pid));
+  const dmirror = pid === undefined ? anyMirror(kernel, mdevice) : openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu', USAGE));
   if (value !== undefined && value !== '0' && value !== '1') throw usage();
   const npages = command === 'flags' ? BigInt(value ?? 0) : 1n;
   // The kernel would refuse a length of nothing; flags are cleared with an address and a length all the same.
   const result = yield* dmirror_ioctl(kernel, dmirror, command, 0n, npages, () => ({ base: 0, step: 0 }));
-  report(context, command, result);
+  return report(context, command, result);
 }
 
 function anyMirror(kernel: Kernel, mdevice: DmirrorDevice): Dmirror {

@@ -107,7 +107,7 @@ export const INJECT: Command = {
   name: 'inject',
   usage: USAGE,
   summary: `${[...FAULTS].map(([name, what]) => `${name}: ${what}`).join('; ')}; non-blockable: the OOM reaper takes the memory of a process, and nobody who is told may sleep; pin: someone else holds a page; unmovable, movable: pages of a memory block are in use`,
-  run(context, args): KernelGenerator<void> | undefined {
+  run(context, args) {
     const [fault, value, extra, ...more] = args;
     if (fault === 'unmovable' || fault === 'movable') return INJECT_BLOCK.run(context, args);
     if (fault === undefined || more.length > 0) throw new ShellError(`usage: ${USAGE}`);

@@ -443,9 +443,9 @@ const TESTS: readonly HmmTest[] = [
       expect(seen.lines).toEqual(all(4, 'i'));
       const ways = ['write', 'write fast', 'write pin fast longterm', 'write pin longterm'];
       for (const [index, flags] of ways.entries()) {
-        const where = `0x${(at + index * PAGE).toString(16)} 1 ${flags}`;
-        world.sh(`proc gup ${pid} ${where}`);
-        world.sh(`proc gup put ${pid} ${where}`);
+        const where = `${pid} 0x${(at + index * PAGE).toString(16)} 1`;
+        world.sh(`proc gup ${where} ${flags}`);
+        world.sh(`proc gup-put ${where}${flags.includes('pin') ? ' pin' : ''}`);
       }
       const coherent = world.variant === COHERENT;
       expect(world.snapshot(dev, pid, at, 4)).toEqual(coherent ? [0x42, 0x42, 0x02, 0x02] : [2, 2, 2, 2]);

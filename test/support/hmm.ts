@@ -85,7 +85,13 @@ export class HmmWorld {
 
   /** What the CPU reads. */
   read(pid: number, address: number, pages: number): string[] {
-    return dataLines(this.sh(`proc read ${pid} ${hex(address)} ${pages}`));
+    return this.sh(`proc read ${pid} ${hex(address)} ${pages}`).flatMap((line) => {
+      const match = /^(0x[0-9a-f]+) (\d+) page\(s\): (?:word i holds )?(.*)$/.exec(line);
+      if (!match) return [];
+      const first = (Number(match[1]) - address) / 4;
+      const rule = /^(0x[0-9a-f]+|\d+)$/.test(match[3] ?? '') ? String(Number(match[3]) | 0) : match[3];
+      return [`words ${first}-${first + Number(match[2]) * 1024 - 1}: ${rule}`];
+    });
   }
 
   mprotect(pid: number, address: number, pages: number, prot: string): void {
@@ -151,8 +157,6 @@ function numberIn(lines: readonly string[]): number {
   if (found === undefined) throw new Error(`no number in ${lines.join('; ')}`);
   return Number(found);
 }
-
-const dataLines = (lines: readonly string[]): string[] => lines.filter((line) => line.startsWith('words '));
 
 /** How a buffer that follows one rule reads: `words 0-4095: i`. */
 export const all = (pages: number, what: string): string[] => [`words 0-${pages * 1024 - 1}: ${what}`];
