@@ -25,8 +25,9 @@ import { EXPLAIN } from './explain.ts';
 import { MKDIR } from './mkdir.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
+import { PAGEMAP } from './pagemapCommand.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
-import { PAGEMAP } from './procGup.ts';
+import { PROC_COMMAND } from './proc.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
@@ -146,6 +147,7 @@ const list: readonly Command[] = [
   MKDIR,
   OCCUPY,
   EXPLAIN,
+  PROC_COMMAND,
   ...KERNEL_COMMANDS,
 ];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));
