@@ -79,7 +79,8 @@ export interface MappedPagemap {
 
 /** dev_pagemap_ops of a driver that is part of the engine. */
 export interface NativePagemapOps {
-  page_free(kernel: Kernel, pfn: number): KernelGenerator<void>;
+  /** A driver that need not sleep does it at once and gives undefined. */
+  page_free(kernel: Kernel, pfn: number): KernelGenerator<void> | undefined;
   /** Gives VM_FAULT_* bits. */
   migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
 }
@@ -365,6 +366,14 @@ export class Kernel {
     } finally {
       this.leave(this.trace, call);
     }
+  }
+
+  /** Has the call that runs made so many calls that another would only be counted? Then it is, and need not be told. */
+  isCrowded(): boolean {
+    const above = this.trace.open.at(-1)?.node;
+    if (!above || above.calls.length < MAX_CALLS) return false;
+    above.more = (above.more ?? 0) + 1;
+    return true;
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {
