@@ -1,20 +1,16 @@
 /**
- * mm/hmm.c: the walk over the CPU's page table that fills the entries of a range, of every release from 4.14 on.
- * What differs is data: the encoding (hmm_entries.ts) and the rules below, asked of the release.
+ * mm/hmm.c: the walk over the CPU's page table that fills the entries of a range, of every release from 4.14 on:
+ * VMAs, holes, tables and huge entries, and the faults that are served on the way.
  */
 import {
-  is_device_exclusive_entry,
   is_device_private_entry,
   is_migration_entry,
   NO_PTE,
   type Pte,
   PteKind,
   pte_devmap,
-  pte_none,
   pte_pfn,
   pte_present,
-  pte_special,
-  pte_write,
   pteKind,
 } from '../arch/pte.ts';
 import { BadAccess } from '../c/value.ts';
@@ -24,7 +20,6 @@ import {
   FAULT_FLAG_REMOTE,
   FAULT_FLAG_WRITE,
   type HugePmd,
-  type Mm,
   type PteTable,
   VM_FAULT_ERROR,
   VM_FAULT_OOM,
@@ -37,94 +32,37 @@ import {
   VM_WRITE,
   type Vma,
 } from '../include/mm_types.ts';
-import { percpu_ref_is_live } from '../lib/percpu-refcount.ts';
-import { hex, type Kernel } from '../machine/kernel.ts';
+import { hex } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folioOf } from './folio.ts';
+import { CPU_VALID, CPU_WRITE } from './hmm_entries.ts';
 import {
-  CPU_DEVICE,
-  CPU_VALID,
-  CPU_WRITE,
-  type HmmEntries,
-  WANT_DEVICE,
-  WANT_FAULT,
-  WANT_WRITE,
-} from './hmm_entries.ts';
-import { handle_mm_fault, zero_pfn } from './memory.ts';
+  DEAD_PAGEMAP,
+  FAULT,
+  FAULT_PENDING,
+  HmmPtes,
+  LOCK_DROPPED,
+  MIGRATION,
+  NEED_WRITE_FAULT,
+  RESTART,
+} from './hmm_pte.ts';
+import { handle_mm_fault } from './memory.ts';
 import { find_vma, vma_lookup } from './mmap.ts';
-import { page_pgmap, pagemapAt, refOf } from './pagemap.ts';
-import { sameOwner } from './pagemap_owner.ts';
 import { hugePmdAt, pmdAt, pteAt } from './pgtable.ts';
+
+export { DEAD_PAGEMAP, FAULT_PENDING, LOCK_DROPPED, RESTART } from './hmm_pte.ts';
 
 const EPERM = -1;
 const ENOMEM = -12;
 const EFAULT = -14;
 const EINVAL = -22;
 
-/* How a walk ends that neither succeeded (0) nor failed (an errno). */
-/** A fault was served, or a page had moved: go on from `last`. */
-export const RESTART = 1;
-/** The fault handler gave the mmap lock up. */
-export const LOCK_DROPPED = 2;
-/** 7.3: a fault is noted, to be served outside the walk. */
-export const FAULT_PENDING = 3;
-/** 5.2 to 5.6: a device page whose pagemap is going; the kernel tries again at once, over and over. */
-export const DEAD_PAGEMAP = 4;
-
-/* What an entry of a page table needs, inside the walk. */
-const FAULT = 5;
-const MIGRATION = 6;
-
-const NEED_FAULT = 1;
-const NEED_WRITE_FAULT = 2;
 const PAGES_PER_PMD = 512;
 const PMD_ORDER = 9;
-/** PTE_MARKER_UFFD_WP. */
-const UFFD_WP_MARKER = 1;
 
-export interface WalkOptions {
-  readonly start: number;
-  readonly end: number;
-  /** 5.7 on: whose device-private pages are reported as they are. */
-  readonly owner?: unknown;
-  /** The fault handler may drop the mmap lock. */
-  readonly allowRetry?: boolean;
-  /** Entries stand for so many pages (5.2, 5.3). */
-  readonly pagesPerEntry?: number;
-}
-
-export class HmmWalk {
-  /** Entries below are outputs, from here on they are inputs still. */
-  last: number;
+export class HmmWalk extends HmmPtes {
   /** 7.3: what is to be faulted in. */
   private pending = { end: 0, required: 0 };
-  private required = 0;
-  private readonly kernel: Kernel;
-  private readonly mm: Mm;
-  private readonly entries: HmmEntries;
-  private readonly options: WalkOptions;
-  private readonly per: number;
-  /** To 5.6: a hole is filled while it is faulted, page by page. */
-  private readonly fillsAsItFaults: boolean;
-  private readonly fixedBits: boolean;
-  private readonly ownerRule: boolean;
-  private readonly protNoneIsAbsent: boolean;
-  private readonly zero: number;
-  private owned: { pgmap: number; yes: boolean } = { pgmap: 0, yes: false };
-
-  constructor(kernel: Kernel, mm: Mm, entries: HmmEntries, options: WalkOptions) {
-    this.kernel = kernel;
-    this.mm = mm;
-    this.entries = entries;
-    this.options = options;
-    this.last = options.start;
-    this.per = options.pagesPerEntry ?? 1;
-    this.ownerRule = kernel.has('hmmDevPrivateOwner');
-    this.fillsAsItFaults = !this.ownerRule;
-    this.fixedBits = kernel.has('hmmFixedPfnBits');
-    this.protNoneIsAbsent = kernel.has('hmmProtNoneIsAbsent');
-    this.zero = kernel.has('hmmZeroPageOrdinary') ? zero_pfn(kernel) : -1;
-  }
 
   /** pagewalk.c:walk_page_range. */
   *range(start: number, end: number): KernelGenerator<number> {
@@ -172,10 +110,6 @@ export class HmmWalk {
     return 1;
   }
 
-  private index(addr: number): number {
-    return Math.floor((addr - this.options.start) / this.per);
-  }
-
   /** How far nothing is mapped for want of a table: upper tables first. */
   private holeEnd(addr: number): number {
     for (let level = this.kernel.arch.pageTableLevels - 1; level >= 2; level--) {
@@ -184,39 +118,6 @@ export class HmmWalk {
       if (!this.mm.upper.has(`${level}:${index}`)) return (index + 1) * pages;
     }
     return pmdEnd(addr);
-  }
-
-  /* ---- what is asked for ---- */
-
-  /** hmm_pte_need_fault. */
-  private need(want: number, cpu: number): number {
-    if ((want & WANT_FAULT) === 0) return 0;
-    if ((cpu & CPU_DEVICE) !== 0 && !this.fixedBits) {
-      if ((want & WANT_DEVICE) === 0) return 0;
-      return (want & WANT_WRITE) !== 0 ? NEED_FAULT | NEED_WRITE_FAULT : NEED_FAULT;
-    }
-    if ((want & WANT_WRITE) !== 0 && (cpu & CPU_WRITE) === 0) return NEED_FAULT | NEED_WRITE_FAULT;
-    return (cpu & CPU_VALID) === 0 ? NEED_FAULT : 0;
-  }
-
-  /** hmm_range_need_fault: to 5.1 what the first entry needs that needs something, since then all of them. */
-  private needRange(start: number, end: number, cpu: number): number {
-    const { constant } = this.entries;
-    if (constant !== undefined) return this.need(constant, cpu);
-    const firstOnly = !this.kernel.has('hmmRangeFault');
-    let required = 0;
-    for (let i = this.index(start), stop = this.index(end - 1); i <= stop; i++) {
-      required |= this.need(this.entries.want(i), cpu);
-      if (required === (NEED_FAULT | NEED_WRITE_FAULT) || (firstOnly && required !== 0)) break;
-    }
-    return required;
-  }
-
-  private cpuFlags(pte: Pte): number {
-    const kind = pteKind(pte);
-    if (kind !== PteKind.Present && kind !== PteKind.ProtNone) return 0;
-    if (kind === PteKind.ProtNone && this.protNoneIsAbsent) return 0;
-    return pte_write(pte) ? CPU_VALID | CPU_WRITE : CPU_VALID;
   }
 
   /* ---- holes and faults ---- */
@@ -324,26 +225,6 @@ export class HmmWalk {
     return RESTART;
   }
 
-  /** hmm_vma_handle_pte. */
-  private pte(i: number, pte: Pte): number {
-    const { entries } = this;
-    const want = entries.constant ?? entries.want(i);
-    if (pte_none(pte) || (pteKind(pte) === PteKind.Marker && (pte_pfn(pte) & UFFD_WP_MARKER) !== 0)) {
-      if (this.missing(want, 0)) return FAULT;
-      entries.empty(i);
-      return 0;
-    }
-    if (!pte_present(pte)) return this.absent(i, want, pte);
-    const cpu = this.cpuFlags(pte);
-    if (this.missing(want, cpu)) return FAULT;
-    if ((pte_special(pte) && pte_pfn(pte) !== this.zero) || pte_devmap(pte)) {
-      const code = this.special(i, want, pte);
-      if (code !== undefined) return code;
-    }
-    entries.page(i, pte_pfn(pte), cpu, 0);
-    return 0;
-  }
-
   /** migration_entry_wait, over and over, as the walk does until the entry is another one. */
   private *moved(vpn: number, entry: Pte): KernelGenerator<void> {
     const { kernel, mm } = this;
@@ -364,69 +245,6 @@ export class HmmWalk {
       };
     };
     yield* kernel.call('migration_entry_wait', [hex(vpn * 4096)], body(), () => '');
-  }
-
-  private missing(want: number, cpu: number): boolean {
-    this.required = this.need(want, cpu);
-    return this.required !== 0;
-  }
-
-  /** A present PTE without an ordinary struct page, or of a device; undefined: it counts like any other. */
-  private special(i: number, want: number, pte: Pte): number | undefined {
-    const { kernel, entries } = this;
-    if (!kernel.has('hmmRangeFault')) return undefined;
-    if (pte_devmap(pte)) return this.fillsAsItFaults && !this.isLive(pte_pfn(pte)) ? DEAD_PAGEMAP : undefined;
-    if (this.fillsAsItFaults) {
-      entries.special(i);
-      return EFAULT;
-    }
-    if (this.missing(want, 0)) return EFAULT;
-    entries.special(i);
-    return 0;
-  }
-
-  /** get_dev_pagemap would give it. */
-  private isLive(pfn: number): boolean {
-    const map = pagemapAt(this.kernel, pfn);
-    const ref = map && refOf(map.pgmap);
-    return ref !== undefined && percpu_ref_is_live(ref);
-  }
-
-  private owns(pfn: number): boolean {
-    const pgmap = this.kernel.pages.pgmap.get(pfn);
-    if (this.owned.pgmap !== pgmap)
-      this.owned = { pgmap, yes: sameOwner(page_pgmap(this.kernel, pfn)?.pgmap.owner, this.options.owner) };
-    return this.owned.yes;
-  }
-
-  /** Swap entries of all kinds. */
-  private absent(i: number, want: number, pte: Pte): number {
-    const { kernel, entries } = this;
-    const kind = pteKind(pte);
-    if (is_device_private_entry(pte)) {
-      const cpu = CPU_VALID | (kind === PteKind.DeviceWrite ? CPU_WRITE : 0);
-      if (this.ownerRule && !this.owns(pte_pfn(pte))) return this.orNone(i, want);
-      if (!this.ownerRule && this.missing(want, cpu | CPU_DEVICE)) return FAULT;
-      entries.page(i, pte_pfn(pte), this.ownerRule ? cpu : cpu | CPU_DEVICE, 0);
-      return 0;
-    }
-    if (kind === PteKind.Swap) return kernel.has('hmmForgetsSwap') ? this.orNone(i, 0) : this.orNone(i, want);
-    if (is_migration_entry(pte)) {
-      const code = this.orNone(i, kernel.has('hmmForgetsMigration') ? 0 : want);
-      return code === FAULT ? MIGRATION : code;
-    }
-    if (this.fillsAsItFaults) {
-      entries.error(i);
-      return this.fixedBits ? 0 : EFAULT;
-    }
-    const code = this.orNone(i, want);
-    return code === FAULT && !is_device_exclusive_entry(pte) ? EFAULT : code;
-  }
-
-  private orNone(i: number, want: number): number {
-    if (this.missing(want, 0)) return FAULT;
-    this.entries.none(i);
-    return 0;
   }
 
   /* ---- huge entries ---- */
