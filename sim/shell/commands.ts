@@ -123,6 +123,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
       const command = COMMANDS.get(name);
       if (command) {
         print(`${command.usage}\n  ${command.summary}`);
+        if (command.details) print(command.details);
         return undefined;
       }
       const record = FUNCTIONS.find((candidate) => candidate.name === name);

@@ -19,17 +19,16 @@ export interface ProcCommand {
 
 const PROC_COMMANDS: readonly ProcCommand[] = [...PROC_LIFE, ...PROC_MAPPINGS, ...PROC_ACCESS, ...PROC_GUP];
 
-const table = (): string => PROC_COMMANDS.map((command) => `${command.usage}\n    ${command.summary}`).join('\n');
+const TABLE = PROC_COMMANDS.map((command) => `  ${command.usage}\n      ${command.summary}`).join('\n');
 
 export const PROC_COMMAND: Command = {
   name: 'proc',
-  usage: 'proc new|fork|exit|list|mmap|munmap|read|write|mprotect|mremap|madvise|mlock|munlock|gup|gup-put ...',
-  get summary() {
-    return `processes and their memory\n${table()}`;
-  },
+  usage: `proc ${PROC_COMMANDS.map(({ name }) => name).join('|')} ...`,
+  summary: 'processes and their memory, one system call a line; ADDR may be a sum of numbers and variables',
+  details: TABLE,
   run(context, [word, ...args]) {
     const command = PROC_COMMANDS.find(({ name }) => name === word);
-    if (!command) throw new ShellError(`usage:\n${table()}`);
+    if (!command) throw new ShellError(`usage:\n${TABLE}`);
     return command.run(context, args);
   },
 };
