@@ -56,6 +56,15 @@ export function run<T>(machine: Machine, body: (kernel: Kernel) => KernelGenerat
   return result.value;
 }
 
+/** Runs something that changes the state at once, as one step. */
+export const change = (machine: Machine, body: (kernel: Kernel) => void): void =>
+  run(machine, (kernel) => {
+    body(kernel);
+    return nothing();
+  });
+// biome-ignore lint/correctness/useYield: a body without points
+function* nothing(): KernelGenerator<void> {}
+
 const flagsOf = (type: PagemapType): number =>
   type === 'PRIVATE' ? MIGRATE_VMA_SELECT_DEVICE_PRIVATE : MIGRATE_VMA_SELECT_DEVICE_COHERENT;
 

@@ -36,6 +36,7 @@ import { lru_add_drain } from '../../sim/mm/swap.ts';
 import { global_stat } from '../../sim/mm/vmstat.ts';
 import {
   bootWith,
+  change,
   fillFromDevice,
   fillFromRam,
   migrateArgs,
@@ -106,7 +107,7 @@ describe('one private page to the device', () => {
       const ram = frame(mm, vma.start);
       toDevice(machine, device, vma);
       expect(machine.kernel.pages.refcount.get(ram), release).toBe(left);
-      run(machine, function* () {
+      change(machine, () => {
         lru_add_drain(machine.kernel);
       });
       expect(machine.kernel.pages.refcount.get(ram), release).toBe(0);
@@ -116,7 +117,7 @@ describe('one private page to the device', () => {
   it('a page read only leaves a readable device entry; a dirty one is dirty on the device', () => {
     const { machine, device, mm, vma } = place('6.12', 2);
     const { kernel } = machine;
-    run(machine, function* () {
+    change(machine, () => {
       set_pte_at(kernel, mm, vma.start, withBits(pteAt(mm, vma.start), 0, 0x10));
     });
     toDevice(machine, device, vma);
@@ -216,7 +217,7 @@ describe('a page that cannot move', () => {
     const { kernel } = machine;
     const ram = frame(mm, vma.start);
     const before = pteAt(mm, vma.start);
-    run(machine, function* () {
+    change(machine, () => {
       lru_add_drain(kernel);
       folio_get(kernel, ram);
     });
@@ -226,7 +227,7 @@ describe('a page that cannot move', () => {
     expect([kernel.pages.refcount.get(ram) - kernel.state.lru_add.filter((pfn) => pfn === ram).length]).toEqual([2]);
     expect(folio_test_locked(kernel, ram)).toBe(false);
     expect(testFlag(kernel, ram, PG_ANON_EXCLUSIVE)).toBe(true);
-    run(machine, function* () {
+    change(machine, () => {
       folio_put_system(kernel, ram);
     });
     expect(toDevice(machine, device, vma).cpages).toBe(1);
@@ -236,7 +237,7 @@ describe('a page that cannot move', () => {
     const { machine, device, mm, vma } = place('6.12', 2);
     const { kernel } = machine;
     const ram = frame(mm, vma.start);
-    run(machine, function* () {
+    change(machine, () => {
       folio_trylock(kernel, ram);
     });
     expect(toDevice(machine, device, vma)).toMatchObject({ cpages: 1, src: [0, expect.any(Number)] });
@@ -247,7 +248,7 @@ describe('a page that cannot move', () => {
     const { machine, device, mm, vma } = place('5.4', 2);
     const { kernel } = machine;
     const ram = frame(mm, vma.start);
-    run(machine, function* () {
+    change(machine, () => {
       folio_trylock(kernel, ram);
     });
     expect(toDevice(machine, device, vma).src[0]).toBe(0);
@@ -354,7 +355,7 @@ describe('the way home', () => {
     const map = page_pgmap(kernel, device.free[0] ?? 0);
     const idle = kernel.pages.refcount.get(device.free.at(-1) ?? 0);
     const references = map && refOf(map.pgmap)?.count;
-    run(machine, function* () {
+    change(machine, () => {
       setPageData(kernel, frame(mm, vma.start + 3), { base: 77, step: 1 });
     });
     const usage = mm.memcg.usage;
