@@ -64,10 +64,10 @@ function publish(kernel: Kernel, process: Process, mm: Mm): void {
 }
 
 /** A process out of nothing, as the first one of a program: `proc new`. -EAGAIN: there are too many. */
-export function newProcess(kernel: Kernel, comm: string, memcg = mem_cgroup(kernel, '/')): Process | number {
+export function newProcess(kernel: Kernel, comm: string, memcg = '/'): Process | number {
   if (isFull(kernel)) return EAGAIN;
   const process = task_struct(kernel, comm, undefined);
-  publish(kernel, process, mm_alloc(kernel, process, memcg));
+  publish(kernel, process, mm_alloc(kernel, process, mem_cgroup(kernel, memcg)));
   return process;
 }
 

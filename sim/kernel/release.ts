@@ -536,6 +536,58 @@ export const FACTS = {
     source:
       'mm/hmm.c: the walk only notes the fault; it is served after the walk, and its result becomes an errno by kind',
   },
+  hmmMirrorRelease: {
+    since: '4.17',
+    until: '5.4',
+    source: 'mm/hmm.c:hmm_release calls release() of every mirror when the process exits',
+  },
+  hmmRefusesDax: {
+    since: '4.19',
+    until: '5.1',
+    source: 'mm/hmm.c:hmm_vma_get_pfns and hmm_vma_fault refuse a VMA on DAX like a special one',
+  },
+  hmmPmdMigration: {
+    since: '4.20',
+    source: 'mm/hmm.c:hmm_vma_walk_pmd waits for a PMD migration entry; an error before',
+  },
+  hmmRangeLockKept: {
+    since: '5.3',
+    source: 'mm/hmm.c:hmm_range_fault leaves mmap_sem alone where the range is not valid, and says -EBUSY',
+  },
+  hmmProtNoneIsAbsent: {
+    since: '5.3',
+    source: 'mm/hmm.c:pte_to_hmm_pfn_flags: a PROT_NONE entry counts as not present',
+  },
+  hmmForgetsSwap: {
+    since: '5.2',
+    until: '5.3',
+    source:
+      'mm/hmm.c:hmm_vma_handle_pte: what is needed of a swapped-out page is not computed, so it is reported as none',
+  },
+  hmmForgetsMigration: {
+    since: '5.2',
+    until: '5.6',
+    source: 'mm/hmm.c:hmm_vma_handle_pte: the same for a migration entry: nobody waits for it',
+  },
+  hmmWritePermission: {
+    since: '5.4',
+    source: 'mm/hmm.c: write access asked of a VMA without VM_WRITE is -EPERM',
+  },
+  hmmMirrorGet: {
+    since: '5.4',
+    until: '5.4',
+    source: 'mm/hmm.c: struct hmm embeds a notifier of mmu_notifier_get; mm->hmm is gone',
+  },
+  hmmZeroPageOrdinary: {
+    since: '5.5',
+    source: 'mm/hmm.c: the zero page is reported like any page (seen in 5.6; special in 5.4)',
+  },
+  hmmRefusesMixedmap: {
+    since: '5.5',
+    until: '5.16',
+    source:
+      'mm/hmm.c:hmm_vma_walk_test: VM_MIXEDMAP counts as device memory (seen to 5.8, gone later; from the history)',
+  },
   mmapLockNames: { since: '5.8', source: 'include/linux/mmap_lock.h: mmap_read_lock and friends; mmap_sem before' },
   notifierEvents: { since: '5.2', source: 'include/linux/mmu_notifier.h: an invalidation says why (MMU_NOTIFY_*)' },
   notifierFailureWarned: {
@@ -680,6 +732,21 @@ export const FACTS = {
   kpageToSectionEnd: {
     since: '5.6',
     source: 'fs/proc/page.c:get_max_dump_pfn: the arrays end with the section of max_pfn; at max_pfn in 5.4.y',
+  },
+  pagemapUffdWp: {
+    since: '5.13',
+    source:
+      'fs/proc/task_mmu.c: bit 57 of a /proc/PID/pagemap word, write protection by userfaultfd (from the history)',
+  },
+  pagemapExclusiveIsPresent: {
+    since: '6.11',
+    source:
+      'fs/proc/task_mmu.c: bit 56 of a /proc/PID/pagemap word is for present entries only (from the history; recorded of 6.12)',
+  },
+  smapsNonPresentIsShared: {
+    since: '6.11',
+    source:
+      'fs/proc/task_mmu.c:smaps_account: entries that are neither present nor device-private count as shared (from the history; recorded of 6.12)',
   },
   kpageKsmOnAnon: {
     since: '6.12',

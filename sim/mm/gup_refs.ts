@@ -83,11 +83,3 @@ export function* gup_put_folio(kernel: Kernel, page: number, refs: number, pin: 
   if (count > 1) kernel.pages.refcount.add(head, 1 - count);
   yield* put_page(kernel, head);
 }
-
-/** folio_maybe_dma_pinned: exact for large folios, a guess by the count for small ones. */
-export function folio_maybe_dma_pinned(kernel: Kernel, page: number): boolean {
-  const head = folioHead(kernel, page);
-  const folio = kernel.state.folios.get(head);
-  if (isLarge(kernel, head, folio)) return (folio?.pincount ?? 0) > 0;
-  return kernel.pages.refcount.get(head) >= GUP_PIN_COUNTING_BIAS;
-}

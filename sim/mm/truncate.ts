@@ -34,6 +34,13 @@ export function open_file(kernel: Kernel, name: string, pages: number): AddressS
   return file;
 }
 
+/** A file that was made for a mapping that did not come about: it never was. */
+export function forget_file(kernel: Kernel, name: string): void {
+  const { state, store } = kernel;
+  store.mapDelete(state.files, name);
+  store.set(state, 'nextFile', state.nextFile - 1);
+}
+
 /** shmem.c:shmem_evict_inode, with the last mapping of an object without a name: its page cache is dropped. */
 export function truncate_unused(kernel: Kernel, file: AddressSpace): void {
   if (file.vmas.length > 0 || !isUnnamed(file)) return;

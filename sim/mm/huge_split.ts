@@ -2,11 +2,13 @@
 import { mkPte, PTE_SPECIAL, type Pte, pte_pfn, pteBits, pteKind } from '../arch/pte.ts';
 import type { PteTable, Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
 import { folioOf } from './folio.ts';
 import { hugePmdAt, pte_alloc_one, set_pmd_at } from './pgtable.ts';
 
 /** huge_memory.c:__split_huge_pmd: the same pages, mapped one by one. */
-export function split_huge_pmd(kernel: Kernel, vma: Vma, vpn: number): void {
+// biome-ignore lint/correctness/useYield: the notifiers of the range come with huge pages
+export function* split_huge_pmd(kernel: Kernel, vma: Vma, vpn: number): KernelGenerator<void> {
   const pmd = hugePmdAt(vma.mm, vpn);
   if (!pmd) return;
   const table: PteTable | undefined = pmd.deposited ?? pte_alloc_one(kernel, vma.mm);
