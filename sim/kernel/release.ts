@@ -487,6 +487,11 @@ export const FACTS = {
   hmm: { since: '4.14', source: 'mm/hmm.c: HMM is merged' },
   hmmMirror: { since: '4.14', until: '5.4', source: 'mm/hmm.c: struct hmm_mirror and hmm_mirror_register' },
   hmmDevmem: { since: '4.14', until: '5.2', source: 'mm/hmm.c: hmm_devmem_add' },
+  hmmDevmemByMemremap: {
+    since: '5.0',
+    until: '5.2',
+    source: 'mm/hmm.c:hmm_devmem_add maps its memory with devm_memremap_pages; with code of its own to 4.20',
+  },
   hmmFixedPfnBits: { since: '4.14', until: '4.16', source: 'include/linux/hmm.h: hmm_pfn_t with fixed low bits' },
   hmmDriverPfnFlags: {
     since: '4.17',
