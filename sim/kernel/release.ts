@@ -487,6 +487,11 @@ export const FACTS = {
   hmm: { since: '4.14', source: 'mm/hmm.c: HMM is merged' },
   hmmMirror: { since: '4.14', until: '5.4', source: 'mm/hmm.c: struct hmm_mirror and hmm_mirror_register' },
   hmmDevmem: { since: '4.14', until: '5.2', source: 'mm/hmm.c: hmm_devmem_add' },
+  hmmDevmemByMemremap: {
+    since: '5.0',
+    until: '5.2',
+    source: 'mm/hmm.c:hmm_devmem_add maps its memory with devm_memremap_pages; with code of its own to 4.20',
+  },
   hmmFixedPfnBits: { since: '4.14', until: '4.16', source: 'include/linux/hmm.h: hmm_pfn_t with fixed low bits' },
   hmmDriverPfnFlags: {
     since: '4.17',
@@ -585,6 +590,14 @@ export const FACTS = {
   },
   mmapLockNames: { since: '5.8', source: 'include/linux/mmap_lock.h: mmap_read_lock and friends; mmap_sem before' },
   notifierEvents: { since: '5.2', source: 'include/linux/mmu_notifier.h: an invalidation says why (MMU_NOTIFY_*)' },
+  notifierBlockable: {
+    since: '4.19',
+    source: 'include/linux/mmu_notifier.h: invalidate_range_start is told whether it may sleep, and answers',
+  },
+  notifierRange: {
+    since: '5.0',
+    source: 'include/linux/mmu_notifier.h: struct mmu_notifier_range instead of mm, start and end',
+  },
   notifierFailureWarned: {
     since: '5.3',
     source:

@@ -213,7 +213,8 @@ export interface DevresAction {
     | 'percpu_ref_exit'
     | 'blk_cleanup_queue'
     | 'dev_pagemap_put_ops'
-    | 'pci_p2pdma_release';
+    | 'pci_p2pdma_release'
+    | 'hmm_devmem_release';
   readonly subject: CStruct;
 }
 

@@ -28,6 +28,7 @@ import { MODULE_COMMANDS } from './modprobe.ts';
 import { MKDIR } from './mkdir.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
+import { PAGEMAP } from './pagemapCommand.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
 import { PAGEMAP } from './procGup.ts';
 import { PROC_COMMAND } from './proc.ts';
@@ -126,6 +127,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
       const command = COMMANDS.get(name);
       if (command) {
         print(`${command.usage}\n  ${command.summary}`);
+        if (command.details) print(command.details);
         return undefined;
       }
       const record = FUNCTIONS.find((candidate) => candidate.name === name);
