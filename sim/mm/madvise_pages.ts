@@ -29,7 +29,8 @@ import {
   testFlag,
 } from './folio_record.ts';
 import { add_mm_counter } from './memory.ts';
-import { free_swap_and_cache, pageout_folio, split_folio, split_huge_pmd } from './memory_minimal.ts';
+import { split_folio, split_huge_pmd } from './huge_split.ts';
+import { free_swap_and_cache, pageout_folio } from './memory_minimal.ts';
 import { hugePmdAt, pteTableAt } from './pgtable.ts';
 import { folio_mapcount, folio_test_anon } from './rmap.ts';
 import { count_vm_event } from './vmstat.ts';

@@ -30,7 +30,6 @@ import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
 import { PAGEMAP } from './pagemapCommand.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
-import { PAGEMAP } from './procGup.ts';
 import { PROC_COMMAND } from './proc.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
