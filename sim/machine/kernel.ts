@@ -87,7 +87,8 @@ export interface MappedPagemap {
 
 /** dev_pagemap_ops of a driver that is part of the engine. */
 export interface NativePagemapOps {
-  page_free(kernel: Kernel, pfn: number): KernelGenerator<void>;
+  /** A driver that need not sleep does it at once and gives undefined. */
+  page_free(kernel: Kernel, pfn: number): KernelGenerator<void> | undefined;
   /** Gives VM_FAULT_* bits. */
   migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
 }
@@ -174,10 +175,19 @@ export interface KernelState {
   readonly hugetlb: HugetlbState;
   /** swap_info: the swap files that are in use, by type. */
   readonly swap: Map<number, SwapInfo>;
+  /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
+  readonly userPins: Map<number, Map<number, readonly HeldUserPage[]>>;
   /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
+}
+
+/** References or pins on one page frame that `proc gup` took. */
+export interface HeldUserPage {
+  readonly pfn: number;
+  readonly pin: boolean;
+  readonly count: number;
 }
 
 /** A driver's struct device with what devm_ functions will undo. */
@@ -276,6 +286,7 @@ export class Kernel {
       thp: newThpState(thpDefault(config)),
       hugetlb: newHugetlbState(),
       swap: new Map(),
+      userPins: new Map(),
       devmap_managed_key: 0,
       addresses: new Map(),
     };
@@ -372,15 +383,12 @@ export class Kernel {
     }
   }
 
-  /**
-   * Would a call made now be kept by name? If not it is counted here, and its caller spares itself describing it:
-   * what is done for every page of a range asks before it makes a leaf.
-   */
-  keepsCall(): boolean {
+  /** Has the call that runs made so many calls that another would only be counted? Then it is, and need not be told. */
+  isCrowded(): boolean {
     const above = this.trace.open.at(-1)?.node;
-    if (!above || above.calls.length < MAX_CALLS) return true;
+    if (!above || above.calls.length < MAX_CALLS) return false;
     above.more = (above.more ?? 0) + 1;
-    return false;
+    return true;
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {

@@ -6,6 +6,7 @@
 
 import { releaseLocksOf } from '../kernel/locking.ts';
 import type { Release } from '../kernel/release.ts';
+import { endInvalidationsOf } from '../mm/mmu_notifier_state.ts';
 import type { Changes, Mark } from '../store/store.ts';
 import { Program, type ProgramSpec } from '../task/program.ts';
 import type { Point } from '../task/task.ts';
@@ -131,7 +132,7 @@ export class Machine {
       }
       const point = program.next();
       if (!point) {
-        if (program.status === 'failed') releaseLocksOf(kernel, program.id);
+        if (program.status === 'failed') this.abandon(program);
         this.close(program);
         return program.status === 'failed' ? 'failed' : 'done';
       }
@@ -223,11 +224,17 @@ export class Machine {
     return program;
   }
 
+  /** What a program held that failed or was stopped is given up, as at the death of a task. */
+  private abandon(program: Program): void {
+    endInvalidationsOf(this.kernel, program.id);
+    releaseLocksOf(this.kernel, program.id);
+  }
+
   /** Ends a program where it stands; what it did stays done. */
   stop(program: Program): void {
     const wasOver = program.isOver;
     program.stop();
-    if (!wasOver && this.isAliveAt(program)) releaseLocksOf(this.kernel, program.id);
+    if (!wasOver && this.isAliveAt(program)) this.abandon(program);
     if (this.open?.program === program) this.close(program);
     this.revision++;
   }

@@ -45,7 +45,12 @@ export function* change_protection(
 ): KernelGenerator<void> {
   // The entries follow vm_page_prot, which follows the flags.
   if (vma.flags !== newFlags) kernel.store.set(vma, 'flags', newFlags);
-  yield* kernel.call('change_protection', [hex(start * 4096), hex(end * 4096)], change(kernel, vma, start, end), () => '');
+  yield* kernel.call(
+    'change_protection',
+    [hex(start * 4096), hex(end * 4096)],
+    change(kernel, vma, start, end),
+    () => '',
+  );
 }
 
 function* change(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {

@@ -25,12 +25,7 @@ import { folio_add_lru, folio_mark_accessed } from './swap.ts';
 import { count_vm_event, mod_vm } from './vmstat.ts';
 
 /** A file, or a shmem object (MAP_SHARED | MAP_ANONYMOUS, tmpfs), of `size` pages that hold zeros. */
-export function newAddressSpace(
-  kernel: Kernel,
-  name: string,
-  kind: AddressSpace['kind'],
-  size: number,
-): AddressSpace {
+export function newAddressSpace(kernel: Kernel, name: string, kind: AddressSpace['kind'], size: number): AddressSpace {
   const { state, store } = kernel;
   const file: AddressSpace = { id: state.nextFile, name, kind, pages: new Map(), vmas: [], size };
   store.set(state, 'nextFile', state.nextFile + 1);
@@ -110,12 +105,7 @@ export function folio_clear_dirty(kernel: Kernel, folio: Folio): void {
  * filemap.c:generic_perform_write and shmem.c:shmem_write_begin for one page: the file's page, dirty and
  * accessed, for the caller to fill; the file grows where it has to. Undefined without memory.
  */
-export function filemap_write_page(
-  kernel: Kernel,
-  mm: Mm,
-  file: AddressSpace,
-  index: number,
-): Folio | undefined {
+export function filemap_write_page(kernel: Kernel, mm: Mm, file: AddressSpace, index: number): Folio | undefined {
   const known = filemap_get_folio(kernel, file, index);
   const folio = known ?? add_fresh(kernel, mm, file, index);
   if (!folio) return undefined;

@@ -106,14 +106,7 @@ function smallEntries(kernel: Kernel, vma: Vma, entry: Pte): Pte[] {
 
 /** What a page of a split folio takes from its head (huge_memory.c:__split_huge_page_tail). */
 const TAIL_FLAGS =
-  PG_REFERENCED |
-  PG_SWAPBACKED |
-  PG_MLOCKED |
-  PG_UPTODATE |
-  PG_ACTIVE |
-  PG_UNEVICTABLE |
-  PG_DIRTY |
-  PG_LRU;
+  PG_REFERENCED | PG_SWAPBACKED | PG_MLOCKED | PG_UPTODATE | PG_ACTIVE | PG_UNEVICTABLE | PG_DIRTY | PG_LRU;
 
 /** huge_memory.c:can_split_folio: nobody but its mappings and the caller refers to it (huge pages are not swapped whole here). */
 export function can_split_folio(kernel: Kernel, folio: Folio, callerPins = 1): boolean {

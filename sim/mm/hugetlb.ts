@@ -1,13 +1,5 @@
 /** mm/hugetlb.c: mappings of huge pages that were set aside: faults, fork, protection, moving, unmapping. */
-import {
-  PTE_DIRTY,
-  PTE_WRITE,
-  PTE_YOUNG,
-  PteKind,
-  pte_pfn,
-  pteBits,
-  withBits,
-} from '../arch/pte.ts';
+import { PTE_DIRTY, PTE_WRITE, PTE_YOUNG, PteKind, pte_pfn, pteBits, withBits } from '../arch/pte.ts';
 import {
   FAULT_FLAG_WRITE,
   type Folio,
@@ -33,12 +25,7 @@ import {
 } from './mmu_notifier.ts';
 import { is_cow_mapping, maybe_mkwrite, mk_pte, pte_modify } from './page_prot.ts';
 import { hugePmdAt, pmd_alloc, pmd_clear, set_pmd_at } from './pgtable.ts';
-import {
-  anon_vma_prepare,
-  folio_maybe_dma_pinned,
-  folio_test_anon,
-  pageAnonExclusive,
-} from './rmap.ts';
+import { anon_vma_prepare, folio_maybe_dma_pinned, folio_test_anon, pageAnonExclusive } from './rmap.ts';
 
 export { hugetlb_reserve_pages, hugetlb_unreserve_pages } from './hugetlb_pool.ts';
 
@@ -156,7 +143,7 @@ function* hugetlb_wp(kernel: Kernel, { vma, vpn }: VmFault, pmd: HugePmd): Kerne
 /* ---- the mapping as a whole ---- */
 
 /** hugetlb.c:__unmap_hugepage_range: whole huge pages only. */
-export function* unmap_hugepage_range(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
+export function unmap_hugepage_range(kernel: Kernel, vma: Vma, start: number, end: number): void {
   for (let vpn = headOf(start); vpn < end; vpn += NR) {
     const pmd = hugePmdAt(vma.mm, vpn);
     if (!pmd) continue;
@@ -169,7 +156,7 @@ export function* unmap_hugepage_range(kernel: Kernel, vma: Vma, start: number, e
 }
 
 /** hugetlb.c:copy_hugetlb_page_range: a page that is pinned is copied at once. */
-export function* copy_hugetlb_page_range(kernel: Kernel, dst: Vma, src: Vma): KernelGenerator<number> {
+export function copy_hugetlb_page_range(kernel: Kernel, dst: Vma, src: Vma): number {
   const isCow = is_cow_mapping(src.flags);
   for (let vpn = headOf(src.start); vpn < src.end; vpn += NR) {
     const pmd = hugePmdAt(src.mm, vpn);

@@ -50,10 +50,7 @@ import { folio_add_lru } from './swap.ts';
 import { count_vm_event } from './vmstat.ts';
 import { zero_pfn } from './zero_page.ts';
 
-export { copy_page_range } from './memory_copy.ts';
-export { unmap_vmas, zap_page_range_single } from './memory_zap.ts';
-export { add_mm_counter } from './mm_counter.ts';
-export { huge_zero_pfn, zero_pfn } from './zero_page.ts';
+export { zero_pfn };
 
 /** What a quick path gives where only the long way leads on. */
 const LONG_WAY = -1;
@@ -92,9 +89,11 @@ function quick_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): n
   const pmd = vma.mm.pmds.get(Math.floor(vpn / PTRS_PER_PTE));
   if (pmd?.kind !== 'table') return LONG_WAY;
   const pte = pmd.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
-  if (pte === NO_PTE ? !vma_is_anonymous(vma) || (vma.flags & VM_SHARED) !== 0 : !isQuickPresent(kernel, vma, pte, flags))
+  if (
+    pte === NO_PTE ? !vma_is_anonymous(vma) || (vma.flags & VM_SHARED) !== 0 : !isQuickPresent(kernel, vma, pte, flags)
+  )
     return LONG_WAY;
-  if (!kernel.keepsCall()) return account(kernel, vma, quick_pte_fault(kernel, vma, vpn, flags, pmd, pte));
+  if (kernel.isCrowded()) return account(kernel, vma, quick_pte_fault(kernel, vma, vpn, flags, pmd, pte));
   return kernel.leaf(
     'handle_mm_fault',
     faultArgs(vpn, flags),
@@ -112,14 +111,7 @@ function isQuickPresent(kernel: Kernel, vma: Vma, pte: Pte, flags: number): bool
   return (pteBits(pte) & PTE_SPECIAL) !== 0 || !isDevicePage(kernel, pte_pfn(pte));
 }
 
-function quick_pte_fault(
-  kernel: Kernel,
-  vma: Vma,
-  vpn: number,
-  flags: number,
-  table: PteTable,
-  pte: Pte,
-): number {
+function quick_pte_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable, pte: Pte): number {
   if (pte === NO_PTE) return do_anonymous_page(kernel, vma, vpn, flags, table);
   if ((flags & FAULT_FLAG_WRITE) !== 0 && (pteBits(pte) & PTE_WRITE) === 0)
     return quick_wp_page(kernel, vma, vpn, table, pte);
@@ -127,14 +119,7 @@ function quick_pte_fault(
 }
 
 /** The same with the kernel's function on the way in the trace. */
-function tracedPteFault(
-  kernel: Kernel,
-  vma: Vma,
-  vpn: number,
-  flags: number,
-  table: PteTable,
-  pte: Pte,
-): number {
+function tracedPteFault(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable, pte: Pte): number {
   const isWrite = (flags & FAULT_FLAG_WRITE) !== 0 && (pteBits(pte) & PTE_WRITE) === 0;
   const name = pte === NO_PTE ? 'do_anonymous_page' : isWrite ? 'do_wp_page' : 'ptep_set_access_flags';
   return kernel.leaf(name, [], () => quick_pte_fault(kernel, vma, vpn, flags, table, pte), hex);

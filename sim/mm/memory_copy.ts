@@ -41,6 +41,7 @@ import { split_huge_pmd } from './huge_split.ts';
 import { copy_hugetlb_page_range } from './hugetlb.ts';
 import { add_mm_counter, mm_counter } from './mm_counter.ts';
 import {
+  MMU_NOTIFY_CLEAR,
   MMU_NOTIFY_PROTECTION_PAGE,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -48,12 +49,7 @@ import {
 } from './mmu_notifier.ts';
 import { is_cow_mapping, maybe_mkwrite, mk_pte, vma_is_anonymous } from './page_prot.ts';
 import { PTRS_PER_PTE, pmd_alloc, pte_alloc, pte_alloc_one, pte_free, set_pmd_at } from './pgtable.ts';
-import {
-  folio_add_new_anon_rmap,
-  folio_add_rmap_pte,
-  folio_test_anon,
-  folio_try_dup_anon_rmap,
-} from './rmap.ts';
+import { folio_add_new_anon_rmap, folio_add_rmap_pte, folio_test_anon, folio_try_dup_anon_rmap } from './rmap.ts';
 import { folio_add_lru } from './swap.ts';
 import { swap_duplicate, swapEntryOf } from './swap_state.ts';
 
@@ -72,11 +68,12 @@ export function* copy_page_range(kernel: Kernel, dst: Vma, src: Vma): KernelGene
 }
 
 function* copyVma(kernel: Kernel, dst: Vma, src: Vma): KernelGenerator<number> {
-  if ((src.flags & VM_HUGETLB) !== 0) return yield* copy_hugetlb_page_range(kernel, dst, src);
   const isCow = is_cow_mapping(src.flags);
-  const range = mmu_notifier_range(MMU_NOTIFY_PROTECTION_PAGE, src.mm, src.start, src.end);
+  const isHugetlb = (src.flags & VM_HUGETLB) !== 0;
+  const event = isHugetlb ? MMU_NOTIFY_CLEAR : MMU_NOTIFY_PROTECTION_PAGE;
+  const range = mmu_notifier_range(event, src.mm, src.start, src.end);
   if (isCow) yield* mmu_notifier_invalidate_range_start(kernel, range);
-  const result = yield* copyRange(kernel, dst, src);
+  const result = isHugetlb ? copy_hugetlb_page_range(kernel, dst, src) : yield* copyRange(kernel, dst, src);
   if (isCow) yield* mmu_notifier_invalidate_range_end(kernel, range);
   return result;
 }
@@ -104,14 +101,7 @@ function* copyRange(kernel: Kernel, dst: Vma, src: Vma): KernelGenerator<number>
 
 /* ---- small entries ---- */
 
-function copy_pte_range(
-  kernel: Kernel,
-  dst: Vma,
-  src: Vma,
-  from: PteTable,
-  start: number,
-  end: number,
-): number {
+function copy_pte_range(kernel: Kernel, dst: Vma, src: Vma, from: PteTable, start: number, end: number): number {
   const to = pte_alloc(kernel, dst.mm, start);
   if (!to) return ENOMEM;
   for (let vpn = start; vpn < end; vpn++) {

@@ -85,8 +85,7 @@ function* byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number
 /** memory.c:handle_pte_marker. */
 function handle_pte_marker(kernel: Kernel, pte: Pte): number {
   const marker = pte_pfn(pte);
-  if ((marker & PTE_MARKER_POISONED) !== 0)
-    return kernel.has('markerIsHwpoison') ? VM_FAULT_HWPOISON : VM_FAULT_SIGBUS;
+  if ((marker & PTE_MARKER_POISONED) !== 0) return kernel.has('markerIsHwpoison') ? VM_FAULT_HWPOISON : VM_FAULT_SIGBUS;
   return (marker & PTE_MARKER_GUARD) !== 0 ? VM_FAULT_SIGSEGV : VM_FAULT_SIGBUS;
 }
 

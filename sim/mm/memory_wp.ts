@@ -1,12 +1,5 @@
 /** mm/memory.c:do_wp_page: a write to a page whose entry forbids it, which copies the page or writes it in place. */
-import {
-  PTE_DIRTY,
-  PTE_YOUNG,
-  type Pte,
-  pte_pfn,
-  pte_special,
-  withBits,
-} from '../arch/pte.ts';
+import { PTE_DIRTY, PTE_YOUNG, type Pte, pte_pfn, pte_special, withBits } from '../arch/pte.ts';
 import {
   FAULT_FLAG_UNSHARE,
   type Folio,
@@ -23,9 +16,9 @@ import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_prealloc } from './anon_folio.ts';
 import { copy_highpage } from './contents.ts';
+import { do_page_mkwrite, fault_dirty_shared_page } from './filemap_write.ts';
 import { folio_get, folio_put, folio_put_system, folioOf, isDevicePage } from './folio.ts';
 import { PG_LRU, PG_SWAPCACHE, PG_UPTODATE, setFlag, testFlag } from './folio_record.ts';
-import { do_page_mkwrite, fault_dirty_shared_page } from './filemap_write.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import {
   MMU_NOTIFY_CLEAR,
@@ -166,11 +159,7 @@ function wp_page_install(
   folio_add_new_anon_rmap(kernel, copy, vma, vpn);
   folio_add_lru(kernel, copy.pfn);
   const entry = mk_pte(vma, copy.pfn);
-  kernel.store.set(
-    table.entries,
-    vpn % PTRS_PER_PTE,
-    unshare ? entry : maybe_mkwrite(vma, withBits(entry, PTE_DIRTY)),
-  );
+  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, unshare ? entry : maybe_mkwrite(vma, withBits(entry, PTE_DIRTY)));
   if (!old) return;
   folio_remove_rmap_pte(kernel, old, pte_pfn(pte));
   if (!isDevicePage(kernel, old.pfn)) drop_mapped(kernel, old.pfn);

@@ -38,8 +38,8 @@ import {
 import { PTRS_PER_PTE, pmd_clear, pte_free } from './pgtable.ts';
 import { folio_remove_rmap_pmd, folio_remove_rmap_pte, folio_test_anon } from './rmap.ts';
 import { folio_mark_accessed, lru_add_drain } from './swap.ts';
-import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
 import { drop_mapped } from './swap_free.ts';
+import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
 
 const NR = PTRS_PER_PTE;
 
@@ -63,7 +63,7 @@ export function* zap_page_range_single(kernel: Kernel, vma: Vma, start: number, 
 function* zap(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
   const { pmds } = vma.mm;
   if ((vma.flags & VM_HUGETLB) !== 0) {
-    yield* unmap_hugepage_range(kernel, vma, start, end);
+    unmap_hugepage_range(kernel, vma, start, end);
     return;
   }
   // The pages go when the gathered batch is flushed, which drains the LRU batch first (free_pages_and_swap_cache).
@@ -87,13 +87,7 @@ function* zap(kernel: Kernel, vma: Vma, start: number, end: number): KernelGener
 
 /* ---- small entries ---- */
 
-function* zap_pte_range(
-  kernel: Kernel,
-  vma: Vma,
-  table: PteTable,
-  start: number,
-  end: number,
-): KernelGenerator<void> {
+function* zap_pte_range(kernel: Kernel, vma: Vma, table: PteTable, start: number, end: number): KernelGenerator<void> {
   for (let vpn = start; vpn < end; vpn++) {
     const device = zapUntilDevice(kernel, vma, table, vpn, end);
     if (device < 0) return;

@@ -1,11 +1,5 @@
 /** include/linux/mm.h: rss counters by what kind of page it is. */
-import {
-  type Folio,
-  MM_ANONPAGES,
-  MM_FILEPAGES,
-  MM_SHMEMPAGES,
-  type Mm,
-} from '../include/mm_types.ts';
+import { type Folio, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, type Mm } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { PG_SWAPBACKED, testFlag } from './folio_record.ts';
 import { folio_test_anon } from './rmap.ts';

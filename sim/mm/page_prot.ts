@@ -1,14 +1,6 @@
 /** What a VMA lets its entries be: vma->vm_page_prot and the questions of include/linux/mm.h around it. */
 import { mkPte, PTE_WRITE, PTE_YOUNG, type Pte, PteKind, pteBits, withBits } from '../arch/pte.ts';
-import {
-  VM_EXEC,
-  VM_MAYSHARE,
-  VM_MAYWRITE,
-  VM_READ,
-  VM_SHARED,
-  VM_WRITE,
-  type Vma,
-} from '../include/mm_types.ts';
+import { VM_EXEC, VM_MAYSHARE, VM_MAYWRITE, VM_READ, VM_SHARED, VM_WRITE, type Vma } from '../include/mm_types.ts';
 
 const VM_ACCESS_FLAGS = VM_READ | VM_WRITE | VM_EXEC;
 

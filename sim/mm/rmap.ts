@@ -9,6 +9,7 @@ import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
+import { find_mergeable_anon_vma } from './vma.ts';
 import { mod_vm } from './vmstat.ts';
 
 export const isAnonVma = (mapping: AnonVma | AddressSpace | undefined): mapping is AnonVma =>
@@ -34,8 +35,9 @@ export function anon_vma_chain_link(kernel: Kernel, vma: Vma, anon_vma: AnonVma)
 }
 
 /** rmap.c:__anon_vma_prepare. A neighbour's anon_vma is taken where the two could become one VMA (find_mergeable_anon_vma). */
-export function anon_vma_prepare(kernel: Kernel, vma: Vma, mergeable?: AnonVma): AnonVma {
+export function anon_vma_prepare(kernel: Kernel, vma: Vma): AnonVma {
   if (vma.anon_vma) return vma.anon_vma;
+  const mergeable = find_mergeable_anon_vma(vma);
   const anon_vma = mergeable ?? anon_vma_alloc(kernel, undefined);
   if (mergeable) kernel.store.set(anon_vma, 'num_active_vmas', anon_vma.num_active_vmas + 1);
   kernel.store.set(vma, 'anon_vma', anon_vma);
@@ -45,7 +47,12 @@ export function anon_vma_prepare(kernel: Kernel, vma: Vma, mergeable?: AnonVma):
 
 /** rmap.c:anon_vma_clone: `to` may map whatever `from` may (a split, or a move). */
 export function anon_vma_clone(kernel: Kernel, to: Vma, from: Vma): void {
-  for (const anon_vma of from.anon_vma_chain) anon_vma_chain_link(kernel, to, anon_vma);
+  for (const anon_vma of from.anon_vma_chain) {
+    anon_vma_chain_link(kernel, to, anon_vma);
+    // fork: one that nobody calls his own any more, and that has at most one child, is used again.
+    const isIdle = anon_vma.num_active_vmas === 0 && anon_vma.num_children < (anon_vma.parent ? 2 : 1);
+    if (!to.anon_vma && from.anon_vma && isIdle) kernel.store.set(to, 'anon_vma', anon_vma);
+  }
   if (to.anon_vma) kernel.store.set(to.anon_vma, 'num_active_vmas', to.anon_vma.num_active_vmas + 1);
 }
 
@@ -53,7 +60,8 @@ export function anon_vma_clone(kernel: Kernel, to: Vma, from: Vma): void {
 export function anon_vma_fork(kernel: Kernel, child: Vma, parent: Vma): void {
   if (!parent.anon_vma) return;
   kernel.store.set(child, 'anon_vma', undefined);
-  for (const anon_vma of parent.anon_vma_chain) anon_vma_chain_link(kernel, child, anon_vma);
+  anon_vma_clone(kernel, child, parent);
+  if (child.anon_vma) return;
   const own = anon_vma_alloc(kernel, parent.anon_vma);
   kernel.store.set(child, 'anon_vma', own);
   anon_vma_chain_link(kernel, child, own);
@@ -208,9 +216,7 @@ export function folio_remove_rmap_pmd(kernel: Kernel, folio: Folio): void {
 
 /** mm.h:folio_maybe_dma_pinned: a small folio may be taken for pinned where it has very many references. */
 export const folio_maybe_dma_pinned = (kernel: Kernel, folio: Folio): boolean =>
-  folio.order > 0
-    ? folio.pincount > 0
-    : kernel.pages.refcount.get(folio.pfn) >= GUP_PIN_COUNTING_BIAS;
+  folio.order > 0 ? folio.pincount > 0 : kernel.pages.refcount.get(folio.pfn) >= GUP_PIN_COUNTING_BIAS;
 
 /**
  * rmap.h:folio_try_dup_anon_rmap_pte and _pmd: a child is to share an anonymous page, which is exclusive no more.

@@ -9,9 +9,8 @@ import {
   countLru,
   PG_ACTIVE,
   PG_LRU,
+  PG_MLOCKED,
   PG_REFERENCED,
-  PG_SWAPBACKED,
-  PG_SWAPCACHE,
   PG_UNEVICTABLE,
   setFlag,
   testFlag,
@@ -37,6 +36,11 @@ export function lru_add_drain(kernel: Kernel): void {
   for (const pfn of kernel.store.splice(lru_add, 0, lru_add.length)) {
     const folio = folios.get(pfn);
     if (folio && !testFlag(kernel, pfn, PG_LRU)) {
+      // lru_add: what is mlocked goes to the list that is never looked at.
+      if (testFlag(kernel, pfn, PG_MLOCKED)) {
+        clearFlag(kernel, pfn, PG_ACTIVE);
+        setFlag(kernel, pfn, PG_UNEVICTABLE);
+      }
       setFlag(kernel, pfn, PG_LRU);
       countLru(kernel, folio, 1);
     }
@@ -80,20 +84,4 @@ export function folio_mark_accessed(kernel: Kernel, pfn: number): void {
     relist(kernel, pfn, PG_ACTIVE, PG_REFERENCED);
     count_vm_event(kernel, 'pgactivate');
   }
-}
-
-/** swap.c:folio_mark_lazyfree: an anonymous folio that may be dropped instead of being swapped out. */
-export function folio_mark_lazyfree(kernel: Kernel, pfn: number): void {
-  const isOurs = testFlag(kernel, pfn, PG_SWAPBACKED) && testFlag(kernel, pfn, PG_LRU);
-  if (!isOurs || testFlag(kernel, pfn, PG_SWAPCACHE) || testFlag(kernel, pfn, PG_UNEVICTABLE)) return;
-  const pages = 2 ** (kernel.state.folios.get(pfn)?.order ?? 0);
-  relist(kernel, pfn, 0, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
-  count_vm_event(kernel, 'pglazyfree', pages);
-}
-
-/** swap.c:deactivate_file_folio and folio_deactivate as far as MADV_COLD needs them: to the inactive list. */
-export function folio_deactivate(kernel: Kernel, pfn: number): void {
-  if (!testFlag(kernel, pfn, PG_LRU) || testFlag(kernel, pfn, PG_UNEVICTABLE)) return;
-  if (testFlag(kernel, pfn, PG_ACTIVE)) relist(kernel, pfn, 0, PG_ACTIVE | PG_REFERENCED);
-  else clearFlag(kernel, pfn, PG_REFERENCED);
 }

@@ -72,8 +72,7 @@ export function free_swap_and_cache(kernel: Kernel, entry: SwapEntry): void {
     folio_free_swap(kernel, folio);
 }
 
-const isSwapped = (kernel: Kernel, entry: SwapEntry): boolean =>
-  infoOf(kernel, entry)?.map.has(slotOf(entry)) ?? false;
+const isSwapped = (kernel: Kernel, entry: SwapEntry): boolean => infoOf(kernel, entry)?.map.has(slotOf(entry)) ?? false;
 
 /** swapfile.c:page_swapcount: entries that refer to the slot of a page in the swap cache. */
 export const page_swapcount = (kernel: Kernel, folio: Folio): number =>
