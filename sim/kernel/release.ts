@@ -682,6 +682,30 @@ export const FACTS = {
     until: '6.14',
     source: 'include/linux/swap.h: a read and a write entry type for exclusive access',
   },
+  // The test device
+  testHmm: {
+    since: '5.8',
+    source: 'lib/test_hmm.c: the module test_hmm and its devices hmm_dmirror0 and hmm_dmirror1',
+  },
+  dmirrorMigrateToSys: {
+    since: '6.0',
+    source:
+      'lib/test_hmm_uapi.h: HMM_DMIRROR_MIGRATE_TO_DEV and HMM_DMIRROR_MIGRATE_TO_SYS; one HMM_DMIRROR_MIGRATE before',
+  },
+  dmirrorEvictsOnClose: {
+    since: '6.19',
+    also: [
+      { since: '6.1', until: '6.1' },
+      { since: '6.6', until: '6.6' },
+      { since: '6.12', until: '6.12' },
+    ],
+    source:
+      'lib/test_hmm.c:dmirror_fops_release evicts what is on the device (seen in 6.12.y and 7.3; the older stable series are taken to have it as well)',
+  },
+  dmirrorFlags: {
+    since: '6.19',
+    source: 'lib/test_hmm_uapi.h: HMM_DMIRROR_FLAGS arms a failing allocation of the device',
+  },
   // Entries of page tables
   anonExclusive: {
     since: '5.19',

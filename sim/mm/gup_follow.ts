@@ -21,11 +21,11 @@ import { folio_mark_dirty } from './filemap.ts';
 import { folioHead } from './folio.ts';
 import { PG_REFERENCED, setFlag } from './folio_record.ts';
 import { type GupFlags, try_grab_folio } from './gup_refs.ts';
-import { zero_pfn } from './memory.ts';
 import { get_dev_pagemap, page_pgmap, typeOf } from './pagemap.ts';
 import { pmdAt, set_pmd_at } from './pgtable.ts';
 import { folio_test_anon, pageAnonExclusive } from './rmap.ts';
 import { folio_mark_accessed } from './swap.ts';
+import { zero_pfn } from './zero_page.ts';
 
 const EFAULT = -14;
 /** Not errnos of ours: the page has to be faulted in; it is shared and must be unshared first (-EMLINK there). */
