@@ -414,17 +414,6 @@ export class Kernel {
     return true;
   }
 
-  /**
-   * Would a call made now be kept by name? If not it is counted here, and its caller spares itself describing it:
-   * what is done for every page of a range asks before it makes a leaf.
-   */
-  keepsCall(): boolean {
-    const above = this.trace.open.at(-1)?.node;
-    if (!above || above.calls.length < MAX_CALLS) return true;
-    above.more = (above.more ?? 0) + 1;
-    return false;
-  }
-
   private enter(name: string, args: readonly string[]): OpenCall {
     const call: OpenCall = { node: { name, args, result: '', calls: [] } };
     const { open, roots } = this.trace;

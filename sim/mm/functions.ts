@@ -5,6 +5,7 @@
 
 import { P2PDMA_FUNCTIONS } from '../drivers/p2pdmaFunctions.ts';
 import type { FunctionRecord } from '../kernel/registry.ts';
+import { EXCLUSIVE_FUNCTIONS } from './exclusiveFunctions.ts';
 import { HMM_FUNCTIONS } from './hmmFunctions.ts';
 import { HMM_MIRROR_FUNCTIONS } from './hmmMirrorFunctions.ts';
 import { MEMORY_HOTPLUG_FUNCTIONS } from './memoryHotplugFunctions.ts';
@@ -26,4 +27,5 @@ export const FUNCTIONS: readonly FunctionRecord[] = [
   ...NOTIFIER_FUNCTIONS,
   ...HMM_FUNCTIONS,
   ...HMM_MIRROR_FUNCTIONS,
+  ...EXCLUSIVE_FUNCTIONS,
 ];

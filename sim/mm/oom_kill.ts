@@ -3,7 +3,7 @@ import { type Mm, VM_HUGETLB, VM_PFNMAP, VM_SHARED } from '../include/mm_types.t
 import { down_read_trylock, up_read } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { unmap_vmas } from './memory.ts';
+import { unmap_vmas } from './memory_zap.ts';
 import {
   MMU_NOTIFY_CLEAR,
   mmu_notifier_invalidate_range_end,

@@ -162,7 +162,8 @@ function* plain(context: CommandContext, command: DmirrorCommand, args: readonly
   const [device, pid, value, ...more] = args;
   if (more.length > 0 || (command === 'flags') !== (value !== undefined)) throw usage();
   const mdevice = deviceOf(context, device);
-  const dmirror = pid === undefined ? anyMirror(kernel, mdevice) : openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu', USAGE));
+  const dmirror =
+    pid === undefined ? anyMirror(kernel, mdevice) : openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu', USAGE));
   if (value !== undefined && value !== '0' && value !== '1') throw usage();
   const npages = command === 'flags' ? BigInt(value ?? 0) : 1n;
   // The kernel would refuse a length of nothing; flags are cleared with an address and a length all the same.

@@ -321,8 +321,7 @@ const TESTS: readonly HmmTest[] = [
           unmapper: true,
           why: undefined,
         });
-        if (!reader.error)
-          expect(reader.output).toEqual([`ret 0 cpages ${N} faults 1`, ...PATTERN]);
+        if (!reader.error) expect(reader.output).toEqual([`ret 0 cpages ${N} faults 1`, ...PATTERN]);
         else expect(reader.error.message).toMatch(/^gpu read: -E/);
         world.munmap(pid, at, N);
       }

@@ -7,7 +7,7 @@ import type { Kernel } from '../../machine/kernel.ts';
 import { folio_get, folio_put_system } from '../../mm/folio.ts';
 import { newFolio } from '../../mm/folio_record.ts';
 import { __GFP_ZERO, GFP_KERNEL } from '../../mm/gfp.ts';
-import { add_mm_counter } from '../../mm/memory.ts';
+import { add_mm_counter } from '../../mm/mm_counter.ts';
 import { mmap_device, vma_lookup } from '../../mm/mmap.ts';
 import { __alloc_pages } from '../../mm/page_alloc.ts';
 import { pte_alloc, set_pte_at } from '../../mm/pgtable.ts';

@@ -131,6 +131,10 @@ const functions: readonly FunctionRecord[] = [
       },
     ],
   },
+];
+
+/** Exclusive access, which runs: mm/exclusiveFunctions.ts. */
+export const EXCLUSIVE_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'make_device_exclusive_range',
