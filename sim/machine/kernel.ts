@@ -8,6 +8,14 @@ import type { PciDev } from '../drivers/p2pdma.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
 import type { AddressSpace, Folio, MemCgroup, Mm, PageData, Process, TaskRef, VmFault } from '../include/mm_types.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
+import {
+  type HugetlbState,
+  newHugetlbState,
+  newThpState,
+  type SwapInfo,
+  type ThpEnabled,
+  type ThpState,
+} from '../include/vm_state.ts';
 import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
 import { type Resource, resource } from '../kernel/resource.ts';
@@ -165,6 +173,10 @@ export interface KernelState {
   readonly injected: Map<string, number>;
   /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
   readonly userPins: Map<number, Map<number, readonly HeldUserPage[]>>;
+  readonly thp: ThpState;
+  readonly hugetlb: HugetlbState;
+  /** swap_info: the swap files that are in use, by type. */
+  readonly swap: Map<number, SwapInfo>;
   /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
@@ -272,6 +284,9 @@ export class Kernel {
       vm: new Map(),
       injected: new Map(),
       userPins: new Map(),
+      thp: newThpState(thpDefault(config)),
+      hugetlb: newHugetlbState(),
+      swap: new Map(),
       devmap_managed_key: 0,
       addresses: new Map(),
     };
@@ -376,6 +391,17 @@ export class Kernel {
     return true;
   }
 
+  /**
+   * Would a call made now be kept by name? If not it is counted here, and its caller spares itself describing it:
+   * what is done for every page of a range asks before it makes a leaf.
+   */
+  keepsCall(): boolean {
+    const above = this.trace.open.at(-1)?.node;
+    if (!above || above.calls.length < MAX_CALLS) return true;
+    above.more = (above.more ?? 0) + 1;
+    return false;
+  }
+
   private enter(name: string, args: readonly string[]): OpenCall {
     const call: OpenCall = { node: { name, args, result: '', calls: [] } };
     const { open, roots } = this.trace;
@@ -410,6 +436,13 @@ export class Kernel {
   mark(): Mark {
     return this.store.mark();
   }
+}
+
+/** huge_memory.c:setup_transparent_hugepage; without the parameter as in the recorded kernel (TRANSPARENT_HUGEPAGE_MADVISE). */
+function thpDefault({ config, cmdline }: MachineConfig): ThpEnabled {
+  if (!config.transparentHugepage) return 'never';
+  const asked = /(?:^|\s)transparent_hugepage=(always|madvise|never)(?=\s|$)/.exec(cmdline)?.[1];
+  return (asked as ThpEnabled | undefined) ?? 'madvise';
 }
 
 /** `0x1f` style, as %#lx prints. */

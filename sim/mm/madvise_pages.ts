@@ -11,39 +11,19 @@ import {
   pteKind,
   withBits,
 } from '../arch/pte.ts';
-import { type Folio, MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
+import { MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folioOf, isDevicePage } from './folio.ts';
-import {
-  clearFlag,
-  countLru,
-  PG_ACTIVE,
-  PG_DIRTY,
-  PG_LRU,
-  PG_REFERENCED,
-  PG_SWAPBACKED,
-  PG_SWAPCACHE,
-  PG_UNEVICTABLE,
-  testFlag,
-} from './folio_record.ts';
-import { add_mm_counter } from './memory.ts';
-import { free_swap_and_cache, pageout_folio, split_folio, split_huge_pmd } from './memory_minimal.ts';
+import { clearFlag, PG_DIRTY, PG_LRU, PG_REFERENCED, PG_UNEVICTABLE, testFlag } from './folio_record.ts';
+import { split_folio, split_huge_pmd } from './huge_split.ts';
+import { pageout_folio } from './memory_minimal.ts';
+import { add_mm_counter } from './mm_counter.ts';
 import { hugePmdAt, pteTableAt } from './pgtable.ts';
 import { folio_mapcount, folio_test_anon } from './rmap.ts';
-import { count_vm_event } from './vmstat.ts';
-
-/** swap.c:folio_mark_lazyfree: clean from now on, and the next to go: among the pages of files. */
-function folio_mark_lazyfree(kernel: Kernel, folio: Folio): void {
-  const { pfn } = folio;
-  const isOpen = testFlag(kernel, pfn, PG_LRU) && testFlag(kernel, pfn, PG_SWAPBACKED);
-  if (!folio_test_anon(folio) || !isOpen || testFlag(kernel, pfn, PG_SWAPCACHE | PG_UNEVICTABLE)) return;
-  countLru(kernel, folio, -1);
-  clearFlag(kernel, pfn, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
-  countLru(kernel, folio, 1);
-  count_vm_event(kernel, 'pglazyfree', 2 ** folio.order);
-}
+import { folio_mark_lazyfree } from './swap.ts';
+import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
 
 /** A huge mapping that the range covers in part is split first, the folio with it. */
 function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelGenerator<void> {
@@ -72,7 +52,7 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     const pte = table.entries[vpn % 512] ?? NO_PTE;
     if (pteKind(pte) === PteKind.Swap) {
       kernel.store.set(table.entries, vpn % 512, NO_PTE);
-      yield* free_swap_and_cache(kernel, pte);
+      free_swap_and_cache(kernel, swapEntryOf(pte));
       add_mm_counter(kernel, mm, MM_SWAPENTS, -1);
       continue;
     }
@@ -88,7 +68,7 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     }
     if ((pteBits(pte) & (PTE_YOUNG | PTE_DIRTY)) !== 0)
       kernel.store.set(table.entries, vpn % 512, withBits(pte, 0, PTE_YOUNG | PTE_DIRTY));
-    folio_mark_lazyfree(kernel, folio);
+    if (folio_test_anon(folio)) folio_mark_lazyfree(kernel, folio.pfn);
   }
 }
 
