@@ -232,10 +232,14 @@ export class Machine {
 
   /** Ends a program where it stands; what it did stays done. */
   stop(program: Program): void {
-    const wasOver = program.isOver;
+    const wasAlive = !program.isOver && this.isAliveAt(program);
     program.stop();
-    if (!wasOver && this.isAliveAt(program)) this.abandon(program);
+    if (wasAlive) this.abandon(program);
     if (this.open?.program === program) this.close(program);
+    // What it gave up belongs to the last step, so that coming back to it finds it free.
+    const last = this.lastStep;
+    if (wasAlive && last && this.applied === this.timeline.length)
+      this.timeline[this.applied - 1] = { ...last, to: this.kernel.mark() };
     this.revision++;
   }
 
