@@ -30,12 +30,18 @@ export function page_counter_memparse(text: string): number | undefined {
   return bytes >> 12n >= 1n << 51n ? Number.POSITIVE_INFINITY : Number(bytes >> 12n);
 }
 
+/** Frames of page tables, which are kernel memory of the cgroup; no limit is tried for them here. */
+function tablesOf(kernel: Kernel, memcg: MemCgroup): number {
+  let tables = 0;
+  for (const _ of pageTables(kernel, memcg)) tables++;
+  return tables;
+}
+
 /** memcontrol.c:memory_stats, in the order of memory.stat; bytes but for the events at the end. */
 function memoryStat(kernel: Kernel, memcg: MemCgroup): string {
   const counters: Counters = new Map();
   for (const folio of kernel.state.folios.values()) if (folio.memcg === memcg) countFolio(kernel, folio, counters);
-  let tables = 0;
-  for (const _ of pageTables(kernel, memcg)) tables++;
+  const tables = tablesOf(kernel, memcg);
   const pages = (name: string): number => counters.get(name) ?? 0;
   const values: Record<string, number> = {
     anon: pages('nr_anon_pages'),
@@ -105,7 +111,7 @@ function fileOf(kernel: Kernel, memcg: MemCgroup, name: string): VirtualFile | u
     };
   if (name === 'memory.stat') return read(() => memoryStat(kernel, memcg));
   if (memcg.name === ROOT) return undefined;
-  if (name === 'memory.current') return read(() => `${memcg.usage * 4096}\n`);
+  if (name === 'memory.current') return read(() => `${(memcg.usage + tablesOf(kernel, memcg)) * 4096}\n`);
   if (name === 'memory.events') return read(() => events(memcg));
   if (name === 'memory.max')
     return { kind: 'file', read: () => `${limit(memcg.max)}\n`, write: (text) => writeMax(kernel, memcg, text) };

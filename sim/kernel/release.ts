@@ -487,6 +487,11 @@ export const FACTS = {
   hmm: { since: '4.14', source: 'mm/hmm.c: HMM is merged' },
   hmmMirror: { since: '4.14', until: '5.4', source: 'mm/hmm.c: struct hmm_mirror and hmm_mirror_register' },
   hmmDevmem: { since: '4.14', until: '5.2', source: 'mm/hmm.c: hmm_devmem_add' },
+  hmmDevmemByMemremap: {
+    since: '5.0',
+    until: '5.2',
+    source: 'mm/hmm.c:hmm_devmem_add maps its memory with devm_memremap_pages; with code of its own to 4.20',
+  },
   hmmFixedPfnBits: { since: '4.14', until: '4.16', source: 'include/linux/hmm.h: hmm_pfn_t with fixed low bits' },
   hmmDriverPfnFlags: {
     since: '4.17',
@@ -585,6 +590,14 @@ export const FACTS = {
   },
   mmapLockNames: { since: '5.8', source: 'include/linux/mmap_lock.h: mmap_read_lock and friends; mmap_sem before' },
   notifierEvents: { since: '5.2', source: 'include/linux/mmu_notifier.h: an invalidation says why (MMU_NOTIFY_*)' },
+  notifierBlockable: {
+    since: '4.19',
+    source: 'include/linux/mmu_notifier.h: invalidate_range_start is told whether it may sleep, and answers',
+  },
+  notifierRange: {
+    since: '5.0',
+    source: 'include/linux/mmu_notifier.h: struct mmu_notifier_range instead of mm, start and end',
+  },
   notifierFailureWarned: {
     since: '5.3',
     source:
@@ -668,6 +681,30 @@ export const FACTS = {
     since: '5.14',
     until: '6.14',
     source: 'include/linux/swap.h: a read and a write entry type for exclusive access',
+  },
+  // The test device
+  testHmm: {
+    since: '5.8',
+    source: 'lib/test_hmm.c: the module test_hmm and its devices hmm_dmirror0 and hmm_dmirror1',
+  },
+  dmirrorMigrateToSys: {
+    since: '6.0',
+    source:
+      'lib/test_hmm_uapi.h: HMM_DMIRROR_MIGRATE_TO_DEV and HMM_DMIRROR_MIGRATE_TO_SYS; one HMM_DMIRROR_MIGRATE before',
+  },
+  dmirrorEvictsOnClose: {
+    since: '6.19',
+    also: [
+      { since: '6.1', until: '6.1' },
+      { since: '6.6', until: '6.6' },
+      { since: '6.12', until: '6.12' },
+    ],
+    source:
+      'lib/test_hmm.c:dmirror_fops_release evicts what is on the device (seen in 6.12.y and 7.3; the older stable series are taken to have it as well)',
+  },
+  dmirrorFlags: {
+    since: '6.19',
+    source: 'lib/test_hmm_uapi.h: HMM_DMIRROR_FLAGS arms a failing allocation of the device',
   },
   // Entries of page tables
   anonExclusive: {

@@ -3,10 +3,21 @@ import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
 import type { DaxMapping } from '../drivers/dax.ts';
+import type { DmirrorState } from '../drivers/dmirror/dmirror.ts';
 import type { NvdimmState } from '../drivers/nvdimm/nd.ts';
 import type { PciDev } from '../drivers/p2pdma.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
-import type { AddressSpace, Folio, MemCgroup, Mm, PageData, Process, TaskRef, VmFault } from '../include/mm_types.ts';
+import type {
+  AddressSpace,
+  Folio,
+  MemCgroup,
+  Mm,
+  Mutex,
+  PageData,
+  Process,
+  TaskRef,
+  VmFault,
+} from '../include/mm_types.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
 import {
   type HugetlbState,
@@ -91,6 +102,8 @@ export interface NativePagemapOps {
   page_free(kernel: Kernel, pfn: number): KernelGenerator<void> | undefined;
   /** Gives VM_FAULT_* bits. */
   migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
+  /** From 6.19: a huge device page becomes single pages. */
+  folio_split?(kernel: Kernel, head: number): void;
 }
 
 /** A run of sub-sections whose memmap was allocated at run time, and where from. */
@@ -171,6 +184,12 @@ export interface KernelState {
   readonly vm: Map<string, number>;
   /** Faults that `inject` arms, and how often each still strikes. */
   readonly injected: Map<string, number>;
+  /** References that `inject pin` holds, by page frame. */
+  readonly injectedPins: Map<number, number>;
+  /** Every mutex that was initialised and not destroyed. */
+  readonly mutexes: Mutex[];
+  /** The module test_hmm, while it is loaded. */
+  dmirror: DmirrorState | undefined;
   /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
   readonly userPins: Map<number, Map<number, readonly HeldUserPage[]>>;
   readonly thp: ThpState;
@@ -206,7 +225,8 @@ export interface DevresAction {
     | 'percpu_ref_exit'
     | 'blk_cleanup_queue'
     | 'dev_pagemap_put_ops'
-    | 'pci_p2pdma_release';
+    | 'pci_p2pdma_release'
+    | 'hmm_devmem_release';
   readonly subject: CStruct;
 }
 
@@ -283,6 +303,9 @@ export class Kernel {
       lru_add: [],
       vm: new Map(),
       injected: new Map(),
+      injectedPins: new Map(),
+      mutexes: [],
+      dmirror: undefined,
       userPins: new Map(),
       thp: newThpState(thpDefault(config)),
       hugetlb: newHugetlbState(),
@@ -389,17 +412,6 @@ export class Kernel {
     if (!above || above.calls.length < MAX_CALLS) return false;
     above.more = (above.more ?? 0) + 1;
     return true;
-  }
-
-  /**
-   * Would a call made now be kept by name? If not it is counted here, and its caller spares itself describing it:
-   * what is done for every page of a range asks before it makes a leaf.
-   */
-  keepsCall(): boolean {
-    const above = this.trace.open.at(-1)?.node;
-    if (!above || above.calls.length < MAX_CALLS) return true;
-    above.more = (above.more ?? 0) + 1;
-    return false;
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {

@@ -143,7 +143,7 @@ function* hugetlb_wp(kernel: Kernel, { vma, vpn }: VmFault, pmd: HugePmd): Kerne
 /* ---- the mapping as a whole ---- */
 
 /** hugetlb.c:__unmap_hugepage_range: whole huge pages only. */
-export function* unmap_hugepage_range(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
+export function unmap_hugepage_range(kernel: Kernel, vma: Vma, start: number, end: number): void {
   for (let vpn = headOf(start); vpn < end; vpn += NR) {
     const pmd = hugePmdAt(vma.mm, vpn);
     if (!pmd) continue;
@@ -156,7 +156,7 @@ export function* unmap_hugepage_range(kernel: Kernel, vma: Vma, start: number, e
 }
 
 /** hugetlb.c:copy_hugetlb_page_range: a page that is pinned is copied at once. */
-export function* copy_hugetlb_page_range(kernel: Kernel, dst: Vma, src: Vma): KernelGenerator<number> {
+export function copy_hugetlb_page_range(kernel: Kernel, dst: Vma, src: Vma): number {
   const isCow = is_cow_mapping(src.flags);
   for (let vpn = headOf(src.start); vpn < src.end; vpn += NR) {
     const pmd = hugePmdAt(src.mm, vpn);

@@ -11,19 +11,41 @@ import {
   pteKind,
   withBits,
 } from '../arch/pte.ts';
-import { MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
+import { type Folio, MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folioOf, isDevicePage } from './folio.ts';
-import { clearFlag, PG_DIRTY, PG_LRU, PG_REFERENCED, PG_UNEVICTABLE, testFlag } from './folio_record.ts';
+import {
+  clearFlag,
+  countLru,
+  PG_ACTIVE,
+  PG_DIRTY,
+  PG_LRU,
+  PG_REFERENCED,
+  PG_SWAPBACKED,
+  PG_SWAPCACHE,
+  PG_UNEVICTABLE,
+  testFlag,
+} from './folio_record.ts';
 import { split_folio, split_huge_pmd } from './huge_split.ts';
-import { pageout_folio } from './memory_minimal.ts';
 import { add_mm_counter } from './mm_counter.ts';
 import { hugePmdAt, pteTableAt } from './pgtable.ts';
 import { folio_mapcount, folio_test_anon } from './rmap.ts';
-import { folio_mark_lazyfree } from './swap.ts';
 import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
+import { pageout_folio } from './vmscan.ts';
+import { count_vm_event } from './vmstat.ts';
+
+/** swap.c:folio_mark_lazyfree: clean from now on, and the next to go: among the pages of files. */
+function folio_mark_lazyfree(kernel: Kernel, folio: Folio): void {
+  const { pfn } = folio;
+  const isOpen = testFlag(kernel, pfn, PG_LRU) && testFlag(kernel, pfn, PG_SWAPBACKED);
+  if (!folio_test_anon(folio) || !isOpen || testFlag(kernel, pfn, PG_SWAPCACHE | PG_UNEVICTABLE)) return;
+  countLru(kernel, folio, -1);
+  clearFlag(kernel, pfn, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
+  countLru(kernel, folio, 1);
+  count_vm_event(kernel, 'pglazyfree', 2 ** folio.order);
+}
 
 /** A huge mapping that the range covers in part is split first, the folio with it. */
 function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelGenerator<void> {
@@ -68,7 +90,7 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     }
     if ((pteBits(pte) & (PTE_YOUNG | PTE_DIRTY)) !== 0)
       kernel.store.set(table.entries, vpn % 512, withBits(pte, 0, PTE_YOUNG | PTE_DIRTY));
-    if (folio_test_anon(folio)) folio_mark_lazyfree(kernel, folio.pfn);
+    folio_mark_lazyfree(kernel, folio);
   }
 }
 

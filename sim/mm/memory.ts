@@ -50,10 +50,7 @@ import { folio_add_lru } from './swap.ts';
 import { count_vm_event } from './vmstat.ts';
 import { zero_pfn } from './zero_page.ts';
 
-export { copy_page_range } from './memory_copy.ts';
-export { unmap_vmas, zap_page_range_single } from './memory_zap.ts';
-export { add_mm_counter } from './mm_counter.ts';
-export { huge_zero_pfn, zero_pfn } from './zero_page.ts';
+export { zero_pfn };
 
 /** What a quick path gives where only the long way leads on. */
 const LONG_WAY = -1;
@@ -96,7 +93,7 @@ function quick_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): n
     pte === NO_PTE ? !vma_is_anonymous(vma) || (vma.flags & VM_SHARED) !== 0 : !isQuickPresent(kernel, vma, pte, flags)
   )
     return LONG_WAY;
-  if (!kernel.keepsCall()) return account(kernel, vma, quick_pte_fault(kernel, vma, vpn, flags, pmd, pte));
+  if (kernel.isCrowded()) return account(kernel, vma, quick_pte_fault(kernel, vma, vpn, flags, pmd, pte));
   return kernel.leaf(
     'handle_mm_fault',
     faultArgs(vpn, flags),

@@ -41,6 +41,7 @@ import { split_huge_pmd } from './huge_split.ts';
 import { copy_hugetlb_page_range } from './hugetlb.ts';
 import { add_mm_counter, mm_counter } from './mm_counter.ts';
 import {
+  MMU_NOTIFY_CLEAR,
   MMU_NOTIFY_PROTECTION_PAGE,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
@@ -67,11 +68,12 @@ export function* copy_page_range(kernel: Kernel, dst: Vma, src: Vma): KernelGene
 }
 
 function* copyVma(kernel: Kernel, dst: Vma, src: Vma): KernelGenerator<number> {
-  if ((src.flags & VM_HUGETLB) !== 0) return yield* copy_hugetlb_page_range(kernel, dst, src);
   const isCow = is_cow_mapping(src.flags);
-  const range = mmu_notifier_range(MMU_NOTIFY_PROTECTION_PAGE, src.mm, src.start, src.end);
+  const isHugetlb = (src.flags & VM_HUGETLB) !== 0;
+  const event = isHugetlb ? MMU_NOTIFY_CLEAR : MMU_NOTIFY_PROTECTION_PAGE;
+  const range = mmu_notifier_range(event, src.mm, src.start, src.end);
   if (isCow) yield* mmu_notifier_invalidate_range_start(kernel, range);
-  const result = yield* copyRange(kernel, dst, src);
+  const result = isHugetlb ? copy_hugetlb_page_range(kernel, dst, src) : yield* copyRange(kernel, dst, src);
   if (isCow) yield* mmu_notifier_invalidate_range_end(kernel, range);
   return result;
 }

@@ -65,7 +65,7 @@ export function* zap_page_range_single(kernel: Kernel, vma: Vma, start: number, 
 function* zap(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
   const { pmds } = vma.mm;
   if ((vma.flags & VM_HUGETLB) !== 0) {
-    yield* unmap_hugepage_range(kernel, vma, start, end);
+    unmap_hugepage_range(kernel, vma, start, end);
     return;
   }
   // The pages go when the gathered batch is flushed, which drains the LRU batch first (free_pages_and_swap_cache).

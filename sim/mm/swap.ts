@@ -11,8 +11,6 @@ import {
   PG_LRU,
   PG_MLOCKED,
   PG_REFERENCED,
-  PG_SWAPBACKED,
-  PG_SWAPCACHE,
   PG_UNEVICTABLE,
   setFlag,
   testFlag,
@@ -86,20 +84,4 @@ export function folio_mark_accessed(kernel: Kernel, pfn: number): void {
     relist(kernel, pfn, PG_ACTIVE, PG_REFERENCED);
     count_vm_event(kernel, 'pgactivate');
   }
-}
-
-/** swap.c:folio_mark_lazyfree: an anonymous folio that may be dropped instead of being swapped out. */
-export function folio_mark_lazyfree(kernel: Kernel, pfn: number): void {
-  const isOurs = testFlag(kernel, pfn, PG_SWAPBACKED) && testFlag(kernel, pfn, PG_LRU);
-  if (!isOurs || testFlag(kernel, pfn, PG_SWAPCACHE) || testFlag(kernel, pfn, PG_UNEVICTABLE)) return;
-  const pages = 2 ** (kernel.state.folios.get(pfn)?.order ?? 0);
-  relist(kernel, pfn, 0, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
-  count_vm_event(kernel, 'pglazyfree', pages);
-}
-
-/** swap.c:deactivate_file_folio and folio_deactivate as far as MADV_COLD needs them: to the inactive list. */
-export function folio_deactivate(kernel: Kernel, pfn: number): void {
-  if (!testFlag(kernel, pfn, PG_LRU) || testFlag(kernel, pfn, PG_UNEVICTABLE)) return;
-  if (testFlag(kernel, pfn, PG_ACTIVE)) relist(kernel, pfn, 0, PG_ACTIVE | PG_REFERENCED);
-  else clearFlag(kernel, pfn, PG_REFERENCED);
 }
