@@ -3,6 +3,7 @@
  * 8-byte words, one a page frame; a run of equal struct pages gives one run of words.
  */
 import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
+import type { Folio } from '../include/mm_types.ts';
 import {
   kindOf,
   orderOf,
@@ -16,7 +17,9 @@ import {
 } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { folioOf } from '../mm/folio.ts';
 import { refOf } from '../mm/pagemap.ts';
+import { zero_pfn } from '../mm/zero_page.ts';
 import { ShellError } from '../shell/error.ts';
 import { fixedFiles } from './files.ts';
 
@@ -92,16 +95,19 @@ export function get_max_dump_pfn(kernel: Kernel): number {
   return kernel.has('kpageToSectionEnd') ? Math.ceil(max_pfn / PAGES_PER_SECTION) * PAGES_PER_SECTION : max_pfn;
 }
 
+const SWAPCACHE = (1 << PG.swapbacked) | (1 << PG.owner_priv_1);
+
 /** page.c:stable_page_flags of a struct page that is there; `tail`: of a compound page, but not its first. */
-function stable_page_flags(kernel: Kernel, state: number, flags: number, mapcount: number, tail: boolean): bigint {
+function stable_page_flags(kernel: Kernel, state: number, flags: number, mapped: number, tail: boolean): bigint {
   let word = 0n;
   for (const [bit, kpfBit] of COPIED) if ((flags & (1 << bit)) !== 0) word |= kpfBit;
   const kind = kindOf(state);
-  if ((mapcount | 0) >= 0) word |= kpf('MMAP');
+  if (mapped > 0) word |= kpf('MMAP');
   if (kind === PageKind.Anon) {
     word |= kpf('ANON');
     if (kernel.has('kpageKsmOnAnon')) word |= kpf('KSM');
   }
+  if ((kind === PageKind.Anon || kind === PageKind.File) && (flags & SWAPCACHE) === SWAPCACHE) word |= kpf('SWAPCACHE');
   if (tail) word = (word & ~kpf('COMPOUND_HEAD')) | kpf('COMPOUND_TAIL');
   if (kind === PageKind.Free) word |= kpf('BUDDY');
   return word;
@@ -159,14 +165,66 @@ function pageRuns(kernel: Kernel, start: number, end: number, visit: Visit): voi
       mapcount.runs(from2, to2, (from3, to3, count) => {
         const mapped = (count | 0) + 1;
         const tails = tailsEnd(kernel, from3, to3, word, bits);
-        if (tails > from3) visit(from3, tails, stable_page_flags(kernel, word, bits, count, true), mapped);
-        if (tails < to3) visit(tails, to3, stable_page_flags(kernel, word, bits, count, false), mapped);
+        if (tails > from3) tailRun(kernel, from3, tails, word, bits, mapped, visit);
+        if (tails < to3) otherRun(kernel, tails, to3, word, bits, mapped, visit);
         return undefined;
       });
       return undefined;
     });
     return undefined;
   });
+}
+
+/** Tail pages of one block. Those of a folio have its flags, and its mappings as a whole besides their own. */
+function tailRun(
+  kernel: Kernel,
+  start: number,
+  end: number,
+  state: number,
+  flags: number,
+  mapped: number,
+  visit: Visit,
+): void {
+  const folio = folioOf(kernel, start);
+  if (!folio) {
+    visit(start, end, stable_page_flags(kernel, state, flags, mapped, true), mapped);
+    return;
+  }
+  const count = mapped + folio.entire_mapcount + 1;
+  const head = kernel.pages.flags.get(folio.pfn);
+  visit(start, end, stable_page_flags(kernel, state, head, count, true) | kindOfFolio(folio), count);
+}
+
+/** KPF_HUGE of hugetlb, KPF_THP of any other large folio. */
+const kindOfFolio = (folio: Folio): bigint =>
+  folio.mapping && 'kind' in folio.mapping && folio.mapping.kind === 'hugetlb' ? kpf('HUGE') : kpf('THP');
+
+/** A run of pages that are no tails: heads of folios, the zero page, and all others. */
+function otherRun(
+  kernel: Kernel,
+  start: number,
+  end: number,
+  state: number,
+  flags: number,
+  mapped: number,
+  visit: Visit,
+): void {
+  const zero = zero_pfn(kernel);
+  if (zero >= start && zero < end && end - start > 1) {
+    if (zero > start) otherRun(kernel, start, zero, state, flags, mapped, visit);
+    otherRun(kernel, zero, zero + 1, state, flags, mapped, visit);
+    if (zero + 1 < end) otherRun(kernel, zero + 1, end, state, flags, mapped, visit);
+    return;
+  }
+  let word = stable_page_flags(kernel, state, flags, mapped, false);
+  let count = mapped;
+  if (start === zero) word |= kpf('ZERO_PAGE');
+  const folio = (flags & PG_HEAD) === 0 ? undefined : kernel.state.folios.get(start);
+  if (folio && folio.order > 0) {
+    count += folio.entire_mapcount + 1;
+    word = stable_page_flags(kernel, state, flags, count, false) | kindOfFolio(folio);
+  }
+  visit(start, end, word, count);
 }
 
 /** Where the tail pages end that a run begins with: a head has a flag of its own, so no run holds two blocks' tails. */

@@ -32,11 +32,11 @@ import {
 } from './gup_follow.ts';
 import { check_and_migrate_movable_pages } from './gup_longterm.ts';
 import { type GupFlags, gup_put_folio, try_grab_folio } from './gup_refs.ts';
-import { split_huge_pmd } from './huge_memory.ts';
+import { split_huge_pmd } from './huge_split.ts';
 import { handle_mm_fault } from './memory.ts';
-import { vma_lookup } from './mmap.ts';
 import { put_dev_pagemap_call } from './pagemap.ts';
 import { pte_alloc } from './pgtable.ts';
+import { vma_lookup } from './vma.ts';
 
 const EAGAIN = -11;
 const ENOMEM = -12;
@@ -178,7 +178,7 @@ export function* __get_user_pages(
 /** What follow_page_mask did not give: 0 to look again, or an errno. */
 function* missing(kernel: Kernel, vma: Vma, vpn: number, flags: GupFlags, why: number): KernelGenerator<number> {
   if (why === MUST_SPLIT) {
-    split_huge_pmd(kernel, vma, vpn);
+    yield* split_huge_pmd(kernel, vma, vpn);
     return pte_alloc(kernel, vma.mm, vpn) ? 0 : ENOMEM;
   }
   if (why !== NO_PAGE && why !== MUST_UNSHARE) return why;

@@ -4,9 +4,9 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { compound_head, devmapCompound } from './compound_page.ts';
 import { folio_put_system, folioHead, isDevicePage } from './folio.ts';
-import { zero_pfn } from './memory.ts';
 import { page_pgmap, typeOf } from './pagemap.ts';
 import { mod_vm } from './vmstat.ts';
+import { zero_pfn } from './zero_page.ts';
 import { get_page, put_page } from './zone_device_page.ts';
 
 const ENOMEM = -12;
@@ -82,12 +82,4 @@ export function* gup_put_folio(kernel: Kernel, page: number, refs: number, pin: 
   }
   if (count > 1) kernel.pages.refcount.add(head, 1 - count);
   yield* put_page(kernel, head);
-}
-
-/** folio_maybe_dma_pinned: exact for large folios, a guess by the count for small ones. */
-export function folio_maybe_dma_pinned(kernel: Kernel, page: number): boolean {
-  const head = folioHead(kernel, page);
-  const folio = kernel.state.folios.get(head);
-  if (isLarge(kernel, head, folio)) return (folio?.pincount ?? 0) > 0;
-  return kernel.pages.refcount.get(head) >= GUP_PIN_COUNTING_BIAS;
 }

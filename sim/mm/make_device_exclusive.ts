@@ -24,7 +24,6 @@ import { folio_put, folioOf } from './folio.ts';
 import { PG_DIRTY, setFlag } from './folio_record.ts';
 import { get_user_pages_remote } from './gup.ts';
 import { gup_put_folio } from './gup_refs.ts';
-import { vma_lookup } from './mmap.ts';
 import {
   MMU_NOTIFY_EXCLUSIVE,
   mmu_notifier_invalidate_range_end,
@@ -33,6 +32,7 @@ import {
 } from './mmu_notifier.ts';
 import { pteAt, set_pte_at } from './pgtable.ts';
 import { folio_mapcount, folio_remove_rmap_pte, folio_test_anon } from './rmap.ts';
+import { vma_lookup } from './vma.ts';
 
 const EFAULT = -14;
 const EOPNOTSUPP = -95;

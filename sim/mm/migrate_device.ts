@@ -15,7 +15,7 @@ import { __migrate_device_finalize } from './migrate_device_finalize.ts';
 import { __migrate_device_pages } from './migrate_device_pages.ts';
 import { migrate_device_prepare, migrate_device_unmap } from './migrate_device_unmap.ts';
 import { hasBit, MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, migrate_pfn } from './migrate_pfn.ts';
-import type { MigrateVma } from './migrate_vma.ts';
+import { faultPageOf, type MigrateVma } from './migrate_vma.ts';
 
 export {
   MIGRATE_PFN_COMPOUND,
@@ -57,9 +57,10 @@ export function* migrate_vma_setup(kernel: Kernel, args: MigrateVma): KernelGene
 }
 
 function* setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
-  const { vma, fault_page } = args;
+  const { vma } = args;
+  const fault_page = faultPageOf(kernel, args);
   if (!vma || badRange(args)) return EINVAL;
-  if (fault_page !== undefined && kernel.has('migrateFaultPage')) {
+  if (fault_page !== undefined) {
     if (deviceType(kernel, fault_page) !== 'PRIVATE') return EINVAL;
     const isLocked = folio_test_locked(kernel, folioHead(kernel, fault_page));
     if (kernel.has('migrateToRamUnderPageLock') && !isLocked) return EINVAL;
@@ -69,8 +70,7 @@ function* setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
   yield* migrate_vma_collect(kernel, args, vma);
   const isPrepared = kernel.has('migratePfnLocked');
   if (args.cpages > 0 && isPrepared) yield* migrate_device_prepare(kernel, args);
-  if (args.cpages > 0)
-    args.cpages = yield* migrate_device_unmap(kernel, args.src, args.npages, args.fault_page, isPrepared);
+  if (args.cpages > 0) args.cpages = yield* migrate_device_unmap(kernel, args.src, args.npages, fault_page, isPrepared);
   return 0;
 }
 
@@ -82,7 +82,7 @@ export function* migrate_vma_pages(kernel: Kernel, args: MigrateVma): KernelGene
 
 /** migrate_vma_finalize: everything is mapped, unlocked and let go. */
 export function* migrate_vma_finalize(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
-  const body = __migrate_device_finalize(kernel, args.src, args.dst, args.npages, args.fault_page);
+  const body = __migrate_device_finalize(kernel, args.src, args.dst, args.npages, faultPageOf(kernel, args));
   yield* kernel.call('migrate_vma_finalize', [rangeOf(args)], body, () => '');
 }
 

@@ -16,7 +16,7 @@ import {
 } from './migrate.ts';
 import { isZoneDevice } from './migrate_device_unmap.ts';
 import { hasBit, MIGRATE_PFN_MIGRATE, migratePfnOf, withoutBit } from './migrate_pfn.ts';
-import { type MigrateVma, migrateRange } from './migrate_vma.ts';
+import { faultPageOf, type MigrateVma, migrateRange } from './migrate_vma.ts';
 import {
   type MmuNotifierRange,
   mmu_notifier_invalidate_range_end,
@@ -109,7 +109,8 @@ export function* __migrate_device_pages(
     const fromPfn = migratePfnOf(entry);
     if (fromPfn >= 0) {
       const folio = kernel.state.folios.get(fromPfn);
-      if (!folio || !moveOne(kernel, folio, toPfn, args?.fault_page)) src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
+      if (!folio || !moveOne(kernel, folio, toPfn, faultPageOf(kernel, args)))
+        src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
       continue;
     }
     const vma = args?.vma;

@@ -56,3 +56,7 @@ export const migrateRange = (kernel: Kernel, args: MigrateVma, vma: Vma, start: 
     args.end,
     kernel.has('notifyMigrate') ? args.pgmap_owner : undefined,
   );
+
+/** The page whose fault is served, where the release knows of it. */
+export const faultPageOf = (kernel: Kernel, args: MigrateVma | undefined): number | undefined =>
+  kernel.has('migrateFaultPage') ? args?.fault_page : undefined;

@@ -12,6 +12,8 @@ export interface Command {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
+  /** What `help NAME` says beyond it. */
+  readonly details?: string;
   /** What it returns, if anything, is what `NAME = command` keeps. */
   run(
     context: CommandContext,

@@ -1,4 +1,5 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
+import { CGROUP } from '../fs/cgroup.ts';
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { KPAGE } from '../fs/kpageflags.ts';
 import { nodeFiles } from '../fs/node.ts';
@@ -6,6 +7,7 @@ import { PAGETYPEINFO } from '../fs/pagetypeinfo.ts';
 import { PCI_DEVICES } from '../fs/pci.ts';
 import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
+import { PROC_PID } from '../fs/procPid.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
 import { VMSTAT } from '../fs/vmstat.ts';
 import { errnoName } from '../include/errno.ts';
@@ -20,8 +22,13 @@ import { daxctlCommand } from './daxctl.ts';
 import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
+import { GPU } from './gpu.ts';
+import { INJECT } from './inject.ts';
+import { MKDIR } from './mkdir.ts';
+import { MODULE_COMMANDS } from './modprobe.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
+import { PAGEMAP } from './pagemapCommand.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
 import { PROC_COMMAND } from './proc.ts';
 
@@ -30,6 +37,8 @@ const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 /** Everything that can be read or written by path. */
 const MOUNTS: readonly Mount[] = [
   PROC,
+  PROC_PID,
+  CGROUP,
   PAGETYPEINFO,
   VMSTAT,
   KPAGE,
@@ -117,6 +126,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
       const command = COMMANDS.get(name);
       if (command) {
         print(`${command.usage}\n  ${command.summary}`);
+        if (command.details) print(command.details);
         return undefined;
       }
       const record = FUNCTIONS.find((candidate) => candidate.name === name);
@@ -137,7 +147,12 @@ const list: readonly Command[] = [
   ...PMEM_COMMANDS,
   ...DAX_COMMANDS,
   PAGE_TYPES,
+  PAGEMAP,
+  MKDIR,
   OCCUPY,
+  INJECT,
+  ...MODULE_COMMANDS,
+  GPU,
   EXPLAIN,
   PROC_COMMAND,
   ...KERNEL_COMMANDS,

@@ -4,6 +4,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';
 import { ShellError } from './error.ts';
 import { PROC_ACCESS } from './procAccess.ts';
+import { PROC_GUP } from './procGup.ts';
 import { PROC_LIFE } from './procLife.ts';
 import { PROC_MAPPINGS } from './procMappings.ts';
 
@@ -16,19 +17,18 @@ export interface ProcCommand {
   run(context: CommandContext, args: readonly string[]): KernelGenerator<CValue | undefined>;
 }
 
-const PROC_COMMANDS: readonly ProcCommand[] = [...PROC_LIFE, ...PROC_MAPPINGS, ...PROC_ACCESS];
+const PROC_COMMANDS: readonly ProcCommand[] = [...PROC_LIFE, ...PROC_MAPPINGS, ...PROC_ACCESS, ...PROC_GUP];
 
-const table = (): string => PROC_COMMANDS.map((command) => `${command.usage}\n    ${command.summary}`).join('\n');
+const TABLE = PROC_COMMANDS.map((command) => `  ${command.usage}\n      ${command.summary}`).join('\n');
 
 export const PROC_COMMAND: Command = {
   name: 'proc',
-  usage: 'proc new|fork|exit|list|mmap|munmap|read|write|mprotect|mremap|madvise|mlock|munlock ...',
-  get summary() {
-    return `processes and their memory\n${table()}`;
-  },
+  usage: `proc ${PROC_COMMANDS.map(({ name }) => name).join('|')} ...`,
+  summary: 'processes and their memory, one system call a line; ADDR may be a sum of numbers and variables',
+  details: TABLE,
   run(context, [word, ...args]) {
     const command = PROC_COMMANDS.find(({ name }) => name === word);
-    if (!command) throw new ShellError(`usage:\n${table()}`);
+    if (!command) throw new ShellError(`usage:\n${TABLE}`);
     return command.run(context, args);
   },
 };

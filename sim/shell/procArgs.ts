@@ -1,9 +1,9 @@
 /** Words of command lines that speak of processes: numbers, addresses, page counts, protections. */
-import type { Slot } from '../c/value.ts';
 import { type Mm, type Process, VM_EXEC, VM_READ, VM_WRITE } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { errnoText } from './errnoText.ts';
 import { ShellError } from './error.ts';
+import { sumOf } from './variables.ts';
 
 const ESRCH = -3;
 const EINVAL = -22;
@@ -15,32 +15,10 @@ export function refuse(what: string, error: number, why = ''): never {
   throw new ShellError(`${what}: ${errnoText(error)}${why === '' ? '' : `: ${why}`}`, error);
 }
 
-/** A variable of the shell as a number. */
-function variable(kernel: Kernel, name: string, what: string): bigint {
-  const { shell } = kernel.state;
-  const value: Slot | undefined = Object.hasOwn(shell, name) ? (shell[name] as Slot) : undefined;
-  if (typeof value === 'bigint') return value;
-  const isAddress = typeof value === 'object' && 'kind' in value && value.kind === 'pointer';
-  if (isAddress && 'target' in value && typeof value.target === 'object') {
-    const target = value.target as { kind?: unknown; address?: unknown };
-    if (target.kind === 'address' && typeof target.address === 'bigint') return target.address;
-  }
-  return refuse(what, EINVAL, `${name} is no number and no variable that holds one`);
-}
-
-/** A number, or a sum of numbers and variables of the shell: `0x1000`, `a`, `$a`, `a+0x1000`. */
+/** A number, or a sum of numbers and variables of the shell: `0x1000`, `a`, `a+0x1000`. */
 export function numberOf(kernel: Kernel, text: string | undefined, what: string, usage: string): bigint {
   if (text === undefined) throw new ShellError(`usage: ${usage}`);
-  const terms = text.match(/[+-]?(0x[0-9a-f]{1,16}|\d{1,20}|\$?[a-z_]\w*)/gi);
-  if (!terms || terms.join('') !== text || terms.length > 16) return refuse(what, EINVAL, `${text} is no number`);
-  let sum = 0n;
-  for (const [index, term] of terms.entries()) {
-    const sign = term[0] === '-' ? -1n : 1n;
-    const word = term.replace(/^[+-]?\$?/, '');
-    if (index > 0 && !/^[+-]/.test(term)) return refuse(what, EINVAL, `${text} is no number`);
-    sum += sign * (/^\d/.test(word) ? BigInt(word) : variable(kernel, word, what));
-  }
-  return sum;
+  return sumOf(kernel, text) ?? refuse(what, EINVAL, `${text} is no number and no variable that holds one`);
 }
 
 /** A process that lives; -ESRCH. */

@@ -16,6 +16,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { ShellError } from './error.ts';
+import { expand } from './variables.ts';
 
 const MAX_LINE = 10_000;
 
@@ -105,7 +106,8 @@ function* runCommand(
   { command, args }: { command: Command; args: string[] },
   program: Program,
 ): KernelGenerator<CValue | undefined> {
-  const run = command.run({ kernel, print: (text) => void program.output.push(text) }, args);
+  const filled = args.map((word) => expand(kernel, word));
+  const run = command.run({ kernel, print: (text) => void program.output.push(text) }, filled);
   const value = run ? ((yield* run) ?? undefined) : undefined;
   if (value) program.valueText = printValue(kernel, value);
   return value;

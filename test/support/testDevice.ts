@@ -1,14 +1,7 @@
 /** A small device for tests: memory of its own, a free list, and a driver inside the engine that copies pages home. */
-import { type CStruct, errorOf, objectPointer } from '../../sim/c/value.ts';
-import {
-  type Mm,
-  VM_FAULT_OOM,
-  VM_FAULT_SIGBUS,
-  VM_READ,
-  VM_WRITE,
-  type Vma,
-  type VmFault,
-} from '../../sim/include/mm_types.ts';
+import { type CPointer, type CStruct, errorOf, objectPointer } from '../../sim/c/value.ts';
+import { newDevice as deviceState } from '../../sim/drivers/base/devres.ts';
+import { type Mm, VM_FAULT_OOM, VM_READ, VM_WRITE, type Vma, type VmFault } from '../../sim/include/mm_types.ts';
 import type { Machine, Release } from '../../sim/index.ts';
 import { newProcess } from '../../sim/kernel/fork.ts';
 import { folio_trylock } from '../../sim/kernel/locking.ts';
@@ -16,6 +9,7 @@ import type { Kernel, NativePagemapOps } from '../../sim/machine/kernel.ts';
 import { lineProgram } from '../../sim/machine/machine.ts';
 import { copy_highpage } from '../../sim/mm/contents.ts';
 import { alloc_folio } from '../../sim/mm/folio.ts';
+import { hmm_devmem_add } from '../../sim/mm/hmm_devmem.ts';
 import { handle_mm_fault } from '../../sim/mm/memory.ts';
 import { memremap_pages } from '../../sim/mm/memremap.ts';
 import { request_free_mem_region } from '../../sim/mm/memremapFunctions.ts';
@@ -31,6 +25,7 @@ import {
   migrate_vma_setup,
 } from '../../sim/mm/migrate_device.ts';
 import { hasBit, migrate_pfn, migratePfnOf } from '../../sim/mm/migrate_pfn.ts';
+import { type MigrateVmaOps, migrate_vma } from '../../sim/mm/migrate_vma_old.ts';
 import { do_mmap, find_vma } from '../../sim/mm/mmap.ts';
 import { type PagemapType, pagemapTypeValue } from '../../sim/mm/pagemap.ts';
 import { device_page_alloc } from '../../sim/mm/zone_device_page.ts';
@@ -38,7 +33,6 @@ import type { KernelGenerator } from '../../sim/task/task.ts';
 import { boot } from './machines.ts';
 
 export interface TestDevice {
-  readonly pgmap: CStruct;
   readonly owner: unknown;
   readonly type: PagemapType;
   readonly free: number[];
@@ -62,6 +56,15 @@ export function run<T>(machine: Machine, body: (kernel: Kernel) => KernelGenerat
   return result.value;
 }
 
+/** Runs something that changes the state at once, as one step. */
+export const change = (machine: Machine, body: (kernel: Kernel) => void): void =>
+  run(machine, (kernel) => {
+    body(kernel);
+    return nothing();
+  });
+// biome-ignore lint/correctness/useYield: a body without points
+function* nothing(): KernelGenerator<void> {}
+
 const flagsOf = (type: PagemapType): number =>
   type === 'PRIVATE' ? MIGRATE_VMA_SELECT_DEVICE_PRIVATE : MIGRATE_VMA_SELECT_DEVICE_COHERENT;
 
@@ -69,28 +72,26 @@ const flagsOf = (type: PagemapType): number =>
 export const destination = (kernel: Kernel, pfn: number): number =>
   migrate_pfn(pfn) + (kernel.has('migratePfnLocked') ? MIGRATE_PFN_LOCKED : 0);
 
-/** A device with `pages` pages; 5.3 on. */
+/** A device with `pages` pages, mapped as its release has it: hmm_devmem_add to 5.2. */
 export function newDevice(machine: Machine, type: PagemapType = 'PRIVATE', pages = 65536): TestDevice {
   const { kernel } = machine;
   const bytes = BigInt(pages) << 12n;
   const owner = objectPointer({ $struct: 'device' });
-  const device: TestDevice = {
-    pgmap: pagemapOf(kernel, bytes, type, owner),
-    owner,
-    type,
-    free: [],
-    result: undefined,
-    freed: [],
-  };
-  const pointer = run(
-    machine,
-    () => memremap_pages(kernel, device.pgmap, 0, 'test', driverOf(device)),
-    'memremap_pages',
-  );
-  if (errorOf(pointer) !== undefined) throw new Error(`memremap_pages: ${errorOf(pointer)}`);
+  const device: TestDevice = { owner, type, free: [], result: undefined, freed: [] };
+  const driver = driverOf(device);
+  const pointer = kernel.has('hmmDevmem')
+    ? run(machine, () => addDevmem(kernel, driver, bytes))
+    : run(machine, () => memremap_pages(kernel, pagemapOf(kernel, bytes, type, owner), 0, 'test', driver));
+  if (errorOf(pointer) !== undefined) throw new Error(`no memory for the device: ${errorOf(pointer)}`);
   const range = kernel.state.pgmaps.at(-1)?.ranges[0];
   if (range) for (let pfn = range.start; pfn < range.end; pfn++) device.free.push(pfn);
   return device;
+}
+
+function addDevmem(kernel: Kernel, driver: NativePagemapOps, bytes: bigint): KernelGenerator<CPointer> {
+  const state = deviceState('test', 0);
+  kernel.store.splice(kernel.state.devices, kernel.state.devices.length, 0, state);
+  return hmm_devmem_add(kernel, driver, state, bytes);
 }
 
 function pagemapOf(kernel: Kernel, bytes: bigint, type: PagemapType, owner: unknown): CStruct {
@@ -119,17 +120,16 @@ export const driverOf = (device: TestDevice): NativePagemapOps => ({
 });
 
 function* bringHome(kernel: Kernel, device: TestDevice, { vma, vpn, page }: VmFault): KernelGenerator<number> {
+  let result = 0;
   const args = migrateArgs(vma, vpn, 1, flagsOf(device.type), device.owner, page);
-  if ((yield* migrate_vma_setup(kernel, args)) !== 0) return VM_FAULT_SIGBUS;
-  if (args.cpages === 0) return 0;
-  const result = fillFromRam(kernel, args) ? 0 : VM_FAULT_OOM;
-  yield* migrate_vma_pages(kernel, args);
-  yield* migrate_vma_finalize(kernel, args);
+  yield* migrate(kernel, args, (_kernel, inside) => {
+    if (!fillFromRam(kernel, inside)) result = VM_FAULT_OOM;
+  });
   return result;
 }
 
 /** Destinations in system memory for what was collected. */
-function fillFromRam(kernel: Kernel, { src, dst, npages }: MigrateVma): boolean {
+export function fillFromRam(kernel: Kernel, { src, dst, npages }: MigrateVma): boolean {
   for (let i = 0; i < npages; i++) {
     const from = migratePfnOf(src[i] ?? 0);
     if (!hasBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE) || from < 0) continue;
@@ -175,7 +175,35 @@ export const migrateArgs = (
   fault_page,
 });
 
-/** A whole migration to the device: the arguments as they stand behind it. */
+type Fill = (kernel: Kernel, args: MigrateVma) => unknown;
+
+/** A whole migration, in one call or in three; the arguments as they stand behind it. */
+function* migrate(kernel: Kernel, args: MigrateVma, fill: Fill): KernelGenerator<MigrateVma> {
+  if (kernel.has('migrateVmaCallbacks')) return yield* migrateOld(kernel, args, fill);
+  const error = yield* migrate_vma_setup(kernel, args);
+  if (error) throw new Error(`migrate_vma_setup: ${error}`);
+  fill(kernel, args);
+  yield* migrate_vma_pages(kernel, args);
+  yield* migrate_vma_finalize(kernel, args);
+  return args;
+}
+
+function* migrateOld(kernel: Kernel, args: MigrateVma, fill: Fill): KernelGenerator<MigrateVma> {
+  let seen = args;
+  const ops: MigrateVmaOps = {
+    // biome-ignore lint/correctness/useYield: a callback may sleep; this one does not
+    *alloc_and_copy(_kernel, inside) {
+      fill(kernel, inside);
+      seen = inside;
+    },
+    *finalize_and_map() {},
+  };
+  const error = yield* migrate_vma(kernel, ops, args.vma, args.start, args.end, args.src, args.dst);
+  if (error) throw new Error(`migrate_vma: ${error}`);
+  return seen;
+}
+
+/** To the device, what of the range is in system memory or nowhere. */
 export function toDevice(
   machine: Machine,
   device: TestDevice,
@@ -183,22 +211,10 @@ export function toDevice(
   start = vma.start,
   pages = vma.end - start,
 ): MigrateVma {
-  return run(machine, function* (kernel) {
-    // 5.7 and 5.8 take an owner for "only what is on that device".
-    const args = migrateArgs(
-      vma,
-      start,
-      pages,
-      MIGRATE_VMA_SELECT_SYSTEM,
-      kernel.has('migrateSrcOwner') ? undefined : device.owner,
-    );
-    const error = yield* migrate_vma_setup(kernel, args);
-    if (error) throw new Error(`migrate_vma_setup: ${error}`);
-    fillFromDevice(kernel, device, args);
-    yield* migrate_vma_pages(kernel, args);
-    yield* migrate_vma_finalize(kernel, args);
-    return args;
-  });
+  // 5.7 and 5.8 take an owner for "only what is on that device".
+  const owner = machine.kernel.has('migrateSrcOwner') ? undefined : device.owner;
+  const args = migrateArgs(vma, start, pages, MIGRATE_VMA_SELECT_SYSTEM, owner);
+  return run(machine, (kernel) => migrate(kernel, args, (_kernel, inside) => fillFromDevice(kernel, device, inside)));
 }
 
 /** And back, without a fault. */
@@ -209,15 +225,8 @@ export function toSystem(
   start = vma.start,
   pages = vma.end - start,
 ): MigrateVma {
-  return run(machine, function* (kernel) {
-    const args = migrateArgs(vma, start, pages, flagsOf(device.type), device.owner);
-    const error = yield* migrate_vma_setup(kernel, args);
-    if (error) throw new Error(`migrate_vma_setup: ${error}`);
-    fillFromRam(kernel, args);
-    yield* migrate_vma_pages(kernel, args);
-    yield* migrate_vma_finalize(kernel, args);
-    return args;
-  });
+  const args = migrateArgs(vma, start, pages, flagsOf(device.type), device.owner);
+  return run(machine, (kernel) => migrate(kernel, args, fillFromRam));
 }
 
 /** A process with `pages` pages of private memory, of which the first `touched` were written. */
