@@ -590,6 +590,14 @@ export const FACTS = {
   },
   mmapLockNames: { since: '5.8', source: 'include/linux/mmap_lock.h: mmap_read_lock and friends; mmap_sem before' },
   notifierEvents: { since: '5.2', source: 'include/linux/mmu_notifier.h: an invalidation says why (MMU_NOTIFY_*)' },
+  notifierBlockable: {
+    since: '4.19',
+    source: 'include/linux/mmu_notifier.h: invalidate_range_start is told whether it may sleep, and answers',
+  },
+  notifierRange: {
+    since: '5.0',
+    source: 'include/linux/mmu_notifier.h: struct mmu_notifier_range instead of mm, start and end',
+  },
   notifierFailureWarned: {
     since: '5.3',
     source:

@@ -2,11 +2,13 @@
  * mm/hmm.c, 4.14 to 5.4: struct hmm, one per mm, with its mirrors and ranges, and the notifier that tells both
  * of changes: what is invalidated when, by release.
  */
-import type { CStruct } from '../c/value.ts';
+import { type CStruct, NULL, objectPointer } from '../c/value.ts';
 import type { Mm, Vma } from '../include/mm_types.ts';
 import { mmdrop, mmgrab } from '../kernel/mm_count.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { hmmStruct } from './cviews.ts';
 import type { DriverFormat, PfnWords } from './hmm_entries.ts';
 import {
   __mmu_notifier_register,
@@ -64,6 +66,8 @@ export interface StructHmm {
   mm: Mm | undefined;
   /** Newest first. */
   readonly mirrors: HmmMirror[];
+  /** Registered and not yet unregistered; an exit takes them off `mirrors` in some releases. */
+  readonly registered: HmmMirror[];
   readonly ranges: OldHmmRange[];
   /** Invalidations that are running (5.2 on). */
   notifiers: number;
@@ -73,6 +77,9 @@ export interface StructHmm {
   refs: number;
   readonly notifier: ListNotifier;
 }
+
+/** mm->hmm; 5.4 finds it through the notifier. */
+export const structHmmOf = (mm: Mm): StructHmm | undefined => mm.hmm as StructHmm | undefined;
 
 /** range->valid, in C too. */
 export function setValid(kernel: Kernel, range: OldHmmRange, valid: boolean): void {
@@ -183,7 +190,13 @@ const OPS: ListNotifierOps = {
   invalidate_range_start,
   invalidate_range_end,
   alloc_notifier: (kernel) => (should_fail(kernel, 'notifier') ? ENOMEM : newHmm(undefined).notifier),
-  free_notifier: () => {},
+  free_notifier: (kernel, sub) => {
+    const hmm = hmmOf(sub);
+    if (!hmm) return;
+    if (hmm.ranges.length > 0 || hmm.mirrors.length > 0)
+      kernel.WARN('WARN_ON in hmm_free_notifier: a range or a mirror is left');
+    if (hmm.mm?.hmm === hmm) kernel.store.set(hmm.mm, 'hmm', undefined);
+  },
   abandoned: (kernel, sub) => {
     const hmm = hmmOf(sub);
     if (hmm && hmm.notifiers > 0) notifiers_decrement(kernel, hmm);
@@ -192,7 +205,7 @@ const OPS: ListNotifierOps = {
 
 function newHmm(mm: Mm | undefined): StructHmm {
   const notifier: HmmNotifier = newListNotifier(OPS);
-  const hmm: StructHmm = { mm, mirrors: [], ranges: [], notifiers: 0, dead: false, refs: 1, notifier };
+  const hmm: StructHmm = { mm, mirrors: [], registered: [], ranges: [], notifiers: 0, dead: false, refs: 1, notifier };
   notifier.hmm = hmm;
   return hmm;
 }
@@ -229,6 +242,7 @@ export function hmm_put(kernel: Kernel, hmm: StructHmm): void {
 
 function setHmm(kernel: Kernel, mirror: HmmMirror, hmm: StructHmm | undefined): void {
   kernel.store.set(mirror, 'hmm', hmm);
+  if (mirror.c) kernel.store.set(mirror.c, 'hmm', hmm ? objectPointer(hmmStruct(hmm)) : NULL);
 }
 
 /** hmm_mirror_register: the caller holds mmap_sem for writing. */
@@ -243,7 +257,10 @@ export function* hmm_mirror_register(
     const sub = mmu_notifier_get_locked(kernel, OPS, mm);
     if (typeof sub === 'number') return sub;
     hmm = hmmOf(sub);
-    if (hmm && !hmm.mm) kernel.store.set(hmm, 'mm', mm);
+    if (hmm && !hmm.mm) {
+      kernel.store.set(hmm, 'mm', mm);
+      kernel.store.set(mm, 'hmm', hmm);
+    }
   } else hmm = hmm_get_or_create(kernel, mm);
   if (!hmm) return ENOMEM;
   if (!hmm.mm && kernel.has('hmmMirrorRelease') && !kernel.has('hmmRangeFault')) {
@@ -260,6 +277,7 @@ export function* hmm_mirror_register(
     return yield* hmm_mirror_register(kernel, mirror, mm);
   }
   setHmm(kernel, mirror, hmm);
+  kernel.store.splice(hmm.registered, 0, 0, mirror);
   kernel.store.splice(hmm.mirrors, 0, 0, mirror);
   return 0;
 }
@@ -273,8 +291,8 @@ export function hmm_mirror_unregister(kernel: Kernel, mirror: HmmMirror): void {
       kernel.WARN('list_del corruption: this mirror is not registered');
     return;
   }
-  const at = hmm.mirrors.indexOf(mirror);
-  if (at >= 0) store.splice(hmm.mirrors, at, 1);
+  removeItem(store, hmm.mirrors, mirror);
+  removeItem(store, hmm.registered, mirror);
   setHmm(kernel, mirror, undefined);
   if (kernel.has('hmmMirrorGet')) mmu_notifier_put(kernel, hmm.notifier);
   else if (kernel.has('hmmRangeFault')) hmm_put(kernel, hmm);

@@ -13,7 +13,8 @@ const NOT_PREPARED: readonly ErrorCase[] = [
   { returns: '-ENOMEM', when: 'the HMM state of the mm could not be allocated' },
 ];
 
-const functions: readonly FunctionRecord[] = [
+/** Their code is in sim/mm/hmmMirrorFunctions.ts. */
+export const HMM_MIRROR_FUNCTION_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'hmm_vma_get_pfns',
@@ -419,4 +420,4 @@ const names: readonly NeverRecord[] = [
   },
 ];
 
-export const HMM_MIRROR_RECORDS = [...functions, ...HMM_CALLBACKS, ...structs, ...names];
+export const HMM_MIRROR_RECORDS = [...HMM_CALLBACKS, ...structs, ...names];

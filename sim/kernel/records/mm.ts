@@ -9,7 +9,8 @@ const GUP_ERRORS = [
   { returns: '-ENOMEM', when: 'the fault handler ran out of memory' },
 ] as const;
 
-export const MM_RECORDS: readonly FunctionRecord[] = [
+/** Their code is in sim/mm/mmFunctions.ts. */
+export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'mmap_read_lock',
@@ -71,6 +72,50 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
       'Drops a reference on the users of an address space. The last one takes it apart: notifiers are released and everything is unmapped, which may sleep.',
     variants: [{ since: '4.3', file: 'kernel/fork.c', prototype: 'void mmput(struct mm_struct *mm)' }],
   },
+  {
+    kind: 'function',
+    name: 'down_write',
+    contract: 'Takes a read-write semaphore for writing, alone.',
+    variants: [
+      { since: '4.3', file: 'kernel/locking/rwsem.c', prototype: 'void down_write(struct rw_semaphore *sem)' },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'up_write',
+    contract: 'Gives up a read-write semaphore that was taken for writing.',
+    variants: [{ since: '4.3', file: 'kernel/locking/rwsem.c', prototype: 'void up_write(struct rw_semaphore *sem)' }],
+  },
+  {
+    kind: 'function',
+    name: 'find_task_by_vpid',
+    contract: 'The task with a process number, or NULL.',
+    variants: [{ since: '4.3', file: 'kernel/pid.c', prototype: 'struct task_struct *find_task_by_vpid(pid_t nr)' }],
+  },
+  {
+    kind: 'function',
+    name: 'get_task_mm',
+    contract:
+      'The address space of a task with one more user, which mmput gives back; NULL if the task has none any more.',
+    variants: [
+      { since: '4.3', file: 'kernel/fork.c', prototype: 'struct mm_struct *get_task_mm(struct task_struct *task)' },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'find_vma',
+    contract: 'The first VMA that ends behind an address, which it need not contain; NULL if there is none.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'mm/mmap.c',
+        prototype: 'struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)',
+      },
+    ],
+  },
+];
+
+export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'handle_mm_fault',
