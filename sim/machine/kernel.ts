@@ -165,6 +165,8 @@ export interface KernelState {
   readonly injected: Map<string, number>;
   /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
   readonly userPins: Map<number, Map<number, readonly HeldUserPage[]>>;
+  /** The word that hmm_devmem_page_set_drvdata keeps in a device page, by page frame. */
+  readonly hmm_data: Map<number, bigint>;
   /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
@@ -273,6 +275,7 @@ export class Kernel {
       vm: new Map(),
       injected: new Map(),
       userPins: new Map(),
+      hmm_data: new Map(),
       devmap_managed_key: 0,
       addresses: new Map(),
     };
