@@ -12,13 +12,7 @@ import { bootWith, change, newSpace, run } from '../support/testDevice.ts';
 
 /** A driver of 5.10 and later. Copies are left to the test: pages of the engine hold what they are given. */
 const DRIVER = (free: string): string => `
-static int freed;
-static int owner;
-static struct dev_pagemap pgmap;
-static struct dev_pagemap_ops ops;
-static unsigned long next_pfn;
-
-static void gpu_free(${free}) { freed = freed + 1; }
+static void gpu_free(${free}) { unsigned long pfn = page_to_pfn(page); }
 
 static vm_fault_t gpu_fault(struct vm_fault *vmf)
 {
@@ -30,7 +24,7 @@ static vm_fault_t gpu_fault(struct vm_fault *vmf)
   args.end = vmf->address + PAGE_SIZE;
   args.src = &src;
   args.dst = &dst;
-  args.pgmap_owner = &owner;
+  args.pgmap_owner = vmf->page->pgmap->owner;
   args.flags = MIGRATE_VMA_SELECT_DEVICE_PRIVATE;
   args.fault_page = vmf->page;
   if (migrate_vma_setup(&args))
@@ -47,6 +41,10 @@ static vm_fault_t gpu_fault(struct vm_fault *vmf)
 `;
 
 const MAIN = (member: string): string => `
+  int owner = 1;
+  struct dev_pagemap pgmap;
+  struct dev_pagemap_ops ops;
+  unsigned long next_pfn;
   struct resource *res = request_free_mem_region(&iomem_resource, 128UL << 20, "gpu");
   pgmap.type = MEMORY_DEVICE_PRIVATE;
   pgmap.range.start = res->start;
