@@ -18,8 +18,8 @@ import {
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { folioOf } from '../mm/folio.ts';
-import { zero_pfn } from '../mm/memory.ts';
 import { refOf } from '../mm/pagemap.ts';
+import { zero_pfn } from '../mm/zero_page.ts';
 import { ShellError } from '../shell/error.ts';
 import { fixedFiles } from './files.ts';
 

@@ -27,6 +27,12 @@ export interface RwSem {
   readonly waiting: TaskRef[];
 }
 
+/** struct mutex. */
+export interface Mutex {
+  readonly name: string;
+  owner: TaskRef | undefined;
+}
+
 /** struct task_struct, as far as memory is concerned: one thread a process. */
 export interface Process {
   readonly pid: number;

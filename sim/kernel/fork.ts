@@ -2,7 +2,7 @@
 import { type Mm, type Process, VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { mem_cgroup } from '../mm/memcontrol.ts';
-import { copy_page_range } from '../mm/memory_minimal.ts';
+import { copy_page_range } from '../mm/memory_copy.ts';
 import { exit_mmap, vm_enough_memory } from '../mm/mmap.ts';
 import { mmu_notifier_release } from '../mm/mmu_notifier.ts';
 import { anon_vma_fork } from '../mm/rmap.ts';

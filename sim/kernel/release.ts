@@ -682,6 +682,30 @@ export const FACTS = {
     until: '6.14',
     source: 'include/linux/swap.h: a read and a write entry type for exclusive access',
   },
+  // The test device
+  testHmm: {
+    since: '5.8',
+    source: 'lib/test_hmm.c: the module test_hmm and its devices hmm_dmirror0 and hmm_dmirror1',
+  },
+  dmirrorMigrateToSys: {
+    since: '6.0',
+    source:
+      'lib/test_hmm_uapi.h: HMM_DMIRROR_MIGRATE_TO_DEV and HMM_DMIRROR_MIGRATE_TO_SYS; one HMM_DMIRROR_MIGRATE before',
+  },
+  dmirrorEvictsOnClose: {
+    since: '6.19',
+    also: [
+      { since: '6.1', until: '6.1' },
+      { since: '6.6', until: '6.6' },
+      { since: '6.12', until: '6.12' },
+    ],
+    source:
+      'lib/test_hmm.c:dmirror_fops_release evicts what is on the device (seen in 6.12.y and 7.3; the older stable series are taken to have it as well)',
+  },
+  dmirrorFlags: {
+    since: '6.19',
+    source: 'lib/test_hmm_uapi.h: HMM_DMIRROR_FLAGS arms a failing allocation of the device',
+  },
   // Entries of page tables
   anonExclusive: {
     since: '5.19',
@@ -729,6 +753,49 @@ export const FACTS = {
   thpAlignsWholeOnly: {
     since: '6.12',
     source: 'mm/mmap.c:__get_unmapped_area: only lengths that are multiples of 2 MiB (6.13 and stable 6.12.y)',
+  },
+  // Page faults, fork and protection
+  wpReuseByCount: {
+    since: '5.9',
+    source:
+      'mm/memory.c:do_wp_page: an anonymous page is written in place only if nobody else holds a reference; to 5.8 its mappings and swap users decide (from the history)',
+  },
+  wpReuseDrains: {
+    since: '5.18',
+    source:
+      'mm/memory.c:do_wp_page: references of the LRU batches are drained before they are counted (from the history)',
+  },
+  forkCopiesPinned: {
+    since: '5.9',
+    source: 'mm/memory.c:copy_present_page: fork copies pages that may be pinned at once (from the history)',
+  },
+  mprotectKeepsWrite: {
+    since: '6.0',
+    source:
+      'mm/mprotect.c:can_change_pte_writable: exclusive anonymous pages become writable again with their VMA, without a fault (from the history)',
+  },
+  swapinMapsWritable: {
+    since: '6.11',
+    source:
+      'mm/memory.c:do_swap_page: a read fault maps an exclusive page writable where the VMA is (seen in 6.12; from the history)',
+  },
+  thpCowSplits: {
+    since: '5.8',
+    source:
+      'mm/huge_memory.c:do_huge_pmd_wp_page: a shared huge page is split and copied page by page; to 5.7 the copy is a huge page (from the history)',
+  },
+  hugeZeroWpAllocates: {
+    since: '6.13',
+    source:
+      'mm/huge_memory.c:do_huge_zero_wp_pmd: a write to the huge zero page gets a huge page at once; before, it is split (6.12) (from the history)',
+  },
+  markerIsHwpoison: {
+    since: '6.6',
+    source: 'mm/memory.c:handle_pte_marker: a poisoned marker is VM_FAULT_HWPOISON; SIGBUS before (from the history)',
+  },
+  pgfaultNotOnRetry: {
+    since: '6.4',
+    source: 'mm/memory.c:mm_account_fault: a fault that has to be tried again is not counted (from the history)',
   },
   // Files
   kpageOnlineOnly: {

@@ -18,22 +18,13 @@ import { ZONE_MOVABLE } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { is_cow_mapping } from './device_exclusive.ts';
 import { folioHead } from './folio.ts';
-import {
-  clearFlag,
-  countLru,
-  PG_ACTIVE,
-  PG_DIRTY,
-  PG_LRU,
-  PG_REFERENCED,
-  PG_UNEVICTABLE,
-  setFlag,
-  testFlag,
-} from './folio_record.ts';
+import { PG_DIRTY, PG_REFERENCED, setFlag, testFlag } from './folio_record.ts';
 import { type GupFlags, try_grab_folio } from './gup_refs.ts';
-import { zero_pfn } from './memory.ts';
 import { get_dev_pagemap, page_pgmap, typeOf } from './pagemap.ts';
 import { pmdAt, set_pmd_at } from './pgtable.ts';
 import { folio_test_anon, pageAnonExclusive } from './rmap.ts';
+import { folio_mark_accessed } from './swap.ts';
+import { zero_pfn } from './zero_page.ts';
 
 const EFAULT = -14;
 /** Not errnos of ours: the page has to be faulted in; it is shared and must be unshared first (-EMLINK there). */
@@ -59,27 +50,12 @@ function gup_must_unshare(kernel: Kernel, vma: Vma | undefined, flags: GupFlags,
   return vma === undefined || is_cow_mapping(vma.flags);
 }
 
-/** swap.c:folio_mark_accessed: referenced, and active the second time. */
-function mark_page_accessed(kernel: Kernel, head: number): void {
-  if (!testFlag(kernel, head, PG_REFERENCED)) {
-    setFlag(kernel, head, PG_REFERENCED);
-    return;
-  }
-  if (testFlag(kernel, head, PG_UNEVICTABLE) || testFlag(kernel, head, PG_ACTIVE)) return;
-  const folio = kernel.state.folios.get(head);
-  const onLru = folio !== undefined && testFlag(kernel, head, PG_LRU);
-  if (onLru) countLru(kernel, folio, -1);
-  setFlag(kernel, head, PG_ACTIVE);
-  if (onLru) countLru(kernel, folio, 1);
-  clearFlag(kernel, head, PG_REFERENCED);
-}
-
 /** FOLL_TOUCH: the page was used, and written if the caller may. */
 function touch(kernel: Kernel, pfn: number, pte: Pte, flags: GupFlags): void {
   const head = folioHead(kernel, pfn);
   if (!kernel.state.folios.has(head)) return;
   if (flags.write && !pte_dirty(pte) && !testFlag(kernel, head, PG_DIRTY)) setFlag(kernel, head, PG_DIRTY);
-  mark_page_accessed(kernel, head);
+  folio_mark_accessed(kernel, head);
 }
 
 /** A devmap entry is only followed under a reference of its pagemap; false if that is dying. */

@@ -4,9 +4,9 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { compound_head, devmapCompound } from './compound_page.ts';
 import { folio_put_system, folioHead, isDevicePage } from './folio.ts';
-import { zero_pfn } from './memory.ts';
 import { page_pgmap, typeOf } from './pagemap.ts';
 import { mod_vm } from './vmstat.ts';
+import { zero_pfn } from './zero_page.ts';
 import { get_page, put_page } from './zone_device_page.ts';
 
 const ENOMEM = -12;

@@ -28,9 +28,9 @@ import {
   WANT_FAULT,
   WANT_WRITE,
 } from './hmm_entries.ts';
-import { zero_pfn } from './memory.ts';
 import { page_pgmap, pagemapAt, refOf } from './pagemap.ts';
 import { sameOwner } from './pagemap_owner.ts';
+import { zero_pfn } from './zero_page.ts';
 
 const EFAULT = -14;
 

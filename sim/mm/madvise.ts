@@ -17,8 +17,9 @@ import { down_read, down_write, up_read, up_write } from '../kernel/locking.ts';
 import type { FactId } from '../kernel/release.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { collapse_huge_page } from './khugepaged.ts';
 import { madvise_free_range, madvise_pageout_range } from './madvise_pages.ts';
-import { collapse_huge_page, zap_page_range_single } from './memory_minimal.ts';
+import { zap_page_range_single } from './memory_zap.ts';
 import { populate_vma_page_range } from './mlock.ts';
 import {
   MMU_NOTIFY_CLEAR,

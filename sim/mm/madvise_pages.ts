@@ -28,10 +28,12 @@ import {
   PG_UNEVICTABLE,
   testFlag,
 } from './folio_record.ts';
-import { add_mm_counter } from './memory.ts';
-import { free_swap_and_cache, pageout_folio, split_folio, split_huge_pmd } from './memory_minimal.ts';
+import { split_folio, split_huge_pmd } from './huge_split.ts';
+import { add_mm_counter } from './mm_counter.ts';
 import { hugePmdAt, pteTableAt } from './pgtable.ts';
 import { folio_mapcount, folio_test_anon } from './rmap.ts';
+import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
+import { pageout_folio } from './vmscan.ts';
 import { count_vm_event } from './vmstat.ts';
 
 /** swap.c:folio_mark_lazyfree: clean from now on, and the next to go: among the pages of files. */
@@ -72,7 +74,7 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     const pte = table.entries[vpn % 512] ?? NO_PTE;
     if (pteKind(pte) === PteKind.Swap) {
       kernel.store.set(table.entries, vpn % 512, NO_PTE);
-      yield* free_swap_and_cache(kernel, pte);
+      free_swap_and_cache(kernel, swapEntryOf(pte));
       add_mm_counter(kernel, mm, MM_SWAPENTS, -1);
       continue;
     }

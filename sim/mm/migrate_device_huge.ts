@@ -14,7 +14,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_get } from './folio.ts';
 import { PG_ANON_EXCLUSIVE, testFlag } from './folio_record.ts';
-import { split_folio, split_huge_pmd } from './memory_minimal.ts';
+import { split_folio, split_huge_pmd } from './huge_split.ts';
 import { migration_entry_wait } from './migrate.ts';
 import { putFolio } from './migrate_device_unmap.ts';
 import { MIGRATE_PFN_COMPOUND, MIGRATE_PFN_MIGRATE, MIGRATE_PFN_WRITE, migrate_pfn } from './migrate_pfn.ts';

@@ -19,7 +19,7 @@ import {
 import { down_read, down_write, up_read, up_write } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { unmap_vmas } from './memory.ts';
+import { unmap_vmas } from './memory_zap.ts';
 import {
   MMU_NOTIFY_UNMAP,
   mmu_notifier_invalidate_range_end,

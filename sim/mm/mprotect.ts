@@ -13,7 +13,7 @@ import {
 import { down_write, up_write } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { change_protection } from './memory_minimal.ts';
+import { change_protection } from './change_protection.ts';
 import { populate_vma_page_range } from './mlock.ts';
 import { vm_enough_memory } from './mmap.ts';
 import {

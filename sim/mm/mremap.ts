@@ -12,9 +12,9 @@ import {
 import { down_write, up_write } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { move_page_tables } from './memory_minimal.ts';
 import { mm_populate } from './mlock.ts';
 import { do_munmap, get_unmapped_area, TASK_SIZE, vm_enough_memory } from './mmap.ts';
+import { move_page_tables } from './move_page_tables.ts';
 import { anon_vma_clone, unlink_anon_vmas } from './rmap.ts';
 import { find_vma_intersection, vma_is_anonymous, vma_lookup, vmaIndex } from './vma.ts';
 import {

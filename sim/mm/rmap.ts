@@ -4,6 +4,8 @@
  */
 import { is_pfn_swap_entry, type Pte, pte_pfn, pte_present } from '../arch/pte.ts';
 import type { AddressSpace, AnonVma, Folio, Vma } from '../include/mm_types.ts';
+import { kindOf } from '../include/mmzone.ts';
+import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
@@ -128,26 +130,40 @@ const isMigration = (entry: Pte): boolean => {
 /* ---- mapping and unmapping ---- */
 
 const MINUS_ONE = 0xffffffff;
-const countMapped = (kernel: Kernel, folio: Folio, pages: number): void => {
-  if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_pages', pages);
-  else {
-    mod_vm(kernel, 'nr_mapped', pages);
-  }
-};
+const GUP_PIN_COUNTING_BIAS = 1024;
 
-/** rmap.c:folio_add_new_anon_rmap: a fresh page gets its anon_vma, its index and its first mapping; it is exclusive. */
-export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
+/** NR_ANON_MAPPED or NR_FILE_MAPPED, and what the memory cgroup counts of them. */
+function countMapped(kernel: Kernel, folio: Folio, pages: number): void {
+  if (pages === 0) return;
+  if (!folio_test_anon(folio)) {
+    mod_vm(kernel, 'nr_mapped', pages);
+    return;
+  }
+  mod_vm(kernel, 'nr_anon_pages', pages);
+  if (folio.memcg) kernel.store.add(folio.memcg.stat, 'anon', pages);
+}
+
+/** rmap.c:__folio_set_anon. */
+function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
+  if (!vma.anon_vma) throw new Error('__folio_set_anon: anon_vma_prepare comes first');
+  kernel.store.set(folio, 'mapping', vma.anon_vma);
+  kernel.store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
+}
+
+/**
+ * rmap.c:folio_add_new_anon_rmap: a fresh folio gets its anon_vma, its index and its first mapping, a large one
+ * as a whole; it is exclusive, unless it comes from a swap slot that others use too.
+ */
+export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, exclusive = true): void {
   const { store, pages } = kernel;
-  if (!vma.anon_vma) throw new Error('folio_add_new_anon_rmap: anon_vma_prepare comes first');
-  store.set(folio, 'mapping', vma.anon_vma);
-  store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
-  setFlag(kernel, folio.pfn, PG_SWAPBACKED);
-  if (folio.order === 0) {
-    pages.mapcount.set(folio.pfn, 0);
-    if (kernel.has('anonExclusive')) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
-  } else {
+  setAnon(kernel, folio, vma, vpn);
+  let flags = pages.flags.get(folio.pfn) | PG_SWAPBACKED;
+  if (exclusive && kernel.has('anonExclusive')) flags |= PG_ANON_EXCLUSIVE;
+  pages.flags.set(folio.pfn, flags >>> 0);
+  if (folio.order === 0) pages.mapcount.set(folio.pfn, 0);
+  else {
     store.set(folio, 'entire_mapcount', 0);
-    if (kernel.has('anonExclusive')) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
+    mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
   }
   countMapped(kernel, folio, 2 ** folio.order);
 }
@@ -155,25 +171,85 @@ export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, 
 /** One more entry maps a page (folio_add_anon_rmap_pte, folio_add_file_rmap_pte, folio_dup_..._rmap_pte). */
 export function folio_add_rmap_pte(kernel: Kernel, folio: Folio, pfn: number): void {
   const { mapcount } = kernel.pages;
-  if (mapcount.get(pfn) === MINUS_ONE) countMapped(kernel, folio, 1);
+  if (mapcount.get(pfn) === MINUS_ONE && folio.entire_mapcount < 0) countMapped(kernel, folio, 1);
   mapcount.add(pfn, 1);
 }
 
 /** rmap.c:folio_remove_rmap_pte: one entry fewer maps a page. */
 export function folio_remove_rmap_pte(kernel: Kernel, folio: Folio, pfn: number): void {
   const { mapcount } = kernel.pages;
-  if (mapcount.get(pfn) === MINUS_ONE) {
+  const count = mapcount.get(pfn);
+  if (count === MINUS_ONE) {
     kernel.WARN(`VM_WARN_ON_FOLIO: mapcount of ${pfn.toString(16)} falls below none`);
     return;
   }
-  mapcount.add(pfn, -1);
-  if (mapcount.get(pfn) === MINUS_ONE) countMapped(kernel, folio, -1);
+  mapcount.set(pfn, (count - 1) >>> 0);
+  if (count === 0 && folio.entire_mapcount < 0) countMapped(kernel, folio, -1);
+}
+
+/** Pages of a large folio that entries of their own map. */
+function pagesMapped(kernel: Kernel, folio: Folio): number {
+  let mapped = 0;
+  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + 2 ** folio.order, (start, end, value) => {
+    if (value !== MINUS_ONE) mapped += end - start;
+    return undefined;
+  });
+  return mapped;
+}
+
+/** rmap.c:folio_add_anon_rmap_pmd and folio_dup_..._rmap_pmd: one more huge entry maps a large folio. */
+export function folio_add_rmap_pmd(kernel: Kernel, folio: Folio): void {
+  if (folio.entire_mapcount < 0) {
+    countMapped(kernel, folio, 2 ** folio.order - pagesMapped(kernel, folio));
+    if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
+  }
+  kernel.store.set(folio, 'entire_mapcount', folio.entire_mapcount + 1);
+}
+
+/** rmap.c:folio_remove_rmap_pmd. */
+export function folio_remove_rmap_pmd(kernel: Kernel, folio: Folio): void {
+  kernel.store.set(folio, 'entire_mapcount', folio.entire_mapcount - 1);
+  if (folio.entire_mapcount >= 0) return;
+  countMapped(kernel, folio, pagesMapped(kernel, folio) - 2 ** folio.order);
+  if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_transparent_hugepages', -1);
+}
+
+/** mm.h:folio_maybe_dma_pinned: a small folio may be taken for pinned where it has very many references. */
+export const folio_maybe_dma_pinned = (kernel: Kernel, folio: Folio): boolean =>
+  folio.order > 0 ? folio.pincount > 0 : kernel.pages.refcount.get(folio.pfn) >= GUP_PIN_COUNTING_BIAS;
+
+/**
+ * rmap.h:folio_try_dup_anon_rmap_pte and _pmd: a child is to share an anonymous page, which is exclusive no more.
+ * False where a pin needs it to stay the parent's: then the child gets a copy. (Before 5.19 there is no mark, but
+ * pinned pages are copied since 5.9.)
+ */
+export function folio_try_dup_anon_rmap(kernel: Kernel, folio: Folio, pfn: number, huge = false): boolean {
+  const isDevice = kindOf(kernel.pages.state.get(pfn)) === PageKind.DeviceInUse;
+  const pinned = !isDevice && kernel.has('forkCopiesPinned') && folio_maybe_dma_pinned(kernel, folio);
+  if (kernel.has('anonExclusive')) {
+    if (pageAnonExclusive(kernel, pfn)) {
+      if (pinned) return false;
+      clearPageAnonExclusive(kernel, pfn);
+    }
+  } else if (pinned) return false;
+  if (huge) folio_add_rmap_pmd(kernel, folio);
+  else folio_add_rmap_pte(kernel, folio, pfn);
+  return true;
+}
+
+/** rmap.c:folio_move_anon_rmap: the page belongs to this VMA's own anon_vma from now on. */
+export function folio_move_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma): void {
+  if (vma.anon_vma) kernel.store.set(folio, 'mapping', vma.anon_vma);
 }
 
 /** folio_mapcount: all entries that map the folio or a page of it. */
 export function folio_mapcount(kernel: Kernel, folio: Folio): number {
+  if (folio.order === 0) return (kernel.pages.mapcount.get(folio.pfn) + 1) % 2 ** 32;
   let count = folio.entire_mapcount + 1;
-  for (let i = 0; i < 2 ** folio.order; i++) count += (kernel.pages.mapcount.get(folio.pfn + i) + 1) % 2 ** 32;
+  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + 2 ** folio.order, (start, end, value) => {
+    count += (end - start) * ((value + 1) % 2 ** 32);
+    return undefined;
+  });
   return count;
 }
 

@@ -2,7 +2,7 @@
 import { VM_HUGETLB, type Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { split_huge_pmd } from './memory_minimal.ts';
+import { split_huge_pmd } from './huge_split.ts';
 import { hugePmdAt } from './pgtable.ts';
 import { anon_vma_clone, unlink_anon_vmas } from './rmap.ts';
 import { truncate_unused } from './truncate.ts';

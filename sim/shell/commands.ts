@@ -22,7 +22,10 @@ import { daxctlCommand } from './daxctl.ts';
 import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
+import { GPU } from './gpu.ts';
+import { INJECT } from './inject.ts';
 import { MKDIR } from './mkdir.ts';
+import { MODULE_COMMANDS } from './modprobe.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
 import { PAGEMAP } from './pagemapCommand.ts';
@@ -147,6 +150,9 @@ const list: readonly Command[] = [
   PAGEMAP,
   MKDIR,
   OCCUPY,
+  INJECT,
+  ...MODULE_COMMANDS,
+  GPU,
   EXPLAIN,
   PROC_COMMAND,
   ...KERNEL_COMMANDS,

@@ -6,8 +6,7 @@ import type { Release } from '../../sim/index.ts';
 import { pageData, setPageData } from '../../sim/mm/contents.ts';
 import { device_private_fault } from '../../sim/mm/device_private.ts';
 import { pteAt } from '../../sim/mm/pgtable.ts';
-import { runC, value } from '../support/devices.ts';
-import { sh } from '../support/machines.ts';
+import { runC } from '../support/devices.ts';
 import { bootWith, change, newSpace, run } from '../support/testDevice.ts';
 
 /** A driver of 5.10 and later. Copies are left to the test: pages of the engine hold what they are given. */
