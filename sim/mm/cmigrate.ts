@@ -73,5 +73,4 @@ export const arrayMember = (struct: CStruct, name: string): CPointer | undefined
 };
 
 /** A struct page pointer for an entry, or NULL. */
-export const pageOfEntry = (pfn: number): CPointer =>
-  pfn < 0 ? { ...NULL, to: 'struct page' } : pagePointer(pfn);
+export const pageOfEntry = (pfn: number): CPointer => (pfn < 0 ? { ...NULL, to: 'struct page' } : pagePointer(pfn));

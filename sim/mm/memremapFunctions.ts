@@ -434,7 +434,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         'mm/memremap.c',
         'void zone_device_page_init(struct page *page, struct dev_pagemap *pgmap, unsigned int order)',
         (kernel, args) => {
-          zone_device_page_init(kernel, pageArg(kernel, args));
+          zone_device_page_init(kernel, pageArg(kernel, args), Math.min(args.num(2), 9));
           return VOID;
         },
       ),
