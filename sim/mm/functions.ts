@@ -5,6 +5,7 @@
 
 import { P2PDMA_FUNCTIONS } from '../drivers/p2pdmaFunctions.ts';
 import type { FunctionRecord } from '../kernel/registry.ts';
+import { EXCLUSIVE_FUNCTIONS } from './exclusiveFunctions.ts';
 import { HMM_DEVMEM_FUNCTIONS } from './hmmDevmemFunctions.ts';
 import { HMM_FUNCTIONS } from './hmmFunctions.ts';
 import { HMM_MIRROR_FUNCTIONS } from './hmmMirrorFunctions.ts';
@@ -28,6 +29,7 @@ export const FUNCTIONS: readonly FunctionRecord[] = [
   ...NOTIFIER_FUNCTIONS,
   ...HMM_FUNCTIONS,
   ...HMM_MIRROR_FUNCTIONS,
+  ...EXCLUSIVE_FUNCTIONS,
   ...HMM_DEVMEM_FUNCTIONS,
   ...MIGRATE_FUNCTIONS,
 ];

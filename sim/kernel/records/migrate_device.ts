@@ -132,6 +132,10 @@ export const MIGRATE_FUNCTION_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
+];
+
+/** Exclusive access, which runs: mm/exclusiveFunctions.ts. */
+export const EXCLUSIVE_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'make_device_exclusive_range',
