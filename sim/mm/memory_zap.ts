@@ -28,6 +28,7 @@ import { folio_mark_dirty } from './filemap.ts';
 import { folio_put, folio_put_system, folioOf, isDevicePage } from './folio.ts';
 import { split_huge_pmd } from './huge_split.ts';
 import { unmap_hugepage_range } from './hugetlb.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter } from './mm_counter.ts';
 import {
   MMU_NOTIFY_CLEAR,
@@ -154,6 +155,7 @@ function zapPresent(kernel: Kernel, vma: Vma, pte: Pte): number {
     add_mm_counter(kernel, vma.mm, mm_counter(kernel, folio), -1);
   }
   folio_remove_rmap_pte(kernel, folio, pfn);
+  munlock_vma_folio(kernel, folio, vma);
   return folio.pfn;
 }
 
@@ -176,6 +178,7 @@ function* zap_huge_pmd(kernel: Kernel, vma: Vma, vpn: number, pmd: HugePmd): Ker
   add_mm_counter(kernel, vma.mm, mm_counter(kernel, folio), -NR);
   if (is_migration_entry(entry)) return;
   folio_remove_rmap_pmd(kernel, folio);
+  munlock_vma_folio(kernel, folio, vma);
   if (isDevicePage(kernel, folio.pfn)) yield* folio_put(kernel, folio.pfn);
   else folio_put_system(kernel, folio.pfn);
 }

@@ -12,6 +12,7 @@ import {
   testFlag,
 } from './folio_record.ts';
 import { mappingsOf } from './rmap.ts';
+import { folio_add_lru } from './swap.ts';
 import { count_vm_event, mod_vm } from './vmstat.ts';
 
 const isLocked = (vma: Vma): boolean => (vma.flags & (VM_LOCKED | VM_SPECIAL)) === VM_LOCKED;
@@ -41,6 +42,12 @@ export function mlock_folio(kernel: Kernel, folio: Folio): void {
 /** mm/internal.h:mlock_vma_folio: where a VMA maps a page of the folio. Parts of large folios are left alone. */
 export function mlock_vma_folio(kernel: Kernel, folio: Folio, vma: Vma): void {
   if (isLocked(vma) && (folio.order === 0 || folio.entire_mapcount >= 0)) mlock_folio(kernel, folio);
+}
+
+/** swap.c:folio_add_lru_vma: a fresh page of a locked VMA is mlocked before it comes to a list. */
+export function folio_add_lru_vma(kernel: Kernel, folio: Folio, vma: Vma): void {
+  if (isLocked(vma)) mlock_folio(kernel, folio);
+  folio_add_lru(kernel, folio.pfn);
 }
 
 /** mlock.c:munlock_folio: unless another locked VMA maps it, it is a page like others again. */
