@@ -232,10 +232,16 @@ export class Machine {
 
   /** Ends a program where it stands; what it did stays done. */
   stop(program: Program): void {
-    const wasOver = program.isOver;
+    const isAlive = !program.isOver && this.isAliveAt(program);
+    const before = this.kernel.mark();
     program.stop();
-    if (!wasOver && this.isAliveAt(program)) this.abandon(program);
+    if (isAlive) this.abandon(program);
     if (this.open?.program === program) this.close(program);
+    // What it gave up belongs to the step in which it was left.
+    const last = this.timeline.at(-1);
+    const now = this.kernel.mark();
+    if (last && last.to === before && now !== before && this.applied === this.timeline.length)
+      this.timeline[this.applied - 1] = { ...last, to: now };
     this.revision++;
   }
 

@@ -42,11 +42,11 @@ import { hugetlb_fault } from './hugetlb.ts';
 import { do_fault } from './memory_file.ts';
 import { do_swap_page } from './memory_swap.ts';
 import { do_wp_page, quick_wp_page } from './memory_wp.ts';
-import { folio_add_lru_vma } from './mlock_folio.ts';
 import { add_mm_counter } from './mm_counter.ts';
 import { is_numa_hint, is_shared, maybe_mkwrite, mk_pte, pte_modify, vma_is_anonymous } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc, pteTableAt } from './pgtable.ts';
 import { anon_vma_prepare } from './rmap.ts';
+import { folio_add_lru } from './swap.ts';
 import { count_vm_event } from './vmstat.ts';
 import { zero_pfn } from './zero_page.ts';
 
@@ -142,7 +142,7 @@ function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number,
     const folio = alloc_anon_folio(kernel, vma, vpn);
     if (!folio) return VM_FAULT_OOM;
     add_mm_counter(kernel, vma.mm, MM_ANONPAGES, 1);
-    folio_add_lru_vma(kernel, folio, vma);
+    folio_add_lru(kernel, folio.pfn);
     pte = mk_pte(vma, folio.pfn, (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY : 0);
   }
   kernel.store.set(table.entries, vpn % PTRS_PER_PTE, pte);

@@ -19,11 +19,12 @@ import { do_fault_around, filemap_fault } from './filemap.ts';
 import { do_page_mkwrite, fault_dirty_shared_page } from './filemap_write.ts';
 import { folio_put_system } from './folio.ts';
 import { PG_UPTODATE, setFlag } from './folio_record.ts';
-import { folio_add_lru_vma, mlock_vma_folio } from './mlock_folio.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { maybe_mkwrite, mk_pte } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc } from './pgtable.ts';
 import { anon_vma_prepare, folio_add_new_anon_rmap, folio_add_rmap_pte } from './rmap.ts';
+import { folio_add_lru } from './swap.ts';
 
 const indexOf = ({ vma, vpn }: VmFault): number => vma.pgoff + (vpn - vma.start);
 
@@ -102,7 +103,7 @@ function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false)
   if ((vmf.flags & FAULT_FLAG_WRITE) !== 0) pte = maybe_mkwrite(vma, withBits(pte, PTE_DIRTY));
   if (isCow) {
     folio_add_new_anon_rmap(kernel, folio, vma, vpn);
-    folio_add_lru_vma(kernel, folio, vma);
+    folio_add_lru(kernel, folio.pfn);
   } else {
     folio_add_rmap_pte(kernel, folio, folio.pfn);
     mlock_vma_folio(kernel, folio, vma);

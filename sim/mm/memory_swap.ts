@@ -154,9 +154,9 @@ function* map(kernel: Kernel, vmf: VmFault, pte: Pte, folio: Folio): KernelGener
   }
   if (folio_test_anon(folio)) {
     folio_add_rmap_pte(kernel, folio, pfn);
+    mlock_vma_folio(kernel, folio, vma);
     if (exclusive) setPageAnonExclusive(kernel, pfn);
   } else folio_add_new_anon_rmap(kernel, folio, vma, vpn, exclusive);
-  mlock_vma_folio(kernel, folio, vma);
   set_pte_at(kernel, mm, vpn, present);
   folio_unlock(kernel, pfn);
   if (!leftToDo) return 0;

@@ -19,7 +19,7 @@ import { copy_highpage } from './contents.ts';
 import { do_page_mkwrite, fault_dirty_shared_page } from './filemap_write.ts';
 import { folio_get, folio_put, folio_put_system, folioOf, isDevicePage } from './folio.ts';
 import { PG_LRU, PG_SWAPCACHE, PG_UPTODATE, setFlag, testFlag } from './folio_record.ts';
-import { folio_add_lru_vma, munlock_vma_folio } from './mlock_folio.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import {
   MMU_NOTIFY_CLEAR,
@@ -39,7 +39,7 @@ import {
   pageAnonExclusive,
   setPageAnonExclusive,
 } from './rmap.ts';
-import { lru_add_drain } from './swap.ts';
+import { folio_add_lru, lru_add_drain } from './swap.ts';
 import { drop_mapped } from './swap_free.ts';
 import { folio_free_swap, page_swapcount } from './swap_state.ts';
 import { count_vm_event } from './vmstat.ts';
@@ -158,7 +158,7 @@ function wp_page_install(
     add_mm_counter(kernel, vma.mm, MM_ANONPAGES, 1);
   }
   folio_add_new_anon_rmap(kernel, copy, vma, vpn);
-  folio_add_lru_vma(kernel, copy, vma);
+  folio_add_lru(kernel, copy.pfn);
   const entry = mk_pte(vma, copy.pfn);
   kernel.store.set(table.entries, vpn % PTRS_PER_PTE, unshare ? entry : maybe_mkwrite(vma, withBits(entry, PTE_DIRTY)));
   if (!old) return;

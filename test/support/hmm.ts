@@ -164,3 +164,5 @@ export const all = (pages: number, what: string): string[] => [`words 0-${pages 
 /** Do releases have all these facts? */
 export const hasAll = (release: Release, facts: readonly FactId[]): boolean =>
   facts.every((fact) => factHolds(fact, release));
+export const hasAny = (release: Release, facts: readonly FactId[]): boolean =>
+  facts.some((fact) => factHolds(fact, release));
