@@ -161,6 +161,7 @@ const TESTS: readonly HmmTest[] = [
     id: 'T09',
     name: 'anon_write_hugetlbfs: the device writes a page of a hugetlb pool',
     run(world) {
+      world.sh('echo 4 > /proc/sys/vm/nr_hugepages');
       const { pid, at, dev } = setUp(world, 'rw hugetlb private', 512);
       expect(world.gpu('write', dev, pid, at, 512)).toMatchObject({ ret: 0, cpages: 512, faults: 1 });
       expect(world.read(pid, at, 512)).toEqual(all(512, 'i'));
@@ -214,6 +215,8 @@ const TESTS: readonly HmmTest[] = [
   {
     id: 'T14',
     name: 'migrate_fault: what the CPU touches comes home, and can move again among pages that stayed',
+    // In 5.8 a device is told of its own migrations, and forgets the pages that stay.
+    needs: ['notifyMigrate'],
     run(world) {
       const { pid, at, dev } = patterned(world);
       expect(world.gpu('to-dev', dev, pid, at, N)).toMatchObject(DONE);
@@ -365,6 +368,7 @@ const TESTS: readonly HmmTest[] = [
     name: 'compound: a hugetlb page is one huge entry, writable and then not',
     needs: ['hmmPfnOrder'],
     run(world) {
+      world.sh('echo 4 > /proc/sys/vm/nr_hugepages');
       const { pid, at, dev } = patterned(world, 'rw hugetlb private', 512);
       expect(world.snapshot(dev, pid, at, 512)).toEqual(new Array(512).fill(0x06));
       world.mprotect(pid, at, 512, 'r');

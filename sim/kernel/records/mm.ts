@@ -113,46 +113,57 @@ export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
-];
-
-/** Their code is in sim/mm/migrateFunctions.ts. */
-export const PAGE_LOCK_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
-    name: 'lock_page',
+    name: 'vma_lookup',
+    contract: 'The VMA that contains an address; NULL if none does.',
+    variants: [
+      {
+        since: '5.14',
+        file: 'include/linux/mm.h',
+        prototype: 'struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)',
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'mmgrab',
     contract:
-      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
-    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
+      'Takes a reference on struct mm_struct itself: the structure stays, but what it maps may go. Every one needs an mmdrop.',
+    variants: [{ since: '4.11', file: ATOMIC_USERS, prototype: 'void mmgrab(struct mm_struct *mm)' }],
   },
   {
     kind: 'function',
-    name: 'trylock_page',
-    contract: 'Takes the lock bit of a page if nobody has it; never sleeps.',
+    name: 'mmdrop',
+    contract: 'Drops a reference on struct mm_struct itself; the last one frees it.',
+    variants: [{ since: '4.3', file: ATOMIC_USERS, prototype: 'void mmdrop(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmap_read_trylock',
+    contract: 'Takes the lock of an address space for reading if that needs no sleep.',
     variants: [
       {
-        since: '4.3',
-        file: 'include/linux/pagemap.h',
-        prototype: 'bool trylock_page(struct page *page)',
-        errors: [{ returns: 'false', when: 'somebody else has the lock' }],
+        since: '5.8',
+        file: LOCK,
+        prototype: 'bool mmap_read_trylock(struct mm_struct *mm)',
+        errors: [{ returns: 'false', when: 'a writer holds the lock or waits for it' }],
       },
     ],
   },
   {
     kind: 'function',
-    name: 'alloc_page_vma',
-    contract: 'Allocates a page for an address of a VMA, where its memory policy wants it.',
+    name: 'down_read_trylock',
+    contract: 'Takes a read-write semaphore for reading if that needs no sleep.',
     variants: [
       {
         since: '4.3',
-        file: 'include/linux/gfp.h',
-        prototype: 'struct page *alloc_page_vma(gfp_t gfp, struct vm_area_struct *vma, unsigned long addr)',
-        errors: [{ returns: 'NULL', when: 'no page could be allocated' }],
+        file: 'kernel/locking/rwsem.c',
+        prototype: 'int down_read_trylock(struct rw_semaphore *sem)',
+        errors: [{ returns: '0', when: 'a writer holds the semaphore or waits for it' }],
       },
     ],
   },
-];
-
-export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'handle_mm_fault',
@@ -196,6 +207,46 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
+];
+
+/** Their code is in sim/mm/migrateFunctions.ts. */
+export const PAGE_LOCK_RECORDS: readonly FunctionRecord[] = [
+  {
+    kind: 'function',
+    name: 'lock_page',
+    contract:
+      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
+    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
+  },
+  {
+    kind: 'function',
+    name: 'trylock_page',
+    contract: 'Takes the lock bit of a page if nobody has it; never sleeps.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/pagemap.h',
+        prototype: 'bool trylock_page(struct page *page)',
+        errors: [{ returns: 'false', when: 'somebody else has the lock' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'alloc_page_vma',
+    contract: 'Allocates a page for an address of a VMA, where its memory policy wants it.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/gfp.h',
+        prototype: 'struct page *alloc_page_vma(gfp_t gfp, struct vm_area_struct *vma, unsigned long addr)',
+        errors: [{ returns: 'NULL', when: 'no page could be allocated' }],
+      },
+    ],
+  },
+];
+
+export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'get_user_pages',
@@ -238,6 +289,13 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
         ],
       },
     ],
+  },
+  {
+    kind: 'function',
+    name: 'lock_page',
+    contract:
+      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
+    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
   },
   {
     kind: 'function',
