@@ -26,9 +26,10 @@ import {
   VM_FAULT_SIGSEGV,
   VM_READ,
   VM_WRITE,
+  type Vma,
 } from '../include/mm_types.ts';
 import { down_read, up_read } from '../kernel/locking.ts';
-import type { Kernel } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { pageData, setPageData } from './contents.ts';
 import { handle_mm_fault } from './memory.ts';
@@ -58,24 +59,6 @@ function translate(kernel: Kernel, mm: Mm, vpn: number, write: boolean): number 
     else kernel.store.set(pmd.entries, vpn % 512, touched);
   }
   return isHuge ? pte_pfn(entry) + (vpn % 512) : pte_pfn(entry);
-}
-
-/** fault.c:do_user_addr_fault, until the access is possible: the page frame, or how it ended. */
-function* accessPage(kernel: Kernel, mm: Mm, vpn: number, write: boolean): KernelGenerator<number | Fault> {
-  for (;;) {
-    const pfn = translate(kernel, mm, vpn, write);
-    if (pfn >= 0) return pfn;
-    yield* down_read(kernel, mm.mmap_lock);
-    const vma = vma_lookup(mm, vpn);
-    const result =
-      vma && allows(vma.flags, write)
-        ? yield* handle_mm_fault(kernel, vma, vpn, write ? USER | FAULT_FLAG_WRITE : USER)
-        : VM_FAULT_SIGSEGV;
-    // A handler that asks for another try has dropped the lock.
-    if ((result & VM_FAULT_RETRY) === 0 || isReading(kernel, mm)) up_read(kernel, mm.mmap_lock);
-    if ((result & VM_FAULT_ERROR) !== 0)
-      return { vpn, signal: result & VM_FAULT_OOM ? 'OOM' : result & VM_FAULT_SIGSEGV ? 'SIGSEGV' : 'SIGBUS' };
-  }
 }
 
 const isReading = (kernel: Kernel, mm: Mm): boolean =>
@@ -110,6 +93,84 @@ export function* forbidden(
   return found;
 }
 
+/** What is done with each page: its position in the range, and its frame. */
+type Visit = (index: number, pfn: number) => void;
+
+/** The pages of a range one after the other, as long as no entry is in the way; then with faults. */
+function* touch(
+  kernel: Kernel,
+  mm: Mm,
+  start: number,
+  pages: number,
+  write: boolean,
+  visit: Visit,
+): KernelGenerator<Fault | undefined> {
+  let index = 0;
+  for (; index < pages; index++) {
+    const pfn = translate(kernel, mm, start + index, write);
+    if (pfn < 0) break;
+    visit(index, pfn);
+  }
+  if (index === pages) return undefined;
+  const at = hex(BigInt(start + index) << 12n);
+  return yield* kernel.call(
+    'exc_page_fault',
+    [at, write ? 'write' : 'read'],
+    faults(kernel, mm, start, index, pages, write, visit),
+    (fault) => fault?.signal ?? '',
+  );
+}
+
+/**
+ * fault.c:do_user_addr_fault for each page that needs it, until the access is possible. The mmap lock is kept from
+ * one fault to the next as long as nobody waits for it, which nobody can tell from taking it anew.
+ */
+function* faults(
+  kernel: Kernel,
+  mm: Mm,
+  start: number,
+  from: number,
+  pages: number,
+  write: boolean,
+  visit: Visit,
+): KernelGenerator<Fault | undefined> {
+  const flags = write ? USER | FAULT_FLAG_WRITE : USER;
+  let isLocked = false;
+  let vma: Vma | undefined;
+  for (let index = from; index < pages; index++) {
+    const vpn = start + index;
+    let pfn = translate(kernel, mm, vpn, write);
+    while (pfn < 0) {
+      if (!isLocked) {
+        yield* down_read(kernel, mm.mmap_lock);
+        isLocked = true;
+        vma = undefined;
+      }
+      if (!vma || vpn >= vma.end) vma = vma_lookup(mm, vpn);
+      const result =
+        vma && allows(vma.flags, write) ? yield* handle_mm_fault(kernel, vma, vpn, flags) : VM_FAULT_SIGSEGV;
+      // A handler that asks for another try has dropped the lock.
+      if ((result & VM_FAULT_RETRY) !== 0) isLocked = isReading(kernel, mm);
+      const signal = signalOf(result);
+      if (isLocked && (signal || mm.mmap_lock.waiting.length > 0)) {
+        up_read(kernel, mm.mmap_lock);
+        isLocked = false;
+      }
+      if (signal) return { vpn, signal };
+      pfn = translate(kernel, mm, vpn, write);
+    }
+    visit(index, pfn);
+  }
+  if (isLocked) up_read(kernel, mm.mmap_lock);
+  return undefined;
+}
+
+function signalOf(result: number): Fault['signal'] | undefined {
+  if ((result & VM_FAULT_ERROR) === 0) return undefined;
+  if ((result & VM_FAULT_OOM) !== 0) return 'OOM';
+  return (result & VM_FAULT_SIGSEGV) !== 0 ? 'SIGSEGV' : 'SIGBUS';
+}
+
 /** Reads pages one after the other; `take` gets what each holds. */
 export function* readMemory(
   kernel: Kernel,
@@ -118,13 +179,7 @@ export function* readMemory(
   pages: number,
   take: (data: PageData, index: number) => void,
 ): KernelGenerator<Fault | undefined> {
-  for (let i = 0; i < pages; i++) {
-    let pfn: number | Fault = translate(kernel, mm, start + i, false);
-    if (pfn < 0) pfn = yield* accessPage(kernel, mm, start + i, false);
-    if (typeof pfn !== 'number') return pfn;
-    take(pageData(kernel, pfn), i);
-  }
-  return undefined;
+  return yield* touch(kernel, mm, start, pages, false, (index, pfn) => take(pageData(kernel, pfn), index));
 }
 
 /** Writes pages one after the other; `make` says what each is to hold, from what it held. */
@@ -135,11 +190,7 @@ export function* writeMemory(
   pages: number,
   make: (index: number, old: PageData) => PageData,
 ): KernelGenerator<Fault | undefined> {
-  for (let i = 0; i < pages; i++) {
-    let pfn: number | Fault = translate(kernel, mm, start + i, true);
-    if (pfn < 0) pfn = yield* accessPage(kernel, mm, start + i, true);
-    if (typeof pfn !== 'number') return pfn;
-    setPageData(kernel, pfn, make(i, pageData(kernel, pfn)));
-  }
-  return undefined;
+  return yield* touch(kernel, mm, start, pages, true, (index, pfn) =>
+    setPageData(kernel, pfn, make(index, pageData(kernel, pfn))),
+  );
 }

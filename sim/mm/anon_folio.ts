@@ -1,5 +1,5 @@
 /** Fresh anonymous pages with their charge (mm/memory.c:folio_prealloc, alloc_anon_folio). */
-import type { Folio, Vma } from '../include/mm_types.ts';
+import { type Folio, VM_LOCKED, type Vma } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { alloc_folio, folio_put_system } from './folio.ts';
@@ -7,6 +7,7 @@ import { newFolio, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, PG_UPTODATE } from './folio
 import { __free_pages_ok } from './freePages.ts';
 import { GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { mem_cgroup_charge, try_charge } from './memcontrol.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { __alloc_pages } from './page_alloc.ts';
 import { mod_vm, should_fail } from './vmstat.ts';
 import { numa_node_id } from './zonelist.ts';
@@ -31,7 +32,9 @@ export function alloc_anon_folio(kernel: Kernel, vma: Vma, vpn: number): Folio |
   pages.mapcount.set(pfn, 0);
   mod_vm(kernel, 'nr_anon_pages', 1);
   store.add(memcg.stat, 'anon', 1);
-  return newFolio(kernel, pfn, 0, vma.anon_vma, vma.pgoff + (vpn - vma.start), memcg);
+  const folio = newFolio(kernel, pfn, 0, vma.anon_vma, vma.pgoff + (vpn - vma.start), memcg);
+  if ((vma.flags & VM_LOCKED) !== 0) mlock_vma_folio(kernel, folio, vma);
+  return folio;
 }
 
 /** memory.c:folio_prealloc: a page for a copy, charged; it is mapped later. */

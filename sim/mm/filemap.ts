@@ -17,6 +17,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import { alloc_folio, folio_get, folio_put_system } from './folio.ts';
 import { PG_DIRTY, PG_SWAPBACKED, PG_UPTODATE, setFlag, testFlag } from './folio_record.ts';
 import { mem_cgroup_charge } from './memcontrol.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { mk_pte } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc } from './pgtable.ts';
@@ -179,6 +180,7 @@ export function do_fault_around(kernel: Kernel, vmf: VmFault): number {
     if (folio_test_locked(kernel, folio.pfn) || !testFlag(kernel, folio.pfn, PG_UPTODATE)) continue;
     folio_get(kernel, folio.pfn);
     folio_add_rmap_pte(kernel, folio, folio.pfn);
+    mlock_vma_folio(kernel, folio, vma);
     add_mm_counter(kernel, vma.mm, mm_counter_file(kernel, folio), 1);
     kernel.store.set(table.entries, at % PTRS_PER_PTE, withBits(mk_pte(vma, folio.pfn), PTE_YOUNG));
     if (at === vpn) result = VM_FAULT_NOPAGE;

@@ -19,6 +19,7 @@ import { do_fault_around, filemap_fault } from './filemap.ts';
 import { do_page_mkwrite, fault_dirty_shared_page } from './filemap_write.ts';
 import { folio_put_system } from './folio.ts';
 import { PG_UPTODATE, setFlag } from './folio_record.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { maybe_mkwrite, mk_pte } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc } from './pgtable.ts';
@@ -103,7 +104,10 @@ function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false)
   if (isCow) {
     folio_add_new_anon_rmap(kernel, folio, vma, vpn);
     folio_add_lru(kernel, folio.pfn);
-  } else folio_add_rmap_pte(kernel, folio, folio.pfn);
+  } else {
+    folio_add_rmap_pte(kernel, folio, folio.pfn);
+    mlock_vma_folio(kernel, folio, vma);
+  }
   add_mm_counter(kernel, vma.mm, isCow ? MM_ANONPAGES : mm_counter_file(kernel, folio), 1);
   kernel.store.set(table.entries, slot, pte);
   return 0;

@@ -37,6 +37,7 @@ import { device_private_fault, migration_entry_wait } from './device_private.ts'
 import { folio_get, folio_put_system } from './folio.ts';
 import { PG_LRU, PG_SWAPBACKED, PG_SWAPCACHE, PG_UPTODATE, setFlag, testFlag } from './folio_record.ts';
 import { do_wp_page } from './memory_wp.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter } from './mm_counter.ts';
 import { maybe_mkwrite, mk_pte } from './page_prot.ts';
 import { pteAt, set_pte_at } from './pgtable.ts';
@@ -153,6 +154,7 @@ function* map(kernel: Kernel, vmf: VmFault, pte: Pte, folio: Folio): KernelGener
   }
   if (folio_test_anon(folio)) {
     folio_add_rmap_pte(kernel, folio, pfn);
+    mlock_vma_folio(kernel, folio, vma);
     if (exclusive) setPageAnonExclusive(kernel, pfn);
   } else folio_add_new_anon_rmap(kernel, folio, vma, vpn, exclusive);
   set_pte_at(kernel, mm, vpn, present);

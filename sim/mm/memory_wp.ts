@@ -19,6 +19,7 @@ import { copy_highpage } from './contents.ts';
 import { do_page_mkwrite, fault_dirty_shared_page } from './filemap_write.ts';
 import { folio_get, folio_put, folio_put_system, folioOf, isDevicePage } from './folio.ts';
 import { PG_LRU, PG_SWAPCACHE, PG_UPTODATE, setFlag, testFlag } from './folio_record.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import {
   MMU_NOTIFY_CLEAR,
@@ -162,6 +163,7 @@ function wp_page_install(
   kernel.store.set(table.entries, vpn % PTRS_PER_PTE, unshare ? entry : maybe_mkwrite(vma, withBits(entry, PTE_DIRTY)));
   if (!old) return;
   folio_remove_rmap_pte(kernel, old, pte_pfn(pte));
+  munlock_vma_folio(kernel, old, vma);
   if (!isDevicePage(kernel, old.pfn)) drop_mapped(kernel, old.pfn);
 }
 

@@ -20,6 +20,7 @@ import {
   MM_SWAPENTS,
   type PteTable,
   VM_HUGETLB,
+  VM_LOCKED,
   type Vma,
 } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
@@ -28,6 +29,7 @@ import { folio_mark_dirty } from './filemap.ts';
 import { folio_put, folio_put_system, folioOf, isDevicePage } from './folio.ts';
 import { split_huge_pmd } from './huge_split.ts';
 import { unmap_hugepage_range } from './hugetlb.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter } from './mm_counter.ts';
 import {
   MMU_NOTIFY_CLEAR,
@@ -140,6 +142,7 @@ function zapOne(kernel: Kernel, vma: Vma, table: PteTable, vpn: number): number 
   // To 6.14 an exclusive entry's mapping was not counted while it lasted.
   if (!is_device_exclusive_entry(pte) || !kernel.has('twoExclusiveSwapTypes'))
     folio_remove_rmap_pte(kernel, folio, pte_pfn(pte));
+  if ((vma.flags & VM_LOCKED) !== 0) munlock_vma_folio(kernel, folio, vma);
   return folio.pfn;
 }
 
@@ -154,6 +157,7 @@ function zapPresent(kernel: Kernel, vma: Vma, pte: Pte): number {
     add_mm_counter(kernel, vma.mm, mm_counter(kernel, folio), -1);
   }
   folio_remove_rmap_pte(kernel, folio, pfn);
+  if ((vma.flags & VM_LOCKED) !== 0) munlock_vma_folio(kernel, folio, vma);
   return folio.pfn;
 }
 
@@ -176,6 +180,7 @@ function* zap_huge_pmd(kernel: Kernel, vma: Vma, vpn: number, pmd: HugePmd): Ker
   add_mm_counter(kernel, vma.mm, mm_counter(kernel, folio), -NR);
   if (is_migration_entry(entry)) return;
   folio_remove_rmap_pmd(kernel, folio);
+  if ((vma.flags & VM_LOCKED) !== 0) munlock_vma_folio(kernel, folio, vma);
   if (isDevicePage(kernel, folio.pfn)) yield* folio_put(kernel, folio.pfn);
   else folio_put_system(kernel, folio.pfn);
 }

@@ -81,7 +81,11 @@ export function get_unmapped_area(kernel: Kernel, mm: Mm, pages: number, file?: 
 }
 
 /** util.c:__vm_enough_memory, the usual heuristic: only what could never be there is refused. */
-export const vm_enough_memory = (kernel: Kernel, pages: number): boolean => pages <= kernel.state.totalram_pages;
+export function vm_enough_memory({ state }: Kernel, pages: number): boolean {
+  let total = state.totalram_pages;
+  for (const info of state.swap.values()) total += info.max - 1;
+  return pages <= total;
+}
 
 export interface MmapRequest {
   readonly pages: number;
@@ -119,16 +123,11 @@ export function do_mmap(kernel: Kernel, mm: Mm, request: MmapRequest): number {
     if (!vm_enough_memory(kernel, pages)) return ENOMEM;
     flags |= VM_ACCOUNT;
   } else if (shared && !file && !isHuge && !vm_enough_memory(kernel, pages)) return ENOMEM;
-  const object = file ?? (isHuge ? unnamed_object(kernel, 'hugetlb', pages) : undefined);
-  mmap_region(
-    kernel,
-    mm,
-    start,
-    pages,
-    flags,
-    shared && !object ? unnamed_object(kernel, 'shmem', pages) : object,
-    pgoff,
-  );
+  const needsObject = !file && (isHuge || shared);
+  const kind = isHuge ? 'hugetlb' : 'shmem';
+  const object = needsObject ? unnamed_object(kernel, kind, pages, shared ? undefined : mm) : file;
+  if (typeof object === 'number') return object;
+  mmap_region(kernel, mm, start, pages, flags, object, pgoff);
   return start;
 }
 

@@ -16,12 +16,6 @@ import type { KernelGenerator } from '../task/task.ts';
 import { change_protection } from './change_protection.ts';
 import { populate_vma_page_range } from './mlock.ts';
 import { vm_enough_memory } from './mmap.ts';
-import {
-  MMU_NOTIFY_PROTECTION_VMA,
-  mmu_notifier_invalidate_range_end,
-  mmu_notifier_invalidate_range_start,
-  mmu_notifier_range,
-} from './mmu_notifier.ts';
 import { find_vma_intersection, vma_is_anonymous } from './vma.ts';
 import { vma_modify_flags } from './vma_merge.ts';
 
@@ -29,8 +23,6 @@ const ENOMEM = -12;
 const EACCES = -13;
 const EINVAL = -22;
 const ACCESS = VM_READ | VM_WRITE | VM_EXEC;
-/** Pages under one PUD entry. */
-const PUD_PAGES = 512 * 512;
 
 /** mprotect.c:do_mprotect_pkey: 0 or an errno. What lies before a hole or a refusal has changed by then. */
 export function* do_mprotect(
@@ -85,7 +77,7 @@ function* mprotect_fixup(
   const changed = yield* vma_modify_flags(kernel, vma, start, end, flags);
   if (typeof changed === 'number') return changed;
   kernel.store.set(changed, 'flags', flags);
-  yield* protectPages(kernel, changed, start, end, flags);
+  yield* change_protection(kernel, changed, start, end, flags);
   // Locked private memory that becomes writable is made private now; the lock is held all the while.
   const isLockedCow = (old & (VM_WRITE | VM_SHARED | VM_LOCKED)) === VM_LOCKED && (flags & VM_WRITE) !== 0;
   for (let at = start; isLockedCow && at < end; ) {
@@ -94,26 +86,4 @@ function* mprotect_fixup(
     at += done;
   }
   return 0;
-}
-
-/** mprotect.c:change_pud_range: who mirrors the range is told only where there is a page table, one PUD at a time. */
-function* protectPages(kernel: Kernel, vma: Vma, start: number, end: number, flags: number): KernelGenerator<void> {
-  for (let at = start; at < end; ) {
-    const next = Math.min(end, (Math.floor(at / PUD_PAGES) + 1) * PUD_PAGES);
-    const from = firstTable(vma.mm, at, next);
-    if (from < next) {
-      const range = mmu_notifier_range(MMU_NOTIFY_PROTECTION_VMA, vma.mm, from, next);
-      yield* mmu_notifier_invalidate_range_start(kernel, range);
-      yield* change_protection(kernel, vma, from, next, flags);
-      yield* mmu_notifier_invalidate_range_end(kernel, range);
-    }
-    at = next;
-  }
-}
-
-/** The first page at or behind `start` that has a page table; `end` where none has. */
-function firstTable(mm: Mm, start: number, end: number): number {
-  for (let at = start; at < end; at = (Math.floor(at / 512) + 1) * 512)
-    if (mm.pmds.has(Math.floor(at / 512))) return at;
-  return end;
 }

@@ -3,11 +3,12 @@
  * index; the anon_vma knows the VMAs that may map it. A page of a file is found through the file's VMAs.
  */
 import { is_pfn_swap_entry, type Pte, pte_pfn, pte_present } from '../arch/pte.ts';
-import type { AddressSpace, AnonVma, Folio, Vma } from '../include/mm_types.ts';
+import { type AddressSpace, type AnonVma, type Folio, VM_LOCKED, type Vma } from '../include/mm_types.ts';
 import { kindOf } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
 import { find_mergeable_anon_vma } from './vma.ts';
 import { mod_vm } from './vmstat.ts';
@@ -166,6 +167,8 @@ export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, 
     mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
   }
   countMapped(kernel, folio, 2 ** folio.order);
+  // folio_add_lru_vma: mlock_new_folio.
+  if ((vma.flags & VM_LOCKED) !== 0) mlock_vma_folio(kernel, folio, vma);
 }
 
 /** One more entry maps a page (folio_add_anon_rmap_pte, folio_add_file_rmap_pte, folio_dup_..._rmap_pte). */

@@ -9,6 +9,7 @@ import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
 import { PROC_PID } from '../fs/procPid.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
+import { NR_HUGEPAGES, TRANSPARENT_HUGEPAGE } from '../fs/vmSysctl.ts';
 import { VMSTAT } from '../fs/vmstat.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
@@ -31,6 +32,7 @@ import { OCCUPY } from './occupy.ts';
 import { PAGEMAP } from './pagemapCommand.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
 import { PROC_COMMAND } from './proc.ts';
+import { SWAP_COMMANDS } from './swap.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
@@ -48,6 +50,8 @@ const MOUNTS: readonly Mount[] = [
   ND_BUS,
   DAX_BUS,
   PCI_DEVICES,
+  NR_HUGEPAGES,
+  TRANSPARENT_HUGEPAGE,
 ];
 
 const FILE_COMMANDS: readonly Command[] = [
@@ -155,6 +159,7 @@ const list: readonly Command[] = [
   GPU,
   EXPLAIN,
   PROC_COMMAND,
+  ...SWAP_COMMANDS,
   ...KERNEL_COMMANDS,
 ];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));

@@ -113,9 +113,57 @@ export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
-];
-
-export const MM_RECORDS: readonly FunctionRecord[] = [
+  {
+    kind: 'function',
+    name: 'vma_lookup',
+    contract: 'The VMA that contains an address; NULL if none does.',
+    variants: [
+      {
+        since: '5.14',
+        file: 'include/linux/mm.h',
+        prototype: 'struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)',
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'mmgrab',
+    contract:
+      'Takes a reference on struct mm_struct itself: the structure stays, but what it maps may go. Every one needs an mmdrop.',
+    variants: [{ since: '4.11', file: ATOMIC_USERS, prototype: 'void mmgrab(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmdrop',
+    contract: 'Drops a reference on struct mm_struct itself; the last one frees it.',
+    variants: [{ since: '4.3', file: ATOMIC_USERS, prototype: 'void mmdrop(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmap_read_trylock',
+    contract: 'Takes the lock of an address space for reading if that needs no sleep.',
+    variants: [
+      {
+        since: '5.8',
+        file: LOCK,
+        prototype: 'bool mmap_read_trylock(struct mm_struct *mm)',
+        errors: [{ returns: 'false', when: 'a writer holds the lock or waits for it' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'down_read_trylock',
+    contract: 'Takes a read-write semaphore for reading if that needs no sleep.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'kernel/locking/rwsem.c',
+        prototype: 'int down_read_trylock(struct rw_semaphore *sem)',
+        errors: [{ returns: '0', when: 'a writer holds the semaphore or waits for it' }],
+      },
+    ],
+  },
   {
     kind: 'function',
     name: 'handle_mm_fault',
@@ -159,6 +207,9 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
+];
+
+export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'get_user_pages',
