@@ -4,7 +4,8 @@
  */
 import type { Folio, MemCgroup } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { lruOf, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_SWAPCACHE, testFlag } from '../mm/folio_record.ts';
+import { lruOf, PG_DIRTY, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_SWAPCACHE, testFlag } from '../mm/folio_record.ts';
+import { is_hugetlb_head } from '../mm/hugetlb_pool.ts';
 import { folio_mapcount, folio_test_anon } from '../mm/rmap.ts';
 
 /** Pages by counter name. */
@@ -34,6 +35,7 @@ export function countFolio(kernel: Kernel, folio: Folio, counters: Counters): vo
   if (testFlag(kernel, pfn, PG_LRU)) add(counters, lruOf(kernel, pfn), pages);
   if (testFlag(kernel, pfn, PG_MLOCKED)) add(counters, 'nr_mlock', pages);
   if (!mapping) return;
+  if (is_hugetlb_head(kernel, pfn)) return;
   if (folio_test_anon(folio)) {
     add(counters, 'nr_anon_pages', mappedPages(kernel, folio));
     if (folio.entire_mapcount >= 0) add(counters, 'nr_anon_transparent_hugepages', 1);
@@ -46,6 +48,7 @@ export function countFolio(kernel: Kernel, folio: Folio, counters: Counters): vo
   if (!('kind' in mapping) || mapping.kind === 'hugetlb' || mapping.kind === 'device') return;
   add(counters, 'nr_file_pages', pages);
   if (testFlag(kernel, pfn, PG_SWAPBACKED)) add(counters, 'nr_shmem', pages);
+  else if (testFlag(kernel, pfn, PG_DIRTY)) add(counters, 'nr_dirty', pages);
   if (folio_mapcount(kernel, folio) > 0) add(counters, 'nr_mapped', mappedPages(kernel, folio));
 }
 
@@ -86,14 +89,18 @@ export function sumOf(zones: readonly ZoneCounters[], of: (zone: ZoneCounters) =
 
 /** nr_zone_inactive_anon of a zone is what nr_inactive_anon is of a node. */
 const nodeName = (name: string): string =>
-  name.startsWith('nr_zone_') && name !== 'nr_zone_write_pending' ? `nr_${name.slice(8)}` : name;
+  name === 'nr_zone_write_pending' ? 'nr_dirty' : name.startsWith('nr_zone_') ? `nr_${name.slice(8)}` : name;
 
 /** One counter of the whole machine, as mod_vm keeps it; page tables are counted where they are. */
 export function globalCounter(kernel: Kernel, name: string): number {
+  // The swap cache is a page cache, too.
+  if (name === 'nr_file_pages') return counted(kernel, name) + counted(kernel, 'nr_swapcached');
   if (name === 'nr_page_table_pages') {
     let bytes = 0;
     for (const mm of kernel.state.mms.values()) bytes += mm.pgtables_bytes;
     return bytes / 4096;
   }
-  return kernel.state.vm.get(nodeName(name)) ?? 0;
+  return counted(kernel, nodeName(name));
 }
+
+const counted = (kernel: Kernel, name: string): number => kernel.state.vm.get(name) ?? 0;

@@ -17,7 +17,7 @@ import {
 } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { folioOf } from '../mm/folio.ts';
+import { is_hugetlb_head } from '../mm/hugetlb_pool.ts';
 import { refOf } from '../mm/pagemap.ts';
 import { zero_pfn } from '../mm/zero_page.ts';
 import { ShellError } from '../shell/error.ts';
@@ -185,19 +185,21 @@ function tailRun(
   mapped: number,
   visit: Visit,
 ): void {
-  const folio = folioOf(kernel, start);
-  if (!folio) {
-    visit(start, end, stable_page_flags(kernel, state, flags, mapped, true), mapped);
-    return;
-  }
-  const count = mapped + folio.entire_mapcount + 1;
-  const head = kernel.pages.flags.get(folio.pfn);
-  visit(start, end, stable_page_flags(kernel, state, head, count, true) | kindOfFolio(folio), count);
+  const head = start - (start % 2 ** orderOf(state));
+  const folio = kernel.state.folios.get(head);
+  const kind = kindOfHead(kernel, head, folio);
+  const count = mapped + (folio ? folio.entire_mapcount + 1 : 0);
+  // The flags of a large folio are its head's.
+  const own = kind === 0n ? flags : kernel.pages.flags.get(head);
+  visit(start, end, stable_page_flags(kernel, state, own, count, true) | kind, count);
 }
 
-/** KPF_HUGE of hugetlb, KPF_THP of any other large folio. */
-const kindOfFolio = (folio: Folio): bigint =>
-  folio.mapping && 'kind' in folio.mapping && folio.mapping.kind === 'hugetlb' ? kpf('HUGE') : kpf('THP');
+/** KPF_HUGE of hugetlb, KPF_THP of any other large folio; the huge zero page is both zero and huge. */
+function kindOfHead(kernel: Kernel, head: number, folio: Folio | undefined): bigint {
+  if (is_hugetlb_head(kernel, head)) return kpf('HUGE');
+  if (head === kernel.state.thp.huge_zero_pfn) return kpf('THP') | kpf('ZERO_PAGE');
+  return folio && folio.order > 0 ? kpf('THP') : 0n;
+}
 
 /** A run of pages that are no tails: heads of folios, the zero page, and all others. */
 function otherRun(
@@ -216,14 +218,13 @@ function otherRun(
     if (zero + 1 < end) otherRun(kernel, zero + 1, end, state, flags, mapped, visit);
     return;
   }
-  let word = stable_page_flags(kernel, state, flags, mapped, false);
-  let count = mapped;
+  // A run of heads is one page long: behind each come its tails.
+  const isHead = (flags & PG_HEAD) !== 0;
+  const folio = isHead ? kernel.state.folios.get(start) : undefined;
+  const count = mapped + (folio && folio.order > 0 ? folio.entire_mapcount + 1 : 0);
+  let word = stable_page_flags(kernel, state, flags, count, false);
   if (start === zero) word |= kpf('ZERO_PAGE');
-  const folio = (flags & PG_HEAD) === 0 ? undefined : kernel.state.folios.get(start);
-  if (folio && folio.order > 0) {
-    count += folio.entire_mapcount + 1;
-    word = stable_page_flags(kernel, state, flags, count, false) | kindOfFolio(folio);
-  }
+  if (isHead) word |= kindOfHead(kernel, start, folio);
   visit(start, end, word, count);
 }
 

@@ -53,8 +53,15 @@ function nodeMeminfo(kernel: Kernel, node: Pglist): string {
   let out = line('MemTotal', total) + line('MemFree', free) + line('MemUsed', total - free);
   const counters = memoryCounters(sumOf(recount(kernel), (zone) => zone.node === node.node_id));
   for (const name of NODE_MEMINFO) out += line(name, counters(name));
-  for (const name of ['Total', 'Free', 'Surp'])
-    out += `${label}HugePages_${name}:${' '.repeat(name === 'Total' ? 1 : 2)}${'0'.padStart(5)}\n`;
+  const { heads, free: freeHeads } = kernel.state.hugetlb;
+  const huge = (pfns: Iterable<number>): number =>
+    [...pfns].filter((pfn) => kernel.nodeAt(pfn) === node.node_id).length;
+  for (const [name, count] of [
+    ['Total', huge(heads.keys())],
+    ['Free', huge(freeHeads)],
+    ['Surp', 0],
+  ] as const)
+    out += `${label}HugePages_${name}:${' '.repeat(name === 'Total' ? 1 : 2)}${String(count).padStart(5)}\n`;
   return out;
 }
 const NODE_MEMINFO = [

@@ -8,7 +8,7 @@ import { walk } from '../kernel/resource.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { globalCounter, recount, sumOf } from './counters.ts';
 import { fixedFiles } from './files.ts';
-import { memoryCounters } from './memoryCounters.ts';
+import { hugetlbLines, machineCounters } from './memoryCounters.ts';
 
 export const NODE_STATS = [
   'nr_inactive_anon',
@@ -226,7 +226,7 @@ export function meminfo(kernel: Kernel): string {
   const zones = kernel.nodes.flatMap((node) => node.node_zones);
   const free = zones.reduce((sum, zone) => sum + zone.nr_free, 0);
   const total = kernel.state.totalram_pages;
-  const counters = memoryCounters((name) => globalCounter(kernel, name), total);
+  const counters = machineCounters(kernel, (name) => globalCounter(kernel, name));
   const lines: [string, number][] = [
     ['MemTotal', total],
     ['MemFree', free],
@@ -239,10 +239,7 @@ export function meminfo(kernel: Kernel): string {
     const label = name === 'HardwareCorrupted' ? 'HardwareCorrupted: '.padEnd(19) : `${name}:`.padEnd(16);
     text += `${label}${String(pages * 4).padStart(name === 'HardwareCorrupted' ? 5 : 8)} kB\n`;
   }
-  for (const name of ['HugePages_Total', 'HugePages_Free', 'HugePages_Rsvd', 'HugePages_Surp'])
-    text += `${`${name}:`.padEnd(16)}${'0'.padStart(8)}\n`;
-  text += `${'Hugepagesize:'.padEnd(16)}${'2048'.padStart(8)} kB\n${'Hugetlb:'.padEnd(16)}${'0'.padStart(8)} kB\n`;
-  return text;
+  return text + hugetlbLines(kernel);
 }
 
 export const PROC = fixedFiles('/proc', {

@@ -11,12 +11,14 @@ import {
   pteBits,
   pteKind,
 } from '../arch/pte.ts';
-import { type Folio, type Mm, VM_HUGETLB, VM_LOCKED, VM_NOHUGEPAGE, type Vma } from '../include/mm_types.ts';
+import { type Folio, type Mm, VM_HUGETLB, VM_LOCKED, type Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { folioOf } from '../mm/folio.ts';
 import { PG_DIRTY, PG_REFERENCED, PG_SWAPBACKED, testFlag } from '../mm/folio_record.ts';
+import { thp_vma_allowable } from '../mm/huge_memory.ts';
 import { pmdAt } from '../mm/pgtable.ts';
 import { folio_test_anon } from '../mm/rmap.ts';
+import { swapEntryOf } from '../mm/swap_state.ts';
 import { address, mapLine } from './procPidMaps.ts';
 import { page_mapcount, pageOfEntry } from './procPidPagemap.ts';
 
@@ -106,8 +108,10 @@ function smaps_account(kernel: Kernel, sizes: Sizes, vma: Vma, entry: Pte, first
 function smapsPte(kernel: Kernel, sizes: Sizes, vma: Vma, pte: Pte): void {
   if (pte_none(pte)) return;
   if (pteKind(pte) === PteKind.Swap) {
+    const entry = swapEntryOf(pte);
+    const users = kernel.state.swap.get(entry % 32)?.map.get(Math.floor(entry / 32)) ?? 1;
     sizes.Swap += PAGE;
-    sizes.SwapPss += PAGE;
+    sizes.SwapPss += users >= 2 ? PAGE / users : PAGE;
     return;
   }
   const pfn = pageOfEntry(kernel, pte);
@@ -205,8 +209,8 @@ function vmFlags(flags: number): string {
 
 /** Could a huge page be made here: the VMA holds one whole, and nobody forbade it. */
 function thpEligible(kernel: Kernel, vma: Vma): boolean {
-  if (!kernel.config.config.transparentHugepage || (vma.flags & (VM_NOHUGEPAGE | VM_HUGETLB)) !== 0) return false;
-  return vma.file === undefined && Math.ceil(vma.start / 512) * 512 + 512 <= vma.end;
+  if (vma.file !== undefined || !thp_vma_allowable(kernel, vma)) return false;
+  return Math.ceil(vma.start / 512) * 512 + 512 <= vma.end;
 }
 
 export function smaps(kernel: Kernel, mm: Mm): string {

@@ -17,8 +17,9 @@ import { type Mm, VM_SHARED, type Vma } from '../include/mm_types.ts';
 import { ZONE_MOVABLE } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { is_cow_mapping } from './device_exclusive.ts';
+import { folio_mark_dirty } from './filemap.ts';
 import { folioHead } from './folio.ts';
-import { PG_DIRTY, PG_REFERENCED, setFlag, testFlag } from './folio_record.ts';
+import { PG_REFERENCED, setFlag } from './folio_record.ts';
 import { type GupFlags, try_grab_folio } from './gup_refs.ts';
 import { get_dev_pagemap, page_pgmap, typeOf } from './pagemap.ts';
 import { pmdAt, set_pmd_at } from './pgtable.ts';
@@ -53,8 +54,9 @@ function gup_must_unshare(kernel: Kernel, vma: Vma | undefined, flags: GupFlags,
 /** FOLL_TOUCH: the page was used, and written if the caller may. */
 function touch(kernel: Kernel, pfn: number, pte: Pte, flags: GupFlags): void {
   const head = folioHead(kernel, pfn);
-  if (!kernel.state.folios.has(head)) return;
-  if (flags.write && !pte_dirty(pte) && !testFlag(kernel, head, PG_DIRTY)) setFlag(kernel, head, PG_DIRTY);
+  const folio = kernel.state.folios.get(head);
+  if (!folio) return;
+  if (flags.write && !pte_dirty(pte)) folio_mark_dirty(kernel, folio);
   folio_mark_accessed(kernel, head);
 }
 

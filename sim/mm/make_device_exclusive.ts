@@ -20,10 +20,11 @@ import type { Folio, Mm, Vma } from '../include/mm_types.ts';
 import { folio_lock, folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { folio_mark_dirty } from './filemap.ts';
 import { folio_put, folioOf } from './folio.ts';
-import { PG_DIRTY, setFlag } from './folio_record.ts';
 import { get_user_pages_remote } from './gup.ts';
 import { gup_put_folio } from './gup_refs.ts';
+import { is_hugetlb_head } from './hugetlb_pool.ts';
 import {
   MMU_NOTIFY_EXCLUSIVE,
   mmu_notifier_invalidate_range_end,
@@ -38,10 +39,6 @@ const EFAULT = -14;
 const EOPNOTSUPP = -95;
 /** Stands for NULL in an array of pages. */
 export const NULL_PAGE = -1;
-
-/** Is it a page of a hugetlb pool? Those are found in their pool's file. */
-const isHugetlb = (folio: Folio): boolean =>
-  folio.mapping !== undefined && 'kind' in folio.mapping && folio.mapping.kind === 'hugetlb';
 
 /** The entry of exclusive access to the page that `pte` maps. Before 6.15 readable ones are a type of their own. */
 function exclusiveEntry(kernel: Kernel, pte: Pte): Pte {
@@ -108,7 +105,7 @@ function* folio_make_device_exclusive(
   vpn: number,
   owner: unknown,
 ): KernelGenerator<boolean> {
-  if (!folio_test_anon(folio) || isHugetlb(folio)) return false;
+  if (!folio_test_anon(folio) || is_hugetlb_head(kernel, folio.pfn)) return false;
   let valid = false;
   const pages = 2 ** folio.order;
   for (const vma of [...(folio.mapping?.vmas ?? [])]) {
@@ -126,7 +123,7 @@ function* folio_make_device_exclusive(
       if (pte_pfn(pte) !== pfn) continue;
       // page_vma_mapped_walk stops at device entries of the page too.
       if (pte_present(pte)) {
-        if (pte_dirty(pte)) setFlag(kernel, folio.pfn, PG_DIRTY);
+        if (pte_dirty(pte)) folio_mark_dirty(kernel, folio);
         if (vma.mm === mm && at === vpn && pte_write(pte)) valid = true;
         set_pte_at(kernel, vma.mm, at, exclusiveEntry(kernel, pte));
         folio_remove_rmap_pte(kernel, folio, pfn);
@@ -167,7 +164,7 @@ function* exclusivePage(kernel: Kernel, mm: Mm, vpn: number, owner: unknown): Ke
     const vma = vma_lookup(mm, vpn);
     if (pfn === undefined || !vma) return EFAULT;
     const folio = folioOf(kernel, pfn);
-    if (!folio || !folio_test_anon(folio) || isHugetlb(folio)) {
+    if (!folio || !folio_test_anon(folio) || is_hugetlb_head(kernel, folio.pfn)) {
       yield* gup_put_folio(kernel, pfn, 1, false);
       return EOPNOTSUPP;
     }
@@ -186,7 +183,7 @@ function* exclusivePage(kernel: Kernel, mm: Mm, vpn: number, owner: unknown): Ke
 function replaceEntry(kernel: Kernel, vma: Vma, vpn: number, pfn: number, folio: Folio): boolean {
   const pte = pteAt(vma.mm, vpn);
   if (!pte_present(pte) || pte_pfn(pte) !== pfn || !pte_write(pte)) return false;
-  if (pte_dirty(pte)) setFlag(kernel, folio.pfn, PG_DIRTY);
+  if (pte_dirty(pte)) folio_mark_dirty(kernel, folio);
   set_pte_at(kernel, vma.mm, vpn, exclusiveEntry(kernel, pte));
   return true;
 }

@@ -5,12 +5,13 @@
 import { expect, test } from 'vitest';
 import { kpagecount_read, kpageflags_read } from '../../sim/fs/kpageflags.ts';
 import { PM_PRESENT, pagemapWord } from '../../sim/fs/procPidPagemap.ts';
-import type { Mm, Vma } from '../../sim/include/mm_types.ts';
+import { FAULT_FLAG_WRITE, type Mm, VM_HUGEPAGE, type Vma } from '../../sim/include/mm_types.ts';
 import type { Machine } from '../../sim/index.ts';
 import { folio_unlock } from '../../sim/kernel/locking.ts';
 import { remove_device_exclusive_entry } from '../../sim/mm/device_exclusive.ts';
 import { gup_put_folio } from '../../sim/mm/gup_refs.ts';
 import { make_device_exclusive_range } from '../../sim/mm/make_device_exclusive.ts';
+import { handle_mm_fault } from '../../sim/mm/memory.ts';
 import { readFile } from '../../sim/shell/commands.ts';
 import { recording } from '../support/recording.ts';
 import { bootWith, newSpace, run } from '../support/testDevice.ts';
@@ -99,4 +100,20 @@ test('exclusive access: before, while it lasts, and when the CPU took one page b
   expect(now(machine, vma, frames)).toEqual(moment('exclusive', 'after EXCLUSIVE'));
   run(machine, (kernel) => remove_device_exclusive_entry(kernel, { vma, vpn: vma.start, flags: 0 }));
   expect(now(machine, vma, frames)).toEqual(moment('exclusive', 'after CPU read page0'));
+});
+
+test('a huge page: every word is that of its page, kpageflags of the tails are those of the head but for the tail bit', () => {
+  const machine = bootWith();
+  const { mm, vma } = newSpace(machine, 512, 0);
+  machine.kernel.store.set(vma, 'flags', vma.flags | VM_HUGEPAGE);
+  run(machine, (kernel) => handle_mm_fault(kernel, vma, vma.start, FAULT_FLAG_WRITE));
+  const recorded = moment('thp', 'THP first 4 pages');
+  const frames = framesOf(machine, mm, vma).slice(0, 4);
+  const huge = now(machine, vma, frames);
+  expect(vma.start % 512).toBe(0);
+  expect(frames).toEqual([0, 1, 2, 3].map((i) => (frames[0] ?? 0) + i));
+  expect(huge.smaps).toBe(recorded.smaps);
+  expect(huge.words.slice(0, 4)).toEqual(recorded.words);
+  expect(huge.pages).toEqual(recorded.pages);
+  expect(readFile(machine.kernel, '/proc/meminfo')).toMatch(/^AnonHugePages: {6}2048 kB$/m);
 });
