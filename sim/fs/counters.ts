@@ -5,6 +5,7 @@
 import type { Folio, MemCgroup } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { lruOf, PG_DIRTY, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_SWAPCACHE, testFlag } from '../mm/folio_record.ts';
+import { is_hugetlb_head } from '../mm/hugetlb_pool.ts';
 import { folio_mapcount, folio_test_anon } from '../mm/rmap.ts';
 
 /** Pages by counter name. */
@@ -34,6 +35,7 @@ export function countFolio(kernel: Kernel, folio: Folio, counters: Counters): vo
   if (testFlag(kernel, pfn, PG_LRU)) add(counters, lruOf(kernel, pfn), pages);
   if (testFlag(kernel, pfn, PG_MLOCKED)) add(counters, 'nr_mlock', pages);
   if (!mapping) return;
+  if (is_hugetlb_head(kernel, pfn)) return;
   if (folio_test_anon(folio)) {
     add(counters, 'nr_anon_pages', mappedPages(kernel, folio));
     if (folio.entire_mapcount >= 0) add(counters, 'nr_anon_transparent_hugepages', 1);

@@ -194,7 +194,8 @@ export interface MemCgroup {
   max: number;
   /** Charges refused or that had to wait: memory.events. */
   readonly events: { max: number; oom: number; oom_kill: number };
-  readonly stat: { anon: number; file: number; shmem: number; pagetables: number; pgfault: number };
+  /** What memory.stat counts; pages by kind are counted anew when it is read. */
+  readonly stat: { pgfault: number };
 }
 
 /**

@@ -192,6 +192,8 @@ export interface KernelState {
   dmirror: DmirrorState | undefined;
   /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
   readonly userPins: Map<number, Map<number, readonly HeldUserPage[]>>;
+  /** The word that hmm_devmem_page_set_drvdata keeps in a device page, by page frame. */
+  readonly hmm_data: Map<number, bigint>;
   readonly thp: ThpState;
   readonly hugetlb: HugetlbState;
   /** swap_info: the swap files that are in use, by type. */
@@ -307,6 +309,7 @@ export class Kernel {
       mutexes: [],
       dmirror: undefined,
       userPins: new Map(),
+      hmm_data: new Map(),
       thp: newThpState(thpDefault(config)),
       hugetlb: newHugetlbState(),
       swap: new Map(),

@@ -18,7 +18,7 @@ import { numa_node_id } from './zonelist.ts';
  * the memory cgroup is full. anon_vma_prepare came first.
  */
 export function alloc_anon_folio(kernel: Kernel, vma: Vma, vpn: number): Folio | undefined {
-  const { pages, store } = kernel;
+  const { pages } = kernel;
   const { memcg } = vma.mm;
   if (should_fail(kernel, 'page')) return undefined;
   const pfn = __alloc_pages(kernel, GFP_HIGHUSER_MOVABLE, 0, numa_node_id(kernel), PageKind.Anon);
@@ -31,7 +31,6 @@ export function alloc_anon_folio(kernel: Kernel, vma: Vma, vpn: number): Folio |
   pages.flags.set(pfn, PG_UPTODATE | PG_SWAPBACKED | exclusive);
   pages.mapcount.set(pfn, 0);
   mod_vm(kernel, 'nr_anon_pages', 1);
-  store.add(memcg.stat, 'anon', 1);
   const folio = newFolio(kernel, pfn, 0, vma.anon_vma, vma.pgoff + (vpn - vma.start), memcg);
   if ((vma.flags & VM_LOCKED) !== 0) mlock_vma_folio(kernel, folio, vma);
   return folio;

@@ -3,12 +3,14 @@
  * entries, and who is called by release: page_fault of the pagemap (to 4.20), of struct hmm_devmem (to 5.2),
  * migrate_to_ram of the ops since.
  */
-import { type CStruct, type CValue, integer, NULL, objectPointer, pagePointer } from '../c/value.ts';
+import { type CStruct, type CValue, objectPointer, pagePointer } from '../c/value.ts';
 import { VM_FAULT_SIGBUS, type VmFault } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock, folioLockWait } from '../kernel/locking.ts';
 import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { vmaPointer } from './cviews.ts';
 import { folio_get, folioHead } from './folio.ts';
+import { faultArguments } from './hmm_devmem.ts';
 import { page_pgmap, pointerField, structField } from './pagemap.ts';
 import { put_device_page } from './zone_device_page.ts';
 
@@ -64,19 +66,17 @@ function* callC(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): 
   return value.kind === 'integer' ? Number(BigInt.asUintN(32, value.value)) : 0;
 }
 
-/** struct vm_fault; to 5.2 its parts: the VMA, the address, the page, the flags and the PMD. */
-function argumentsOf(kernel: Kernel, { vma, vpn, flags }: VmFault, pfn: number): CValue[] {
-  const view = NULL;
-  const address = BigInt(vpn) << 12n;
-  if (!kernel.has('devPagemapOps'))
-    return [view, integer(address, 'unsigned long'), pagePointer(pfn), integer(flags, 'unsigned int'), NULL];
-  const vmf: CStruct = {
+/** struct vm_fault; to 5.2 its parts. */
+function argumentsOf(kernel: Kernel, vmf: VmFault, pfn: number): CValue[] {
+  if (!kernel.has('devPagemapOps')) return faultArguments(kernel, vmf);
+  const { vma, vpn, flags } = vmf;
+  const struct: CStruct = {
     $struct: 'vm_fault',
-    vma: view,
-    address,
+    vma: vmaPointer(kernel, vma),
+    address: BigInt(vpn) << 12n,
     pgoff: BigInt(vma.pgoff + (vpn - vma.start)),
     flags: BigInt(flags),
     page: pagePointer(pfn),
   };
-  return [objectPointer(vmf)];
+  return [objectPointer(struct)];
 }

@@ -66,14 +66,10 @@ function add_fresh(kernel: Kernel, mm: Mm, file: AddressSpace, index: number): F
   return folio;
 }
 
-/** NR_FILE_PAGES and NR_SHMEM, and what the memory cgroup counts of them. */
+/** NR_FILE_PAGES and NR_SHMEM. */
 function count_cache(kernel: Kernel, folio: Folio, pages: number): void {
-  const isShmem = testFlag(kernel, folio.pfn, PG_SWAPBACKED);
   mod_vm(kernel, 'nr_file_pages', pages);
-  if (isShmem) mod_vm(kernel, 'nr_shmem', pages);
-  if (!folio.memcg) return;
-  kernel.store.add(folio.memcg.stat, 'file', pages);
-  if (isShmem) kernel.store.add(folio.memcg.stat, 'shmem', pages);
+  if (testFlag(kernel, folio.pfn, PG_SWAPBACKED)) mod_vm(kernel, 'nr_shmem', pages);
 }
 
 /** filemap.c:filemap_remove_folio with the cache's reference: the page leaves the cache. Nothing maps it any more. */

@@ -6,10 +6,12 @@
 import { P2PDMA_FUNCTIONS } from '../drivers/p2pdmaFunctions.ts';
 import type { FunctionRecord } from '../kernel/registry.ts';
 import { EXCLUSIVE_FUNCTIONS } from './exclusiveFunctions.ts';
+import { HMM_DEVMEM_FUNCTIONS } from './hmmDevmemFunctions.ts';
 import { HMM_FUNCTIONS } from './hmmFunctions.ts';
 import { HMM_MIRROR_FUNCTIONS } from './hmmMirrorFunctions.ts';
 import { MEMORY_HOTPLUG_FUNCTIONS } from './memoryHotplugFunctions.ts';
 import { MEMREMAP_FUNCTIONS } from './memremapFunctions.ts';
+import { MIGRATE_FUNCTIONS } from './migrateFunctions.ts';
 import { MM_FUNCTIONS } from './mmFunctions.ts';
 import { NOTIFIER_FUNCTIONS } from './notifierFunctions.ts';
 import { PAGE_ALLOC_FUNCTIONS } from './pageAllocFunctions.ts';
@@ -28,4 +30,6 @@ export const FUNCTIONS: readonly FunctionRecord[] = [
   ...HMM_FUNCTIONS,
   ...HMM_MIRROR_FUNCTIONS,
   ...EXCLUSIVE_FUNCTIONS,
+  ...HMM_DEVMEM_FUNCTIONS,
+  ...MIGRATE_FUNCTIONS,
 ];

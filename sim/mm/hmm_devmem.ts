@@ -34,6 +34,7 @@ import {
 import { type DeviceState, hex, type Kernel, type NativePagemapOps } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { vmaPointer } from './cviews.ts';
 import { devm_memremap_pages_pgmap, hmm_devmem_pages_create, hmm_devmem_pages_remove } from './memremap-old.ts';
 import { integerField, type PagemapType, page_pgmap, pagemapTypeValue, pointerField, structField } from './pagemap.ts';
 
@@ -156,7 +157,7 @@ const callsOf = (devmem: CStruct): NativePagemapOps => ({
   *migrate_to_ram(kernel, vmf) {
     const fault = opsOf(devmem, 'fault');
     if (!fault || !kernel.callBack) return VM_FAULT_SIGBUS;
-    const value = yield* kernel.callBack(fault, [objectPointer(devmem), ...faultArguments(vmf)]);
+    const value = yield* kernel.callBack(fault, [objectPointer(devmem), ...faultArguments(kernel, vmf)]);
     return value.kind === 'integer' ? Number(BigInt.asUintN(32, value.value)) : 0;
   },
 });
@@ -167,8 +168,8 @@ const opsOf = (devmem: CStruct, name: string): CPointer | undefined => {
 };
 
 /** What the callback gets of a fault to 5.2: the VMA, the address, the page, the flags and the PMD. */
-export const faultArguments = ({ vpn, flags, page }: VmFault): CValue[] => [
-  NULL,
+export const faultArguments = (kernel: Kernel, { vma, vpn, flags, page }: VmFault): CValue[] => [
+  vmaPointer(kernel, vma),
   integer(BigInt(vpn) << 12n, 'unsigned long'),
   page === undefined ? NULL : pagePointer(page),
   integer(flags, 'unsigned int'),

@@ -13,10 +13,11 @@ import {
 } from '../arch/pte.ts';
 import { type Folio, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
 import { kindOf, PG_HEAD, withKind } from '../include/mmzone.ts';
+import { folio_trylock } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { fill } from './buddy.ts';
-import { folio_put_system, folioOf } from './folio.ts';
+import { folio_put_system, folioOf, isDevicePage } from './folio.ts';
 import {
   newFolio,
   PG_ACTIVE,
@@ -37,6 +38,7 @@ import {
   mmu_notifier_range,
 } from './mmu_notifier.ts';
 import { mk_pte } from './page_prot.ts';
+import { page_pgmap } from './pagemap.ts';
 import { hugePmdAt, PTRS_PER_PTE, pte_alloc_one } from './pgtable.ts';
 import {
   clearPageAnonExclusive,
@@ -47,6 +49,7 @@ import {
 } from './rmap.ts';
 import { count_vm_event } from './vmstat.ts';
 import { zero_pfn } from './zero_page.ts';
+import { put_device_page } from './zone_device_page.ts';
 
 const EBUSY = -16;
 const EAGAIN = -11;
@@ -138,12 +141,19 @@ function* splitMapped(kernel: Kernel, folio: Folio): KernelGenerator<number> {
   }
   // Devices were told meanwhile, and somebody may have taken a reference: then it stays mapped by its pages.
   if (!can_split_folio(kernel, folio)) return EAGAIN;
-  __split_huge_page(kernel, folio);
+  for (const pfn of __split_huge_page(kernel, folio)) {
+    kernel.pages.refcount.set(pfn, 1);
+    const told = isDevicePage(kernel, pfn) ? put_device_page(kernel, pfn) : folio_put_system(kernel, pfn);
+    if (told) yield* told;
+  }
   return 0;
 }
 
-/** huge_memory.c:__split_huge_page: records of single pages, each with the references of its own mappings. */
-function __split_huge_page(kernel: Kernel, folio: Folio): void {
+/**
+ * huge_memory.c:__split_huge_page: records of single pages, each with the references of its own mappings. The
+ * pages that nothing maps were only part of the whole, and are to be freed.
+ */
+function __split_huge_page(kernel: Kernel, folio: Folio): number[] {
   const { refcount, mapcount, flags, state } = kernel.pages;
   const { pfn: head } = folio;
   const end = head + 2 ** folio.order;
@@ -162,9 +172,23 @@ function __split_huge_page(kernel: Kernel, folio: Folio): void {
   }
   // The caller's reference stays on the first page.
   refcount.set(head, mappings(head) + 1);
-  // Pages that nothing maps were only part of the whole.
-  for (const pfn of unmapped) {
+  page_pgmap(kernel, head)?.native?.folio_split?.(kernel, head);
+  return unmapped;
+}
+
+/**
+ * migrate_device.c:migrate_vma_split_unmapped_folio (6.19 on): a folio in the middle of its migration becomes
+ * single pages, each locked, with the reference of the migration; its migration entry becomes 512.
+ */
+export function* split_unmapped_folio(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): KernelGenerator<number> {
+  const { refcount } = kernel.pages;
+  if (refcount.get(folio.pfn) !== 1) return EAGAIN;
+  yield* split_huge_pmd(kernel, vma, vpn);
+  if (refcount.get(folio.pfn) !== 1) return EAGAIN;
+  for (const pfn of __split_huge_page(kernel, folio)) {
     refcount.set(pfn, 1);
-    folio_put_system(kernel, pfn);
+    folio_trylock(kernel, pfn);
   }
+  count_vm_event(kernel, 'thp_split_page');
+  return 0;
 }

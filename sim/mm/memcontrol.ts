@@ -12,7 +12,7 @@ export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
     usage: 0,
     max: Number.POSITIVE_INFINITY,
     events: { max: 0, oom: 0, oom_kill: 0 },
-    stat: { anon: 0, file: 0, shmem: 0, pagetables: 0, pgfault: 0 },
+    stat: { pgfault: 0 },
   };
   kernel.store.mapSet(memcgs, name, memcg);
   return memcg;

@@ -49,8 +49,8 @@ import { mem_cgroup_migrate } from './memcontrol.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { handedOutByDriver, type PagemapType, page_pgmap, typeOf } from './pagemap.ts';
 import { hugePmdAt, pteAt, pteTableAt } from './pgtable.ts';
-import { folio_add_rmap_pte, folio_test_anon, isAnonVma, vma_address } from './rmap.ts';
-import { mod_vm } from './vmstat.ts';
+import { folio_add_rmap_pmd, folio_add_rmap_pte, folio_test_anon, isAnonVma, vma_address } from './rmap.ts';
+import { replace_in_swap_cache } from './swap_state.ts';
 
 export const MIGRATEPAGE_SUCCESS = 0;
 const EAGAIN = -11;
@@ -90,7 +90,8 @@ export function folio_migrate_mapping(kernel: Kernel, to: Folio, from: Folio, ex
   const mapping = folio_mapping(kernel, from);
   if (mapping === undefined) return MIGRATEPAGE_SUCCESS;
   const count = 2 ** from.order;
-  if (mapping !== 'swap') for (const index of cachedAt(mapping, from)) store.mapSet(mapping.pages, index, to.pfn);
+  if (mapping === 'swap') replace_in_swap_cache(kernel, from, to);
+  else for (const index of cachedAt(mapping, from)) store.mapSet(mapping.pages, index, to.pfn);
   pages.refcount.add(to.pfn, count);
   pages.refcount.add(from.pfn, -count);
   return MIGRATEPAGE_SUCCESS;
@@ -185,8 +186,7 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio): v
 function restoreHuge(kernel: Kernel, vma: Vma, vpn: number, huge: HugePmd, to: Folio, target: Target): void {
   const { store, pages } = kernel;
   store.mapSet(vma.mm.pmds, Math.floor(vpn / 512), { ...huge, entry: restored(vma, huge.entry, to.pfn, target) });
-  if (to.entire_mapcount < 0) mod_vm(kernel, folio_test_anon(to) ? 'nr_anon_pages' : 'nr_mapped', 2 ** to.order);
-  store.set(to, 'entire_mapcount', to.entire_mapcount + 1);
+  folio_add_rmap_pmd(kernel, to);
   pages.refcount.add(to.pfn, 1);
   if (kernel.has('anonExclusive') && folio_test_anon(to) && pteKind(huge.entry) !== PteKind.MigrationRead)
     pages.flags.set(to.pfn, (pages.flags.get(to.pfn) | PG_ANON_EXCLUSIVE) >>> 0);

@@ -40,7 +40,7 @@ const rangeOf = ({ start, end }: MigrateVma): string => `${hex(start * 4096)}-${
 /* ---- a range of one VMA ---- */
 
 /** The checks of the range that migrate_vma and migrate_vma_setup have in common. */
-export function badRange({ vma, start, end }: MigrateVma): boolean {
+export function badRange({ vma, start, end }: Pick<MigrateVma, 'vma' | 'start' | 'end'>): boolean {
   if (!vma || (vma.flags & (VM_HUGETLB | VM_SPECIAL)) !== 0 || vma.file?.kind === 'hugetlb') return true;
   return !(end > start) || start < vma.start || start >= vma.end || end > vma.end;
 }

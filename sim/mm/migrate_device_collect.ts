@@ -32,7 +32,7 @@ import {
   MIGRATE_VMA_SELECT_SYSTEM,
   migrate_pfn,
 } from './migrate_pfn.ts';
-import { type MigrateVma, migrateRange, note, type Selection } from './migrate_vma.ts';
+import { faultPageOf, type MigrateVma, migrateRange, note, type Selection } from './migrate_vma.ts';
 import { munlock_vma_folio } from './mlock_folio.ts';
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from './mmu_notifier.ts';
 import { isOwner, ownsPage } from './pagemap_owner.ts';
@@ -50,7 +50,7 @@ function selectionOf(kernel: Kernel, args: MigrateVma): Selection {
     owner: args.pgmap_owner,
     fileHoles: !kernel.has('migrateHolesAnonOnly'),
     compound: kernel.has('devicePrivateThp') && (args.flags & MIGRATE_VMA_SELECT_COMPOUND) !== 0,
-    lockedByFault: kernel.has('migrateToRamUnderPageLock') ? args.fault_page : undefined,
+    lockedByFault: kernel.has('migrateToRamUnderPageLock') ? faultPageOf(kernel, args) : undefined,
   };
 }
 

@@ -6,6 +6,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_get, setPageKind } from './folio.ts';
 import { newFolio, PG_UPTODATE, setFlag } from './folio_record.ts';
+import { split_huge_pmd } from './huge_split.ts';
 import { mem_cgroup_charge } from './memcontrol.ts';
 import {
   deviceType,
@@ -14,6 +15,7 @@ import {
   folio_migrate_mapping,
   MIGRATEPAGE_SUCCESS,
 } from './migrate.ts';
+import { agree, insertHuge, isCompound, splitHole } from './migrate_device_compound.ts';
 import { isZoneDevice } from './migrate_device_unmap.ts';
 import { hasBit, MIGRATE_PFN_MIGRATE, migratePfnOf, withoutBit } from './migrate_pfn.ts';
 import { faultPageOf, type MigrateVma, migrateRange } from './migrate_vma.ts';
@@ -22,9 +24,10 @@ import {
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
 } from './mmu_notifier.ts';
-import { pte_alloc } from './pgtable.ts';
-import { anon_vma_prepare, folio_add_new_anon_rmap } from './rmap.ts';
+import { hugePmdAt, pte_alloc } from './pgtable.ts';
+import { anon_vma_prepare, folio_add_new_anon_rmap, folio_test_anon } from './rmap.ts';
 import { folio_add_lru } from './swap.ts';
+import { folio_free_swap } from './swap_state.ts';
 import { folioOfDevice } from './zone_device_page.ts';
 
 /** The record of a page that a driver offers as a destination, however it was allocated. */
@@ -37,7 +40,7 @@ export function folioOfDestination(kernel: Kernel, pfn: number): Folio {
 /** Can a folio go to device memory? Only anonymous ones that are not in the swap cache; from 6.6 those that can leave it. */
 function mayGoToDevice(kernel: Kernel, folio: Folio): boolean {
   if (!folio_mapping(kernel, folio)) return true;
-  return false;
+  return kernel.has('migrateFreesSwapCache') && folio_test_anon(folio) && folio_free_swap(kernel, folio);
 }
 
 /** __migrate_device_pages for one entry with a page: MIGRATE stays in src if it worked. */
@@ -99,27 +102,43 @@ export function* __migrate_device_pages(
   args: MigrateVma | undefined,
 ): KernelGenerator<void> {
   let notified: MmuNotifierRange | undefined;
+  const takesHuge = kernel.has('devicePrivateThp');
   for (let i = 0; i < npages; i++) {
-    const entry = src[i] ?? 0;
-    const toPfn = migratePfnOf(dst[i] ?? 0);
+    const toEntry = dst[i] ?? 0;
+    const toPfn = migratePfnOf(toEntry);
+    const fromPfn = migratePfnOf(src[i] ?? 0);
     if (toPfn < 0) {
-      src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
+      src[i] = withoutBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE);
       continue;
     }
-    const fromPfn = migratePfnOf(entry);
     if (fromPfn >= 0) {
       const folio = kernel.state.folios.get(fromPfn);
-      if (!folio || !moveOne(kernel, folio, toPfn, faultPageOf(kernel, args)))
-        src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
+      let isMoved = folio !== undefined && hasBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE);
+      if (folio && isMoved && takesHuge) isMoved = yield* agree(kernel, args, src, i, toEntry, folio);
+      if (!folio || !isMoved || !moveOne(kernel, folio, toPfn, faultPageOf(kernel, args)))
+        src[i] = withoutBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE);
       continue;
     }
     const vma = args?.vma;
+    const entry = src[i] ?? 0;
     if (!hasBit(entry, MIGRATE_PFN_MIGRATE) || !args || !vma) continue;
     if (!notified) {
       notified = migrateRange(kernel, args, vma, args.start + i);
       yield* mmu_notifier_invalidate_range_start(kernel, notified);
     }
-    if (!migrate_vma_insert_page(kernel, vma, args.start + i, toPfn)) src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
+    const isHuge = takesHuge && isCompound(entry) && isCompound(toEntry);
+    if (takesHuge && isCompound(entry) && !isHuge) splitHole(src, i, npages);
+    const isInserted = isHuge
+      ? insertHuge(kernel, vma, args.start + i, folioOfDestination(kernel, toPfn))
+      : yield* insertSmall(kernel, vma, args.start + i, toPfn);
+    if (!isInserted) src[i] = withoutBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE);
   }
   if (notified) yield* mmu_notifier_invalidate_range_end(kernel, notified);
+}
+
+/** A small page; where the huge page of zeros is mapped it is split first. */
+function* insertSmall(kernel: Kernel, vma: Vma, vpn: number, toPfn: number): KernelGenerator<boolean> {
+  const huge = hugePmdAt(vma.mm, vpn);
+  if (huge && kernel.has('devicePrivateThp') && pte_special(huge.entry)) yield* split_huge_pmd(kernel, vma, vpn);
+  return migrate_vma_insert_page(kernel, vma, vpn, toPfn);
 }

@@ -1,6 +1,7 @@
 /** include/linux/migrate.h: struct migrate_vma, the arguments of one migration, and what collecting notes in it. */
 import type { Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { folioHead } from './folio.ts';
 import { MMU_NOTIFY_CLEAR, MMU_NOTIFY_MIGRATE, mmu_notifier_range } from './mmu_notifier.ts';
 
 /** struct migrate_vma. It lives as long as the call that migrates; src and dst are arrays of numbers (migrate_pfn.ts). */
@@ -57,6 +58,6 @@ export const migrateRange = (kernel: Kernel, args: MigrateVma, vma: Vma, start: 
     kernel.has('notifyMigrate') ? args.pgmap_owner : undefined,
   );
 
-/** The page whose fault is served, where the release knows of it. */
+/** The head of the page whose fault is served, where the release knows of it. */
 export const faultPageOf = (kernel: Kernel, args: MigrateVma | undefined): number | undefined =>
-  kernel.has('migrateFaultPage') ? args?.fault_page : undefined;
+  kernel.has('migrateFaultPage') && args?.fault_page !== undefined ? folioHead(kernel, args.fault_page) : undefined;

@@ -133,15 +133,9 @@ const isMigration = (entry: Pte): boolean => {
 const MINUS_ONE = 0xffffffff;
 const GUP_PIN_COUNTING_BIAS = 1024;
 
-/** NR_ANON_MAPPED or NR_FILE_MAPPED, and what the memory cgroup counts of them. */
+/** NR_ANON_MAPPED or NR_FILE_MAPPED. */
 function countMapped(kernel: Kernel, folio: Folio, pages: number): void {
-  if (pages === 0) return;
-  if (!folio_test_anon(folio)) {
-    mod_vm(kernel, 'nr_mapped', pages);
-    return;
-  }
-  mod_vm(kernel, 'nr_anon_pages', pages);
-  if (folio.memcg) kernel.store.add(folio.memcg.stat, 'anon', pages);
+  if (pages !== 0) mod_vm(kernel, folio_test_anon(folio) ? 'nr_anon_pages' : 'nr_mapped', pages);
 }
 
 /** rmap.c:__folio_set_anon. */

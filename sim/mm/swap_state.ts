@@ -109,6 +109,18 @@ export function delete_from_swap_cache(kernel: Kernel, folio: Folio): void {
   folio_put_system(kernel, folio.pfn);
 }
 
+/** mm/migrate.c: another page takes the place of a page in the swap cache, without its references. */
+export function replace_in_swap_cache(kernel: Kernel, from: Folio, to: Folio): void {
+  const entry = from.swap;
+  const info = entry === undefined ? undefined : infoOf(kernel, entry);
+  if (entry === undefined || !info) return;
+  kernel.store.mapSet(info.cache, slotOf(entry), to.pfn);
+  kernel.store.set(to, 'swap', entry);
+  kernel.store.set(from, 'swap', undefined);
+  setFlag(kernel, to.pfn, PG_SWAPCACHE);
+  clearFlag(kernel, from.pfn, PG_SWAPCACHE);
+}
+
 /** swapfile.c:folio_free_swap: a page whose slot no entry refers to leaves the cache, and is dirty again. */
 export function folio_free_swap(kernel: Kernel, folio: Folio): boolean {
   if (folio.swap === undefined || isSwapped(kernel, folio.swap)) return false;

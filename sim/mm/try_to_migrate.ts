@@ -29,14 +29,15 @@ import {
   mmu_notifier_range,
 } from './mmu_notifier.ts';
 import { hugePmdAt, set_pte_at } from './pgtable.ts';
-import { folio_mapcount, folio_remove_rmap_pte, folio_test_anon, type Mapping, mappingsOf } from './rmap.ts';
-import { mod_vm } from './vmstat.ts';
-
-const GUP_PIN_COUNTING_BIAS = 1024;
-
-/** folio_maybe_dma_pinned. */
-export const folio_maybe_dma_pinned = (kernel: Kernel, folio: Folio): boolean =>
-  folio.order > 0 ? folio.pincount > 0 : kernel.pages.refcount.get(folio.pfn) >= GUP_PIN_COUNTING_BIAS;
+import {
+  folio_mapcount,
+  folio_maybe_dma_pinned,
+  folio_remove_rmap_pmd,
+  folio_remove_rmap_pte,
+  folio_test_anon,
+  type Mapping,
+  mappingsOf,
+} from './rmap.ts';
 
 /** rmap.c:folio_try_share_anon_rmap_pte: the page loses its mark of being exclusive; not while it may be pinned for DMA. */
 export function folio_try_share_anon_rmap(kernel: Kernel, folio: Folio, pfn: number): boolean {
@@ -95,9 +96,7 @@ export function unmapHuge(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, e
   const huge = hugePmdAt(vma.mm, vpn);
   if (!huge) return;
   kernel.store.mapSet(vma.mm.pmds, Math.floor(vpn / 512), { ...huge, entry });
-  kernel.store.set(folio, 'entire_mapcount', folio.entire_mapcount - 1);
-  if (folio.entire_mapcount < 0)
-    mod_vm(kernel, folio_test_anon(folio) ? 'nr_anon_pages' : 'nr_mapped', -(2 ** folio.order));
+  folio_remove_rmap_pmd(kernel, folio);
 }
 
 /** What each page of the folio is mapped by; a huge entry once. */

@@ -32,37 +32,37 @@ import {
 } from './pagemap.ts';
 
 /** memremap.c:zone_device_page_init: the driver hands a free page out: refcount 1, locked. */
-export function zone_device_page_init(kernel: Kernel, pfn: number): void {
-  if (kernel.isCrowded()) initPage(kernel, pfn);
+export function zone_device_page_init(kernel: Kernel, pfn: number, order = 0): void {
+  if (kernel.isCrowded()) initPage(kernel, pfn, order);
   else
     kernel.leaf(
       'zone_device_page_init',
-      [hex(pfn)],
-      () => initPage(kernel, pfn),
+      order === 0 ? [hex(pfn)] : [hex(pfn), `order ${order}`],
+      () => initPage(kernel, pfn, order),
       () => '',
     );
 }
 
-function initPage(kernel: Kernel, pfn: number): void {
+function initPage(kernel: Kernel, pfn: number, order: number): void {
   const map = page_pgmap(kernel, pfn);
   if (!map) throw new BadAccess(`zone_device_page_init: page ${hex(pfn)} has no pagemap: it is no page of a device`);
   const ref = refOf(map.pgmap);
   if (!ref || !percpu_ref_is_live(ref)) kernel.WARN('zone_device_page_init: the pagemap is not live');
-  if (ref) percpu_ref_get_many(kernel, ref, 1);
+  if (ref) percpu_ref_get_many(kernel, ref, 2 ** order);
   kernel.pages.refcount.set(pfn, 1);
-  const folio = newFolio(kernel, pfn);
+  const folio = newFolio(kernel, pfn, order);
   kernel.store.set(folio, 'locked_by', kernel.current);
   kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
-  setKind(kernel, pfn, PageKind.DeviceInUse);
+  for (let i = 0; i < 2 ** order; i++) setKind(kernel, pfn + i, PageKind.DeviceInUse);
 }
 
 /**
  * What a driver does to hand a free page out, by release: zone_device_page_init from 6.1; before, the page rests
  * at 1, and to 5.17 a second reference says that it is in use. The page is locked.
  */
-export function device_page_alloc(kernel: Kernel, pfn: number): void {
+export function device_page_alloc(kernel: Kernel, pfn: number, order = 0): void {
   if (kernel.has('devicePageRestsAtZero')) {
-    zone_device_page_init(kernel, pfn);
+    zone_device_page_init(kernel, pfn, order);
     return;
   }
   if (kernel.has('pageFreeAtOne')) get_page(kernel, pfn);
@@ -145,9 +145,9 @@ export function put_device_page(kernel: Kernel, pfn: number): KernelGenerator<vo
   if (count <= idle || (idle === 1 && !isManaged(kernel, type))) return put_page(kernel, pfn);
   refcount.set(pfn, count - 1);
   if (count - 1 > idle) return undefined;
-  forgetUse(kernel, pfn);
+  const order = forgetUse(kernel, pfn);
   const freed = map.native.page_free(kernel, pfn);
-  return freed ? andRest(kernel, pfn, map, type, freed) : rest(kernel, pfn, map, type);
+  return freed ? andRest(kernel, pfn, map, type, order, freed) : rest(kernel, pfn, map, type, order);
 }
 
 function* andRest(
@@ -155,10 +155,11 @@ function* andRest(
   pfn: number,
   map: MappedPagemap,
   type: PagemapType | undefined,
+  order: number,
   freed: KernelGenerator<void>,
 ): KernelGenerator<void> {
   yield* freed;
-  const told = rest(kernel, pfn, map, type);
+  const told = rest(kernel, pfn, map, type, order);
   if (told) yield* told;
 }
 
@@ -168,25 +169,30 @@ function rest(
   pfn: number,
   map: MappedPagemap,
   type: PagemapType | undefined,
+  order: number,
 ): KernelGenerator<void> | undefined {
-  setKind(kernel, pfn, kindOfType(kernel, type));
+  const count = 2 ** order;
+  for (let i = 0; i < count; i++) setKind(kernel, pfn + i, kindOfType(kernel, type));
   if (!kernel.has('pageFreeAtZero')) return undefined;
   if (!kernel.has('pagemapRefPerAllocation')) {
     if (!kernel.has('fsdaxRestsAtZero')) kernel.pages.refcount.set(pfn, 1);
     return undefined;
   }
   const ref = refOf(map.pgmap);
-  if (ref && ref.count > 1n) {
-    dropReferences(kernel, ref, 1);
+  if (!ref) return undefined;
+  if (ref.count > BigInt(count)) {
+    dropReferences(kernel, ref, count);
     return undefined;
   }
-  return put_dev_pagemap_call(kernel, map.pgmap);
+  return percpu_ref_put_many(kernel, ref, count);
 }
 
-/** Its life as a page of a process is over: charge, record, contents, and the marks of an anonymous page. */
-function forgetUse(kernel: Kernel, pfn: number): void {
+/** Its life as a page of a process is over, of whose order it was: charge, record, contents, and the marks of an anonymous page. */
+function forgetUse(kernel: Kernel, pfn: number): number {
+  const order = kernel.state.folios.get(pfn)?.order ?? 0;
   releaseFolio(kernel, pfn);
-  clearFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
+  for (let i = 0; i < 2 ** order; i++) clearFlag(kernel, pfn + i, PG_ANON_EXCLUSIVE);
+  return order;
 }
 
 /**
@@ -292,8 +298,10 @@ function* free_zone_device_page(
     kernel.WARN(`free_zone_device_folio: no ${callbackName(kernel)}`);
     return;
   }
+  const order = kernel.state.folios.get(pfn)?.order ?? 0;
   yield* tellDriver(kernel, callback, pfn, map);
-  if (handedOutByDriver(type)) setKind(kernel, pfn, kindOfType(kernel, type));
-  if (handedOutByDriver(type) && kernel.has('pagemapRefPerAllocation')) yield* put_dev_pagemap_call(kernel, map.pgmap);
-  else if (!byType) kernel.pages.refcount.set(pfn, 1);
+  if (handedOutByDriver(type)) {
+    const told = rest(kernel, pfn, map, type, order);
+    if (told) yield* told;
+  } else if (!byType) kernel.pages.refcount.set(pfn, 1);
 }

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Release } from '../../sim/index.ts';
 import { shellProgram } from '../../sim/index.ts';
 import type { FactId } from '../../sim/kernel/release.ts';
-import { all, COHERENT, HmmWorld, hasAll, PRIVATE } from '../support/hmm.ts';
+import { all, COHERENT, HmmWorld, hasAll, hasAny, PRIVATE } from '../support/hmm.ts';
 
 const RELEASES: readonly Release[] = ['5.8', '5.15', '6.1', '6.6', '6.12', '7.3'];
 /** HMM_BUFFER_SIZE in pages. */
@@ -25,6 +25,7 @@ interface HmmTest {
   readonly id: string;
   readonly name: string;
   readonly needs?: readonly FactId[];
+  readonly lacks?: readonly FactId[];
   run(world: HmmWorld): void;
 }
 
@@ -160,6 +161,7 @@ const TESTS: readonly HmmTest[] = [
     id: 'T09',
     name: 'anon_write_hugetlbfs: the device writes a page of a hugetlb pool',
     run(world) {
+      world.sh('echo 4 > /proc/sys/vm/nr_hugepages');
       const { pid, at, dev } = setUp(world, 'rw hugetlb private', 512);
       expect(world.gpu('write', dev, pid, at, 512)).toMatchObject({ ret: 0, cpages: 512, faults: 1 });
       expect(world.read(pid, at, 512)).toEqual(all(512, 'i'));
@@ -213,6 +215,8 @@ const TESTS: readonly HmmTest[] = [
   {
     id: 'T14',
     name: 'migrate_fault: what the CPU touches comes home, and can move again among pages that stayed',
+    // In 5.8 a device is told of its own migrations, and forgets the pages that stay.
+    needs: ['notifyMigrate'],
     run(world) {
       const { pid, at, dev } = patterned(world);
       expect(world.gpu('to-dev', dev, pid, at, N)).toMatchObject(DONE);
@@ -330,6 +334,7 @@ const TESTS: readonly HmmTest[] = [
   {
     id: 'T21',
     name: 'mixedmap: a snapshot of pages that a driver put into a mapping',
+    lacks: ['hmmRefusesMixedmap'],
     run(world) {
       const dev = world.variant.dev0;
       const pid = world.newProcess(dev);
@@ -363,6 +368,7 @@ const TESTS: readonly HmmTest[] = [
     name: 'compound: a hugetlb page is one huge entry, writable and then not',
     needs: ['hmmPfnOrder'],
     run(world) {
+      world.sh('echo 4 > /proc/sys/vm/nr_hugepages');
       const { pid, at, dev } = patterned(world, 'rw hugetlb private', 512);
       expect(world.snapshot(dev, pid, at, 512)).toEqual(new Array(512).fill(0x06));
       world.mprotect(pid, at, 512, 'r');
@@ -471,7 +477,7 @@ for (const release of RELEASES)
     describe(`hmm-tests on ${release}, device memory ${variant.name}`, () => {
       const base: readonly FactId[] = variant === COHERENT ? ['testHmm', 'deviceCoherent'] : ['testHmm'];
       for (const test of TESTS)
-        it.skipIf(!hasAll(release, [...base, ...(test.needs ?? [])]))(`${test.id} ${test.name}`, () => {
+        it.skipIf(!hasAll(release, [...base, ...(test.needs ?? [])]) || hasAny(release, test.lacks ?? []))(`${test.id} ${test.name}`, () => {
           const world = new HmmWorld(release, variant);
           test.run(world);
           world.expectAtRest();

@@ -145,7 +145,10 @@ export class HmmWorld {
       expect(mm.mmap_lock.readers).toEqual([]);
     }
     expect([...state.folios.values()].filter(({ locked_by }) => locked_by)).toEqual([]);
-    expect(state.log.filter(({ warn }) => warn).map(({ text }) => text)).toEqual([]);
+    // A coherent device has one chunk: asked for a huge page, test_hmm maps the same memory once more and is refused.
+    const isKnown = (text: string): boolean =>
+      this.variant === COHERENT && this.has('devicePrivateThp') && text === 'Conflicting mapping in same section';
+    expect(state.log.filter(({ warn, text }) => warn && !isKnown(text)).map(({ text }) => text)).toEqual([]);
   }
 }
 
@@ -164,3 +167,5 @@ export const all = (pages: number, what: string): string[] => [`words 0-${pages 
 /** Do releases have all these facts? */
 export const hasAll = (release: Release, facts: readonly FactId[]): boolean =>
   facts.every((fact) => factHolds(fact, release));
+export const hasAny = (release: Release, facts: readonly FactId[]): boolean =>
+  facts.some((fact) => factHolds(fact, release));

@@ -62,7 +62,6 @@ export const change = (machine: Machine, body: (kernel: Kernel) => void): void =
     body(kernel);
     return nothing();
   });
-// biome-ignore lint/correctness/useYield: a body without points
 function* nothing(): KernelGenerator<void> {}
 
 const flagsOf = (type: PagemapType): number =>

@@ -10,7 +10,7 @@ import {
   VM_IO,
   type Vma,
 } from '../../sim/include/mm_types.ts';
-import type { Machine, Release } from '../../sim/index.ts';
+import { type Machine, type Release, runShellLine } from '../../sim/index.ts';
 import { fork } from '../../sim/kernel/fork.ts';
 import { folio_test_locked, folio_trylock } from '../../sim/kernel/locking.ts';
 import { pageData, setPageData } from '../../sim/mm/contents.ts';
@@ -451,5 +451,38 @@ describe('device pages by page frame', () => {
     });
     expect(kindAt(mm, vma.start)).toBe(PteKind.Present);
     expect(device.freed).toHaveLength(2);
+  });
+});
+
+describe('a memory block that goes offline', () => {
+  it('sends the pages of processes elsewhere, with what they hold', () => {
+    const { machine, mm, vma } = place('6.12', 64, 0);
+    const { kernel } = machine;
+    newSpace(machine, 30000);
+    run(machine, function* () {
+      for (let i = 0; i < 64; i++) yield* handle_mm_fault(kernel, vma, vma.start + i, 1);
+    });
+    const child = run(machine, () => fork(kernel, mm.owner));
+    if (typeof child === 'number' || !child.mm) throw new Error('fork');
+    change(machine, () => {
+      for (let i = 0; i < 64; i++) setPageData(kernel, frame(mm, vma.start + i), { base: i + 1, step: 0 });
+    });
+    const before = Array.from({ length: 64 }, (_, i) => frame(mm, vma.start + i));
+    const blocks = new Set(before.map((pfn) => Math.floor(pfn / 0x8000)));
+    const moves = [...blocks].filter(
+      (block) =>
+        runShellLine(machine, `echo offline > /sys/devices/system/memory/memory${block}/state`)?.error === undefined,
+    );
+    expect(moves.length).toBeGreaterThan(0);
+    for (const [i, old] of before.entries()) {
+      const now = frame(mm, vma.start + i);
+      expect(frame(child.mm, vma.start + i)).toBe(now);
+      expect(moves.includes(Math.floor(now / 0x8000))).toBe(false);
+      expect(now === old).toBe(!moves.includes(Math.floor(old / 0x8000)));
+      expect(pageData(kernel, now)).toMatchObject({ base: i + 1 });
+      expect(kernel.pages.mapcount.get(now)).toBe(1);
+    }
+    expect(global_stat(kernel, 'pgmigrate_success')).toBeGreaterThan(0);
+    expect(mm.memcg.usage).toBe([...kernel.state.folios.values()].filter((folio) => folio.memcg === mm.memcg).length);
   });
 });

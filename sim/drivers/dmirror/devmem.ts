@@ -121,7 +121,7 @@ export function* dmirror_devmem_alloc_page(kernel: Kernel, dmirror: Dmirror, isL
     if (isPrivate) freeBacking(kernel, rpage, 2 ** order);
     return -1;
   }
-  device_page_alloc(kernel, pfn);
+  device_page_alloc(kernel, pfn, order);
   const { backing, user, huge } = stateOf(kernel);
   if (isPrivate) kernel.store.mapSet(backing, pfn, rpage);
   if (isLarge) kernel.store.mapSet(huge, pfn, true);

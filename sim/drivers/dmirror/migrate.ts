@@ -98,8 +98,17 @@ function* dmirror_migrate_finalize_and_map(kernel: Kernel, args: MigrateVma, dmi
   mutex_unlock(kernel, dmirror.mutex);
 }
 
-function migrateArgs(dmirror: Dmirror, vma: Vma, start: number, end: number, flags: number): MigrateVma {
+function migrateArgs(
+  kernel: Kernel,
+  dmirror: Dmirror,
+  vma: Vma,
+  start: number,
+  end: number,
+  flags: number,
+): MigrateVma {
   const pages = end - start;
+  // 5.7 and 5.8 know only a src_owner: without one it is system memory that moves.
+  const fromSystem = kernel.has('migrateSrcOwner') && (flags & MIGRATE_VMA_SELECT_SYSTEM) !== 0;
   return {
     vma,
     start,
@@ -108,7 +117,7 @@ function migrateArgs(dmirror: Dmirror, vma: Vma, start: number, end: number, fla
     dst: new Array<number>(pages).fill(0),
     cpages: 0,
     npages: 0,
-    pgmap_owner: dmirror.mdevice.owner,
+    pgmap_owner: fromSystem ? undefined : dmirror.mdevice.owner,
     flags,
     fault_page: undefined,
   };
@@ -136,7 +145,7 @@ function* eachBatch(
       break;
     }
     const next = Math.min(end, vpn + batch, vma.end);
-    const args = migrateArgs(dmirror, vma, vpn, next, flags);
+    const args = migrateArgs(kernel, dmirror, vma, vpn, next, flags);
     result = yield* migrate_vma_setup(kernel, args);
     if (result !== 0) break;
     yield* move(args);

@@ -209,6 +209,43 @@ export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
   },
 ];
 
+/** Their code is in sim/mm/migrateFunctions.ts. */
+export const PAGE_LOCK_RECORDS: readonly FunctionRecord[] = [
+  {
+    kind: 'function',
+    name: 'lock_page',
+    contract:
+      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
+    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
+  },
+  {
+    kind: 'function',
+    name: 'trylock_page',
+    contract: 'Takes the lock bit of a page if nobody has it; never sleeps.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/pagemap.h',
+        prototype: 'bool trylock_page(struct page *page)',
+        errors: [{ returns: 'false', when: 'somebody else has the lock' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'alloc_page_vma',
+    contract: 'Allocates a page for an address of a VMA, where its memory policy wants it.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/gfp.h',
+        prototype: 'struct page *alloc_page_vma(gfp_t gfp, struct vm_area_struct *vma, unsigned long addr)',
+        errors: [{ returns: 'NULL', when: 'no page could be allocated' }],
+      },
+    ],
+  },
+];
+
 export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
