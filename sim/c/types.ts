@@ -83,6 +83,7 @@ const INTEGER_NAMES: Record<string, IntegerType> = {
   dma_addr_t: 'unsigned long long',
   pgoff_t: 'unsigned long',
   gfp_t: 'unsigned int',
+  hmm_pfn_t: 'unsigned long',
   vm_fault_t: 'unsigned int',
   fmode_t: 'unsigned int',
   vm_flags_t: 'unsigned long',

@@ -3,6 +3,7 @@
  * 8-byte words, one a page frame; a run of equal struct pages gives one run of words.
  */
 import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
+import type { Folio } from '../include/mm_types.ts';
 import {
   kindOf,
   orderOf,
@@ -16,7 +17,10 @@ import {
 } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { folioOf } from '../mm/folio.ts';
+import { is_hugetlb_head } from '../mm/hugetlb_pool.ts';
 import { refOf } from '../mm/pagemap.ts';
+import { zero_pfn } from '../mm/zero_page.ts';
 import { ShellError } from '../shell/error.ts';
 import { fixedFiles } from './files.ts';
 
@@ -92,16 +96,19 @@ export function get_max_dump_pfn(kernel: Kernel): number {
   return kernel.has('kpageToSectionEnd') ? Math.ceil(max_pfn / PAGES_PER_SECTION) * PAGES_PER_SECTION : max_pfn;
 }
 
+const SWAPCACHE = (1 << PG.swapbacked) | (1 << PG.owner_priv_1);
+
 /** page.c:stable_page_flags of a struct page that is there; `tail`: of a compound page, but not its first. */
-function stable_page_flags(kernel: Kernel, state: number, flags: number, mapcount: number, tail: boolean): bigint {
+function stable_page_flags(kernel: Kernel, state: number, flags: number, mapped: number, tail: boolean): bigint {
   let word = 0n;
   for (const [bit, kpfBit] of COPIED) if ((flags & (1 << bit)) !== 0) word |= kpfBit;
   const kind = kindOf(state);
-  if ((mapcount | 0) >= 0) word |= kpf('MMAP');
+  if (mapped > 0) word |= kpf('MMAP');
   if (kind === PageKind.Anon) {
     word |= kpf('ANON');
     if (kernel.has('kpageKsmOnAnon')) word |= kpf('KSM');
   }
+  if ((kind === PageKind.Anon || kind === PageKind.File) && (flags & SWAPCACHE) === SWAPCACHE) word |= kpf('SWAPCACHE');
   if (tail) word = (word & ~kpf('COMPOUND_HEAD')) | kpf('COMPOUND_TAIL');
   if (kind === PageKind.Free) word |= kpf('BUDDY');
   return word;
@@ -159,14 +166,67 @@ function pageRuns(kernel: Kernel, start: number, end: number, visit: Visit): voi
       mapcount.runs(from2, to2, (from3, to3, count) => {
         const mapped = (count | 0) + 1;
         const tails = tailsEnd(kernel, from3, to3, word, bits);
-        if (tails > from3) visit(from3, tails, stable_page_flags(kernel, word, bits, count, true), mapped);
-        if (tails < to3) visit(tails, to3, stable_page_flags(kernel, word, bits, count, false), mapped);
+        if (tails > from3) tailRun(kernel, from3, tails, word, bits, mapped, visit);
+        if (tails < to3) otherRun(kernel, tails, to3, word, bits, mapped, visit);
         return undefined;
       });
       return undefined;
     });
     return undefined;
   });
+}
+
+/** Tail pages of one block. Those of a folio have its flags, and its mappings as a whole besides their own. */
+function tailRun(
+  kernel: Kernel,
+  start: number,
+  end: number,
+  state: number,
+  flags: number,
+  mapped: number,
+  visit: Visit,
+): void {
+  const head = start - (start % 2 ** orderOf(state));
+  const folio = kernel.state.folios.get(head);
+  const kind = kindOfHead(kernel, head, folio);
+  const count = mapped + (folio ? folio.entire_mapcount + 1 : 0);
+  // The flags of a large folio are its head's.
+  const own = kind === 0n ? flags : kernel.pages.flags.get(head);
+  visit(start, end, stable_page_flags(kernel, state, own, count, true) | kind, count);
+}
+
+/** KPF_HUGE of hugetlb, KPF_THP of any other large folio; the huge zero page is both zero and huge. */
+function kindOfHead(kernel: Kernel, head: number, folio: Folio | undefined): bigint {
+  if (is_hugetlb_head(kernel, head)) return kpf('HUGE');
+  if (head === kernel.state.thp.huge_zero_pfn) return kpf('THP') | kpf('ZERO_PAGE');
+  return folio && folio.order > 0 ? kpf('THP') : 0n;
+}
+
+/** A run of pages that are no tails: heads of folios, the zero page, and all others. */
+function otherRun(
+  kernel: Kernel,
+  start: number,
+  end: number,
+  state: number,
+  flags: number,
+  mapped: number,
+  visit: Visit,
+): void {
+  const zero = zero_pfn(kernel);
+  if (zero >= start && zero < end && end - start > 1) {
+    if (zero > start) otherRun(kernel, start, zero, state, flags, mapped, visit);
+    otherRun(kernel, zero, zero + 1, state, flags, mapped, visit);
+    if (zero + 1 < end) otherRun(kernel, zero + 1, end, state, flags, mapped, visit);
+    return;
+  }
+  // A run of heads is one page long: behind each come its tails.
+  const isHead = (flags & PG_HEAD) !== 0;
+  const folio = isHead ? kernel.state.folios.get(start) : undefined;
+  const count = mapped + (folio && folio.order > 0 ? folio.entire_mapcount + 1 : 0);
+  let word = stable_page_flags(kernel, state, flags, count, false);
+  if (start === zero) word |= kpf('ZERO_PAGE');
+  if (isHead) word |= kindOfHead(kernel, start, folio);
+  visit(start, end, word, count);
 }
 
 /** Where the tail pages end that a run begins with: a head has a flag of its own, so no run holds two blocks' tails. */
@@ -187,6 +247,22 @@ export function kpageflags_read(kernel: Kernel, pfn: number, count: number): Big
 /** The same of /proc/kpagecount: how often each page is mapped. */
 export function kpagecount_read(kernel: Kernel, pfn: number, count: number): BigUint64Array {
   return words(kernel, pfn, count, (_flags, mapped) => BigInt(mapped));
+}
+
+/**
+ * page.c:kpagecgroup_read: the inode number of the memory cgroup that each page is charged to, 0 for none. The
+ * root's is 1; the others follow in the order they were made (a real kernel's depend on what else has inodes).
+ */
+export function kpagecgroup_read(kernel: Kernel, pfn: number, count: number): BigUint64Array {
+  const end = Math.min(pfn + Math.min(count, MAX_KPAGE_READ), get_max_dump_pfn(kernel));
+  const out = new BigUint64Array(Math.max(0, end - pfn));
+  const { memcgs } = kernel.state;
+  const numbers = new Map([...memcgs.values()].filter(({ name }) => name !== '/').map((memcg, i) => [memcg, i + 2]));
+  for (let i = 0; i < out.length; i++) {
+    const memcg = folioOf(kernel, pfn + i)?.memcg;
+    if (memcg) out[i] = BigInt(numbers.get(memcg) ?? 1);
+  }
+  return out;
 }
 
 /** What one read may ask for: a buffer of 32 MiB. */
@@ -210,4 +286,10 @@ const binary = (name: string) => (): string => {
   );
 };
 
-export const KPAGE = fixedFiles('/proc', { kpageflags: binary('kpageflags'), kpagecount: binary('kpagecount') });
+export const KPAGE = fixedFiles('/proc', {
+  kpageflags: binary('kpageflags'),
+  kpagecount: binary('kpagecount'),
+  kpagecgroup: () => {
+    throw new ShellError('cat: /proc/kpagecgroup: holds an 8-byte word for each page frame, which is no text');
+  },
+});

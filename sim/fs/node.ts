@@ -1,7 +1,9 @@
 import type { Pglist } from '../include/mmzone.ts';
 import { ZONE_NORMAL } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { recount, sumOf } from './counters.ts';
 import type { Mount, VirtualFile, VirtualNode } from './files.ts';
+import { memoryCounters } from './memoryCounters.ts';
 import { freePages, nodeNumastat, nodeVmstat } from './vmstat.ts';
 
 const ROOT = '/sys/devices/system/node';
@@ -42,16 +44,24 @@ const STATES: Readonly<Record<string, (node: Pglist) => boolean>> = {
 };
 
 /** node.c:node_read_meminfo: what the simulator has none of is 0. */
-function nodeMeminfo(node: Pglist): string {
+function nodeMeminfo(kernel: Kernel, node: Pglist): string {
   const total = node.node_zones.reduce((sum, zone) => sum + zone.managed_pages, 0);
   const free = freePages(node.node_zones);
   const label = `Node ${node.node_id} `;
   const line = (name: string, pages: number): string =>
     `${label}${`${name}:`.padEnd(16)}${String(pages * 4).padStart(8)} kB\n`;
   let out = line('MemTotal', total) + line('MemFree', free) + line('MemUsed', total - free);
-  for (const name of NODE_MEMINFO) out += line(name, 0);
-  for (const name of ['Total', 'Free', 'Surp'])
-    out += `${label}HugePages_${name}:${' '.repeat(name === 'Total' ? 1 : 2)}${'0'.padStart(5)}\n`;
+  const counters = memoryCounters(sumOf(recount(kernel), (zone) => zone.node === node.node_id));
+  for (const name of NODE_MEMINFO) out += line(name, counters(name));
+  const { heads, free: freeHeads } = kernel.state.hugetlb;
+  const huge = (pfns: Iterable<number>): number =>
+    [...pfns].filter((pfn) => kernel.nodeAt(pfn) === node.node_id).length;
+  for (const [name, count] of [
+    ['Total', huge(heads.keys())],
+    ['Free', huge(freeHeads)],
+    ['Surp', 0],
+  ] as const)
+    out += `${label}HugePages_${name}:${' '.repeat(name === 'Total' ? 1 : 2)}${String(count).padStart(5)}\n`;
   return out;
 }
 const NODE_MEMINFO = [
@@ -90,10 +100,10 @@ const NODE_MEMINFO = [
 const FILES: Readonly<Record<string, (kernel: Kernel, node: Pglist) => string>> = {
   cpumap: (kernel, node) => `${bitmap(node.cpus, cpuCount(kernel))}\n`,
   cpulist: (_kernel, node) => `${bitmapList(node.cpus)}\n`,
-  meminfo: (_kernel, node) => nodeMeminfo(node),
+  meminfo: nodeMeminfo,
   numastat: () => nodeNumastat(),
   distance: (_kernel, node) => `${node.distance.join(' ')}\n`,
-  vmstat: (_kernel, node) => nodeVmstat(node),
+  vmstat: nodeVmstat,
 };
 
 const cpuCount = (kernel: Kernel): number =>

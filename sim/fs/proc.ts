@@ -1,13 +1,14 @@
 /**
  * /proc files in the kernel's own format: mm/vmstat.c, fs/proc/meminfo.c and
  * kernel/resource.c as of 6.12, for every release. What the simulator has none of
- * (slab, page cache, processes) is 0, as on a machine that has none; the kernel's
- * per-CPU lists are empty.
+ * (slab) is 0, as on a machine that has none; the kernel's per-CPU lists are empty.
  */
 import type { Zone } from '../include/mmzone.ts';
 import { walk } from '../kernel/resource.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { globalCounter, recount, sumOf } from './counters.ts';
 import { fixedFiles } from './files.ts';
+import { hugetlbLines, machineCounters } from './memoryCounters.ts';
 
 export const NODE_STATS = [
   'nr_inactive_anon',
@@ -76,8 +77,8 @@ export const ZONE_STATS = [
 ] as const;
 
 const stat = (name: string, value: number): string => `      ${name.padEnd(12)} ${value}\n`;
-const NODE_TEXT = NODE_STATS.map((name) => stat(name, 0)).join('');
-const ZONE_TEXT = ZONE_STATS.map((name) => stat(name, 0)).join('');
+const statText = (names: readonly string[], counter: (name: string) => number): string =>
+  names.map((name) => stat(name, counter(name))).join('');
 
 /** mm/vmstat.c:zoneinfo_show. */
 export function zoneinfo(kernel: Kernel): string {
@@ -94,11 +95,19 @@ export function zoneinfo(kernel: Kernel): string {
     return known;
   };
   const parts: string[] = [];
+  const counted = recount(kernel);
   for (const node of kernel.nodes) {
     const firstPopulated = node.node_zones.find((zone) => zone.present_pages > 0);
     for (const zone of node.node_zones) {
       parts.push(`Node ${node.node_id}, zone ${zone.name.padStart(8)}\n`);
-      if (zone === firstPopulated) parts.push('  per-node stats\n', NODE_TEXT);
+      if (zone === firstPopulated)
+        parts.push(
+          '  per-node stats\n',
+          statText(
+            NODE_STATS,
+            sumOf(counted, (part) => part.node === node.node_id),
+          ),
+        );
       parts.push(
         `  pages free     ${zone.nr_free}\n        boost    ${zone.watermark_boost}\n        min      ${zone.watermark.min + zone.watermark_boost}\n` +
           `        low      ${zone.watermark.low + zone.watermark_boost}\n        high     ${zone.watermark.high + zone.watermark_boost}\n` +
@@ -107,7 +116,8 @@ export function zoneinfo(kernel: Kernel): string {
           `        protection: (${zone.lowmem_reserve.slice(0, node.node_zones.length).join(', ')})\n`,
       );
       if (zone.present_pages === 0) continue;
-      parts.push(stat('nr_free_pages', zone.nr_free), ZONE_TEXT, '  pagesets\n', pagesetsOf(zone));
+      const counter = sumOf(counted, (part) => part.node === node.node_id && part.zone === zone.index);
+      parts.push(stat('nr_free_pages', zone.nr_free), statText(ZONE_STATS, counter), '  pagesets\n', pagesetsOf(zone));
       parts.push(`  node_unreclaimable:  0\n  start_pfn:           ${zone.zone_start_pfn}\n`);
     }
   }
@@ -160,59 +170,68 @@ export function totalreserve_pages(kernel: Kernel): number {
   return sum;
 }
 
+/** mm/show_mem.c:si_mem_available: free memory and what of the page cache could go, less what must stay. */
+function si_mem_available(kernel: Kernel, zones: readonly Zone[], free: number): number {
+  const low = zones.reduce((sum, zone) => sum + zone.watermark.low + zone.watermark_boost, 0);
+  const cache = globalCounter(kernel, 'nr_active_file') + globalCounter(kernel, 'nr_inactive_file');
+  return Math.max(0, free - totalreserve_pages(kernel) + cache - Math.min(Math.floor(cache / 2), low));
+}
+
+/** The lines behind MemAvailable. */
+const MEMINFO = [
+  'Buffers',
+  'Cached',
+  'SwapCached',
+  'Active',
+  'Inactive',
+  'Active(anon)',
+  'Inactive(anon)',
+  'Active(file)',
+  'Inactive(file)',
+  'Unevictable',
+  'Mlocked',
+  'SwapTotal',
+  'SwapFree',
+  'Dirty',
+  'Writeback',
+  'AnonPages',
+  'Mapped',
+  'Shmem',
+  'KReclaimable',
+  'Slab',
+  'SReclaimable',
+  'SUnreclaim',
+  'KernelStack',
+  'PageTables',
+  'SecPageTables',
+  'NFS_Unstable',
+  'Bounce',
+  'WritebackTmp',
+  'CommitLimit',
+  'Committed_AS',
+  'VmallocTotal',
+  'VmallocUsed',
+  'VmallocChunk',
+  'Percpu',
+  'HardwareCorrupted',
+  'AnonHugePages',
+  'ShmemHugePages',
+  'ShmemPmdMapped',
+  'FileHugePages',
+  'FilePmdMapped',
+];
+
 /** fs/proc/meminfo.c:meminfo_proc_show, without the lines on how the CPU maps memory. */
 export function meminfo(kernel: Kernel): string {
   const zones = kernel.nodes.flatMap((node) => node.node_zones);
   const free = zones.reduce((sum, zone) => sum + zone.nr_free, 0);
   const total = kernel.state.totalram_pages;
+  const counters = machineCounters(kernel, (name) => globalCounter(kernel, name));
   const lines: [string, number][] = [
     ['MemTotal', total],
     ['MemFree', free],
-    ['MemAvailable', Math.max(0, free - totalreserve_pages(kernel))],
-    ...[
-      'Buffers',
-      'Cached',
-      'SwapCached',
-      'Active',
-      'Inactive',
-      'Active(anon)',
-      'Inactive(anon)',
-      'Active(file)',
-      'Inactive(file)',
-      'Unevictable',
-      'Mlocked',
-      'SwapTotal',
-      'SwapFree',
-      'Dirty',
-      'Writeback',
-      'AnonPages',
-      'Mapped',
-      'Shmem',
-      'KReclaimable',
-      'Slab',
-      'SReclaimable',
-      'SUnreclaim',
-      'KernelStack',
-      'PageTables',
-      'SecPageTables',
-      'NFS_Unstable',
-      'Bounce',
-      'WritebackTmp',
-    ].map((name): [string, number] => [name, 0]),
-    ['CommitLimit', Math.floor(total / 2)],
-    ['Committed_AS', 0],
-    ['VmallocTotal', 34359738367 / 4],
-    ...[
-      'VmallocUsed',
-      'VmallocChunk',
-      'Percpu',
-      'HardwareCorrupted',
-      'AnonHugePages',
-      'ShmemHugePages',
-      'ShmemPmdMapped',
-      'FileHugePages',
-      'FilePmdMapped',
-    ].map((name): [string, number] => [name, 0]),
+    ['MemAvailable', si_mem_available(kernel, zones, free)],
+    ...MEMINFO.map((name): [string, number] => [name, counters(name)]),
   ];
   let text = '';
   for (const [name, pages] of lines) {
@@ -220,10 +239,7 @@ export function meminfo(kernel: Kernel): string {
     const label = name === 'HardwareCorrupted' ? 'HardwareCorrupted: '.padEnd(19) : `${name}:`.padEnd(16);
     text += `${label}${String(pages * 4).padStart(name === 'HardwareCorrupted' ? 5 : 8)} kB\n`;
   }
-  for (const name of ['HugePages_Total', 'HugePages_Free', 'HugePages_Rsvd', 'HugePages_Surp'])
-    text += `${`${name}:`.padEnd(16)}${'0'.padStart(8)}\n`;
-  text += `${'Hugepagesize:'.padEnd(16)}${'2048'.padStart(8)} kB\n${'Hugetlb:'.padEnd(16)}${'0'.padStart(8)} kB\n`;
-  return text;
+  return text + hugetlbLines(kernel);
 }
 
 export const PROC = fixedFiles('/proc', {

@@ -1,6 +1,7 @@
 /** /proc/vmstat: mm/vmstat.c (6.12), for every release. Events the simulator does not count are 0. */
 import type { Pglist, Zone } from '../include/mmzone.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { globalCounter, recount, sumOf } from './counters.ts';
 import { fixedFiles } from './files.ts';
 import { NODE_STATS, totalreserve_pages, ZONE_STATS } from './proc.ts';
 
@@ -135,21 +136,22 @@ export function vmstat(kernel: Kernel): string {
   const memmap = (pick: (node: Pglist) => number): number => kernel.nodes.reduce((sum, node) => sum + pick(node), 0);
   const counted: [string, number][] = [
     ['nr_free_pages', freePages(allZones(kernel))],
-    ...[...ZONE_STATS, ...NODE_STATS].map((name): [string, number] => [name, 0]),
+    ...[...ZONE_STATS, ...NODE_STATS].map((name): [string, number] => [name, globalCounter(kernel, name)]),
     ['nr_dirty_threshold', thresh],
     ['nr_dirty_background_threshold', background],
     ['nr_memmap_pages', memmap((node) => node.nr_memmap)],
     ['nr_memmap_boot_pages', memmap((node) => node.nr_memmap_boot)],
-    ...EVENTS.map((name): [string, number] => [name, 0]),
+    ...EVENTS.map((name): [string, number] => [name, kernel.state.vm.get(name) ?? 0]),
   ];
   return lines(counted);
 }
 
 /** drivers/base/node.c:node_read_vmstat: the counters of one node's zones, then its own. */
-export function nodeVmstat(node: Pglist): string {
+export function nodeVmstat(kernel: Kernel, node: Pglist): string {
+  const counter = sumOf(recount(kernel), (zone) => zone.node === node.node_id);
   return lines([
     ['nr_free_pages', freePages(node.node_zones)],
-    ...[...ZONE_STATS, ...NODE_STATS].map((name): [string, number] => [name, 0]),
+    ...[...ZONE_STATS, ...NODE_STATS].map((name): [string, number] => [name, counter(name)]),
   ]);
 }
 

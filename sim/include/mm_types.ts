@@ -6,6 +6,8 @@
  * All of them change only through the store.
  */
 import type { Pte } from '../arch/pte.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
 
 /** A virtual address divided by the page size. */
 export type Vpn = number & { readonly unit?: 'vpn' };
@@ -25,6 +27,12 @@ export interface RwSem {
   readonly waiting: TaskRef[];
 }
 
+/** struct mutex. */
+export interface Mutex {
+  readonly name: string;
+  owner: TaskRef | undefined;
+}
+
 /** struct task_struct, as far as memory is concerned: one thread a process. */
 export interface Process {
   readonly pid: number;
@@ -32,8 +40,18 @@ export interface Process {
   readonly parent: Process | undefined;
   /** Undefined once it has exited. */
   mm: Mm | undefined;
+  /** Open files of drivers that want to hear of the end. fork shares them. */
+  readonly fds: OpenFile[];
   /** The signal that ended it, or its exit code, once it is over. */
   exit: { code: number; signal: string | undefined } | undefined;
+}
+
+/** struct file, of a device: its driver's release runs when the last process has closed it. */
+export interface OpenFile {
+  readonly name: string;
+  /** Processes that have it open. */
+  f_count: number;
+  readonly release: (kernel: Kernel) => KernelGenerator<void>;
 }
 
 /** rss_stat: indices are MM_FILEPAGES, MM_ANONPAGES, MM_SWAPENTS, MM_SHMEMPAGES. */
@@ -176,7 +194,8 @@ export interface MemCgroup {
   max: number;
   /** Charges refused or that had to wait: memory.events. */
   readonly events: { max: number; oom: number; oom_kill: number };
-  readonly stat: { anon: number; file: number; shmem: number; pagetables: number; pgfault: number };
+  /** What memory.stat counts; pages by kind are counted anew when it is read. */
+  readonly stat: { pgfault: number };
 }
 
 /**

@@ -3,7 +3,7 @@
  * says whom it waits for. Nothing is released by being thrown away: a task that is stopped or fails leaves
  * its locks, and `releaseLocksOf` takes them, as the death of a task would.
  */
-import type { RwSem, TaskRef } from '../include/mm_types.ts';
+import type { Mutex, RwSem, TaskRef } from '../include/mm_types.ts';
 import { PG_LOCKED } from '../include/mmzone.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator, WaitObject } from '../task/task.ts';
@@ -71,6 +71,46 @@ export function up_write(kernel: Kernel, sem: RwSem): void {
   kernel.store.set(sem, 'writer', undefined);
 }
 
+/* ---- struct mutex ---- */
+
+/** mutex_init. The kernel's state knows every mutex, so that those of a task that is gone can be found. */
+export function mutex_init(kernel: Kernel, name: string): Mutex {
+  const mutex: Mutex = { name, owner: undefined };
+  kernel.store.splice(kernel.state.mutexes, kernel.state.mutexes.length, 0, mutex);
+  return mutex;
+}
+
+export function mutex_destroy(kernel: Kernel, mutex: Mutex): void {
+  const index = kernel.state.mutexes.indexOf(mutex);
+  if (index >= 0) kernel.store.splice(kernel.state.mutexes, index, 1);
+}
+
+/** kernel/locking/mutex.c:mutex_lock: sleeps while someone holds it. */
+export function* mutex_lock(kernel: Kernel, mutex: Mutex): KernelGenerator<void> {
+  const { current } = kernel;
+  if (mutex.owner)
+    yield {
+      kind: 'wait',
+      on: wait(
+        mutex.name,
+        () => mutex.owner === undefined,
+        () => (mutex.owner ? [mutex.owner] : []),
+      ),
+    };
+  kernel.store.set(mutex, 'owner', current);
+}
+
+export function mutex_trylock(kernel: Kernel, mutex: Mutex): boolean {
+  if (mutex.owner) return false;
+  kernel.store.set(mutex, 'owner', kernel.current);
+  return true;
+}
+
+export function mutex_unlock(kernel: Kernel, mutex: Mutex): void {
+  if (!mutex.owner) kernel.WARN(`DEBUG_LOCKS_WARN_ON: ${mutex.name} is released and nobody holds it`);
+  kernel.store.set(mutex, 'owner', undefined);
+}
+
 /* ---- PG_locked ---- */
 
 export const folio_test_locked = (kernel: Kernel, pfn: number): boolean =>
@@ -124,6 +164,7 @@ export function releaseLocksOf(kernel: Kernel, task: number): void {
     for (const list of [sem.readers, sem.waiting])
       for (let i = list.length - 1; i >= 0; i--) if (isOurs(list[i] as TaskRef)) store.splice(list, i, 1);
   }
+  for (const mutex of state.mutexes) if (mutex.owner && isOurs(mutex.owner)) store.set(mutex, 'owner', undefined);
   for (const folio of state.folios.values())
     if (folio.locked_by && isOurs(folio.locked_by)) folio_unlock(kernel, folio.pfn);
 }

@@ -138,3 +138,23 @@ export const variant = (
   errors: readonly ErrorCase[] = [],
   until?: Release,
 ): FunctionVariant => ({ since, file, prototype, errors, ...(run ? { run } : {}), ...(until ? { until } : {}) });
+
+type Run = NonNullable<FunctionVariant['run']>;
+
+/** Gives records their code: for all releases, or by the release in which a variant begins. Others stay as they are. */
+export const withCode = (
+  records: readonly FunctionRecord[],
+  code: Readonly<Record<string, Run | Readonly<Record<string, Run>>>>,
+): FunctionRecord[] =>
+  records.map((record) => {
+    const own = code[record.name];
+    if (!own) return record;
+    const runOf = (since: Release): Run | undefined => (typeof own === 'function' ? own : own[since]);
+    return {
+      ...record,
+      variants: record.variants.map((variant) => {
+        const run = runOf(variant.since);
+        return run ? { ...variant, run } : variant;
+      }),
+    };
+  });

@@ -374,6 +374,39 @@ export const FACTS = {
       'mm/gup.c:get_user_pages_longterm, FOLL_LONGTERM since 5.2: refuses mappings of files on DAX with -EOPNOTSUPP',
   },
   pinUserPages: { since: '5.6', source: 'mm/gup.c:pin_user_pages: a pin counts 1024 references of a small page' },
+  compoundPincount: {
+    since: '5.7',
+    source:
+      'mm/gup.c: a pin of a compound page counts one reference and one in its own counter (from the history; seen in 6.12), and pins are counted in /proc/vmstat',
+  },
+  zeroPageNotPinned: {
+    since: '6.5',
+    source:
+      'mm/gup.c:try_grab_page, gup_put_folio: pins of the zero page are not counted (from the history; seen in 6.12)',
+  },
+  longtermIsPin: {
+    since: '6.3',
+    source: 'mm/gup.c:is_valid_gup_args: FOLL_LONGTERM without FOLL_PIN is a warning and -EINVAL (from the history)',
+  },
+  longtermLeavesMovable: {
+    since: '5.13',
+    source:
+      'mm/gup.c:check_and_migrate_movable_pages: pages of ZONE_MOVABLE move before a long-term pin; only those of CMA before (from the history)',
+  },
+  longtermRefusesWriteback: {
+    since: '6.5',
+    source:
+      'mm/gup.c:writable_file_mapping_allowed: a long-term pin for writing of a shared file mapping that is written back is -EFAULT (from the history)',
+  },
+  gupUnsharesFilePages: {
+    since: '6.2',
+    source:
+      'mm/gup.c:gup_must_unshare: a long-term pin of a private mapping breaks sharing with the page cache and the zero page (from the history)',
+  },
+  splitPmdRefusesHugetlb: {
+    since: '6.10',
+    source: 'mm/gup.c:check_vma_flags: FOLL_SPLIT_PMD on hugetlb is -EOPNOTSUPP (seen in 6.12; from the history)',
+  },
   // Adding memory and memory models
   discontigmem: { since: '4.3', until: '5.13', source: 'mm/Kconfig: DISCONTIGMEM is one of the memory models' },
   lastCpupidBesideWholeNode: {
@@ -454,6 +487,11 @@ export const FACTS = {
   hmm: { since: '4.14', source: 'mm/hmm.c: HMM is merged' },
   hmmMirror: { since: '4.14', until: '5.4', source: 'mm/hmm.c: struct hmm_mirror and hmm_mirror_register' },
   hmmDevmem: { since: '4.14', until: '5.2', source: 'mm/hmm.c: hmm_devmem_add' },
+  hmmDevmemByMemremap: {
+    since: '5.0',
+    until: '5.2',
+    source: 'mm/hmm.c:hmm_devmem_add maps its memory with devm_memremap_pages; with code of its own to 4.20',
+  },
   hmmFixedPfnBits: { since: '4.14', until: '4.16', source: 'include/linux/hmm.h: hmm_pfn_t with fixed low bits' },
   hmmDriverPfnFlags: {
     since: '4.17',
@@ -498,8 +536,78 @@ export const FACTS = {
     source:
       'mm/hmm.c: the walk only notes the fault; it is served after the walk, and its result becomes an errno by kind',
   },
+  hmmMirrorRelease: {
+    since: '4.17',
+    until: '5.4',
+    source: 'mm/hmm.c:hmm_release calls release() of every mirror when the process exits',
+  },
+  hmmRefusesDax: {
+    since: '4.19',
+    until: '5.1',
+    source: 'mm/hmm.c:hmm_vma_get_pfns and hmm_vma_fault refuse a VMA on DAX like a special one',
+  },
+  hmmPmdMigration: {
+    since: '4.20',
+    source: 'mm/hmm.c:hmm_vma_walk_pmd waits for a PMD migration entry; an error before',
+  },
+  hmmRangeLockKept: {
+    since: '5.3',
+    source: 'mm/hmm.c:hmm_range_fault leaves mmap_sem alone where the range is not valid, and says -EBUSY',
+  },
+  hmmProtNoneIsAbsent: {
+    since: '5.3',
+    source: 'mm/hmm.c:pte_to_hmm_pfn_flags: a PROT_NONE entry counts as not present',
+  },
+  hmmForgetsSwap: {
+    since: '5.2',
+    until: '5.3',
+    source:
+      'mm/hmm.c:hmm_vma_handle_pte: what is needed of a swapped-out page is not computed, so it is reported as none',
+  },
+  hmmForgetsMigration: {
+    since: '5.2',
+    until: '5.6',
+    source: 'mm/hmm.c:hmm_vma_handle_pte: the same for a migration entry: nobody waits for it',
+  },
+  hmmWritePermission: {
+    since: '5.4',
+    source: 'mm/hmm.c: write access asked of a VMA without VM_WRITE is -EPERM',
+  },
+  hmmMirrorGet: {
+    since: '5.4',
+    until: '5.4',
+    source: 'mm/hmm.c: struct hmm embeds a notifier of mmu_notifier_get; mm->hmm is gone',
+  },
+  hmmZeroPageOrdinary: {
+    since: '5.5',
+    source: 'mm/hmm.c: the zero page is reported like any page (seen in 5.6; special in 5.4)',
+  },
+  hmmRefusesMixedmap: {
+    since: '5.5',
+    until: '5.16',
+    source:
+      'mm/hmm.c:hmm_vma_walk_test: VM_MIXEDMAP counts as device memory (seen to 5.8, gone later; from the history)',
+  },
   mmapLockNames: { since: '5.8', source: 'include/linux/mmap_lock.h: mmap_read_lock and friends; mmap_sem before' },
   notifierEvents: { since: '5.2', source: 'include/linux/mmu_notifier.h: an invalidation says why (MMU_NOTIFY_*)' },
+  notifierBlockable: {
+    since: '4.19',
+    source: 'include/linux/mmu_notifier.h: invalidate_range_start is told whether it may sleep, and answers',
+  },
+  notifierRange: {
+    since: '5.0',
+    source: 'include/linux/mmu_notifier.h: struct mmu_notifier_range instead of mm, start and end',
+  },
+  notifierFailureWarned: {
+    since: '5.3',
+    source:
+      'mm/mmu_notifier.c: a notifier that fails where it may sleep, or with anything but -EAGAIN, is a warning (seen in 5.4)',
+  },
+  notifierEndAfterFailure: {
+    since: '5.12',
+    source:
+      'mm/mmu_notifier.c:mn_hlist_invalidate_range_start: after a failure the notifiers that have an end are told of it (from the history)',
+  },
   notifyMigrate: { since: '5.9', source: 'include/linux/mmu_notifier.h: MMU_NOTIFY_MIGRATE' },
   notifierOwner: {
     since: '5.14',
@@ -518,6 +626,32 @@ export const FACTS = {
   migrateSelect: {
     since: '5.9',
     source: 'include/linux/migrate.h: MIGRATE_VMA_SELECT_* and pgmap_owner choose what is collected',
+  },
+  migrateSrcOwner: {
+    since: '5.7',
+    until: '5.8',
+    source:
+      'mm/migrate.c:migrate_vma_collect_pmd: src_owner set collects its device-private pages only, unset system pages (from the history)',
+  },
+  migrateHolesAnonOnly: {
+    since: '5.9',
+    source:
+      'mm/migrate.c:migrate_vma_collect_hole: an empty address of a file mapping does not count as migratable (from the history; so in 6.12, not in 5.3)',
+  },
+  migrateEntryFollowsPfn: {
+    since: '4.19',
+    source: 'mm/migrate.c:migrate_vma_collect_pmd: a migration entry of a writable device entry is writable',
+  },
+  migrateFreesSwapCache: {
+    since: '6.6',
+    source:
+      'mm/migrate_device.c:migrate_vma_pages: a page in the swap cache leaves it to go to the device (from the history)',
+  },
+  migratedSourceGoesToLru: {
+    since: '4.14',
+    until: '6.11',
+    source:
+      'mm/migrate_device.c:migrate_vma_finalize: the old page is put back to the LRU before it is freed (from the history; 6.12.y frees it at once, as recorded)',
   },
   migratePfnLocked: { since: '4.14', until: '5.15', source: 'include/linux/migrate.h: MIGRATE_PFN_LOCKED' },
   migrateDeviceRange: {
@@ -548,6 +682,30 @@ export const FACTS = {
     until: '6.14',
     source: 'include/linux/swap.h: a read and a write entry type for exclusive access',
   },
+  // The test device
+  testHmm: {
+    since: '5.8',
+    source: 'lib/test_hmm.c: the module test_hmm and its devices hmm_dmirror0 and hmm_dmirror1',
+  },
+  dmirrorMigrateToSys: {
+    since: '6.0',
+    source:
+      'lib/test_hmm_uapi.h: HMM_DMIRROR_MIGRATE_TO_DEV and HMM_DMIRROR_MIGRATE_TO_SYS; one HMM_DMIRROR_MIGRATE before',
+  },
+  dmirrorEvictsOnClose: {
+    since: '6.19',
+    also: [
+      { since: '6.1', until: '6.1' },
+      { since: '6.6', until: '6.6' },
+      { since: '6.12', until: '6.12' },
+    ],
+    source:
+      'lib/test_hmm.c:dmirror_fops_release evicts what is on the device (seen in 6.12.y and 7.3; the older stable series are taken to have it as well)',
+  },
+  dmirrorFlags: {
+    since: '6.19',
+    source: 'lib/test_hmm_uapi.h: HMM_DMIRROR_FLAGS arms a failing allocation of the device',
+  },
   // Entries of page tables
   anonExclusive: {
     since: '5.19',
@@ -572,6 +730,73 @@ export const FACTS = {
     since: '6.9',
     source: 'include/linux/pagevec.h: PAGEVEC_SIZE is 31 (from the history; recorded of 6.12)',
   },
+  // Mappings
+  mremapDontunmap: { since: '5.7', source: 'include/uapi/linux/mman.h: MREMAP_DONTUNMAP (from the history)' },
+  madvisePageout: { since: '5.4', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLD and MADV_PAGEOUT' },
+  madvisePopulate: {
+    since: '5.14',
+    source: 'include/uapi/asm-generic/mman-common.h: MADV_POPULATE_READ and MADV_POPULATE_WRITE',
+  },
+  madviseDontneedHugetlb: {
+    since: '5.18',
+    source: 'mm/madvise.c: MADV_DONTNEED works on mappings of hugetlb pages',
+  },
+  madviseCollapse: { since: '6.1', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLLAPSE' },
+  mapFixedNoreplace: {
+    since: '4.17',
+    source: 'include/uapi/asm-generic/mman-common.h: MAP_FIXED_NOREPLACE; before, the address is a hint',
+  },
+  thpAlignedMmap: {
+    since: '6.7',
+    source: 'mm/mmap.c:get_unmapped_area: anonymous mappings of 2 MiB and more begin at 2 MiB (from the history)',
+  },
+  thpAlignsWholeOnly: {
+    since: '6.12',
+    source: 'mm/mmap.c:__get_unmapped_area: only lengths that are multiples of 2 MiB (6.13 and stable 6.12.y)',
+  },
+  // Page faults, fork and protection
+  wpReuseByCount: {
+    since: '5.9',
+    source:
+      'mm/memory.c:do_wp_page: an anonymous page is written in place only if nobody else holds a reference; to 5.8 its mappings and swap users decide (from the history)',
+  },
+  wpReuseDrains: {
+    since: '5.18',
+    source:
+      'mm/memory.c:do_wp_page: references of the LRU batches are drained before they are counted (from the history)',
+  },
+  forkCopiesPinned: {
+    since: '5.9',
+    source: 'mm/memory.c:copy_present_page: fork copies pages that may be pinned at once (from the history)',
+  },
+  mprotectKeepsWrite: {
+    since: '6.0',
+    source:
+      'mm/mprotect.c:can_change_pte_writable: exclusive anonymous pages become writable again with their VMA, without a fault (from the history)',
+  },
+  swapinMapsWritable: {
+    since: '6.11',
+    source:
+      'mm/memory.c:do_swap_page: a read fault maps an exclusive page writable where the VMA is (seen in 6.12; from the history)',
+  },
+  thpCowSplits: {
+    since: '5.8',
+    source:
+      'mm/huge_memory.c:do_huge_pmd_wp_page: a shared huge page is split and copied page by page; to 5.7 the copy is a huge page (from the history)',
+  },
+  hugeZeroWpAllocates: {
+    since: '6.13',
+    source:
+      'mm/huge_memory.c:do_huge_zero_wp_pmd: a write to the huge zero page gets a huge page at once; before, it is split (6.12) (from the history)',
+  },
+  markerIsHwpoison: {
+    since: '6.6',
+    source: 'mm/memory.c:handle_pte_marker: a poisoned marker is VM_FAULT_HWPOISON; SIGBUS before (from the history)',
+  },
+  pgfaultNotOnRetry: {
+    since: '6.4',
+    source: 'mm/memory.c:mm_account_fault: a fault that has to be tried again is not counted (from the history)',
+  },
   // Files
   kpageOnlineOnly: {
     since: '5.4',
@@ -582,6 +807,21 @@ export const FACTS = {
   kpageToSectionEnd: {
     since: '5.6',
     source: 'fs/proc/page.c:get_max_dump_pfn: the arrays end with the section of max_pfn; at max_pfn in 5.4.y',
+  },
+  pagemapUffdWp: {
+    since: '5.13',
+    source:
+      'fs/proc/task_mmu.c: bit 57 of a /proc/PID/pagemap word, write protection by userfaultfd (from the history)',
+  },
+  pagemapExclusiveIsPresent: {
+    since: '6.11',
+    source:
+      'fs/proc/task_mmu.c: bit 56 of a /proc/PID/pagemap word is for present entries only (from the history; recorded of 6.12)',
+  },
+  smapsNonPresentIsShared: {
+    since: '6.11',
+    source:
+      'fs/proc/task_mmu.c:smaps_account: entries that are neither present nor device-private count as shared (from the history; recorded of 6.12)',
   },
   kpageKsmOnAnon: {
     since: '6.12',

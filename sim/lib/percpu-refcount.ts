@@ -79,8 +79,14 @@ export const kernelFunction = (name: string): CPointer => ({
 });
 
 /** Callbacks of the kernel's own drivers that end a reference, and those that wait until it is gone. */
-const KILLS = ['pci_p2pdma_percpu_kill', 'pmem_freeze_queue', 'dax_pmem_percpu_kill', 'dev_dax_percpu_kill'];
-const WAITS = ['blk_cleanup_queue', 'dev_dax_percpu_exit'];
+const KILLS = [
+  'pci_p2pdma_percpu_kill',
+  'pmem_freeze_queue',
+  'dax_pmem_percpu_kill',
+  'dev_dax_percpu_kill',
+  'hmm_devmem_ref_kill',
+];
+const WAITS = ['blk_cleanup_queue', 'dev_dax_percpu_exit', 'hmm_devmem_ref_exit'];
 
 /** Calls a function pointer that a driver gave, with structs as its arguments. */
 export function* callFunction(kernel: Kernel, pointer: CPointer, args: readonly CStruct[]): KernelGenerator<void> {

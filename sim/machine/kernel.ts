@@ -3,11 +3,30 @@ import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { newFrame } from '../c/memory.ts';
 import { BadAccess, type CPointer, type CStruct, type CValue } from '../c/value.ts';
 import type { DaxMapping } from '../drivers/dax.ts';
+import type { DmirrorState } from '../drivers/dmirror/dmirror.ts';
 import type { NvdimmState } from '../drivers/nvdimm/nd.ts';
 import type { PciDev } from '../drivers/p2pdma.ts';
 import type { Dimm, MemoryBlock, MemoryGroup, Mmop } from '../include/memory.ts';
-import type { AddressSpace, Folio, MemCgroup, Mm, PageData, Process, TaskRef, VmFault } from '../include/mm_types.ts';
+import type {
+  AddressSpace,
+  Folio,
+  MemCgroup,
+  Mm,
+  Mutex,
+  PageData,
+  Process,
+  TaskRef,
+  VmFault,
+} from '../include/mm_types.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
+import {
+  type HugetlbState,
+  newHugetlbState,
+  newThpState,
+  type SwapInfo,
+  type ThpEnabled,
+  type ThpState,
+} from '../include/vm_state.ts';
 import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
 import { type Resource, resource } from '../kernel/resource.ts';
@@ -79,9 +98,12 @@ export interface MappedPagemap {
 
 /** dev_pagemap_ops of a driver that is part of the engine. */
 export interface NativePagemapOps {
-  page_free(kernel: Kernel, pfn: number): KernelGenerator<void>;
+  /** A driver that need not sleep does it at once and gives undefined. */
+  page_free(kernel: Kernel, pfn: number): KernelGenerator<void> | undefined;
   /** Gives VM_FAULT_* bits. */
   migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
+  /** From 6.19: a huge device page becomes single pages. */
+  folio_split?(kernel: Kernel, head: number): void;
 }
 
 /** A run of sub-sections whose memmap was allocated at run time, and where from. */
@@ -162,10 +184,31 @@ export interface KernelState {
   readonly vm: Map<string, number>;
   /** Faults that `inject` arms, and how often each still strikes. */
   readonly injected: Map<string, number>;
+  /** References that `inject pin` holds, by page frame. */
+  readonly injectedPins: Map<number, number>;
+  /** Every mutex that was initialised and not destroyed. */
+  readonly mutexes: Mutex[];
+  /** The module test_hmm, while it is loaded. */
+  dmirror: DmirrorState | undefined;
+  /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
+  readonly userPins: Map<number, Map<number, readonly HeldUserPage[]>>;
+  /** The word that hmm_devmem_page_set_drvdata keeps in a device page, by page frame. */
+  readonly hmm_data: Map<number, bigint>;
+  readonly thp: ThpState;
+  readonly hugetlb: HugetlbState;
+  /** swap_info: the swap files that are in use, by type. */
+  readonly swap: Map<number, SwapInfo>;
   /** Users of dev_pagemap_get_ops (4.18 to 5.2): whether a put of a device page tells its driver. */
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
+}
+
+/** References or pins on one page frame that `proc gup` took. */
+export interface HeldUserPage {
+  readonly pfn: number;
+  readonly pin: boolean;
+  readonly count: number;
 }
 
 /** A driver's struct device with what devm_ functions will undo. */
@@ -184,7 +227,8 @@ export interface DevresAction {
     | 'percpu_ref_exit'
     | 'blk_cleanup_queue'
     | 'dev_pagemap_put_ops'
-    | 'pci_p2pdma_release';
+    | 'pci_p2pdma_release'
+    | 'hmm_devmem_release';
   readonly subject: CStruct;
 }
 
@@ -261,6 +305,14 @@ export class Kernel {
       lru_add: [],
       vm: new Map(),
       injected: new Map(),
+      injectedPins: new Map(),
+      mutexes: [],
+      dmirror: undefined,
+      userPins: new Map(),
+      hmm_data: new Map(),
+      thp: newThpState(thpDefault(config)),
+      hugetlb: newHugetlbState(),
+      swap: new Map(),
       devmap_managed_key: 0,
       addresses: new Map(),
     };
@@ -357,6 +409,14 @@ export class Kernel {
     }
   }
 
+  /** Has the call that runs made so many calls that another would only be counted? Then it is, and need not be told. */
+  isCrowded(): boolean {
+    const above = this.trace.open.at(-1)?.node;
+    if (!above || above.calls.length < MAX_CALLS) return false;
+    above.more = (above.more ?? 0) + 1;
+    return true;
+  }
+
   private enter(name: string, args: readonly string[]): OpenCall {
     const call: OpenCall = { node: { name, args, result: '', calls: [] } };
     const { open, roots } = this.trace;
@@ -391,6 +451,13 @@ export class Kernel {
   mark(): Mark {
     return this.store.mark();
   }
+}
+
+/** huge_memory.c:setup_transparent_hugepage; without the parameter as in the recorded kernel (TRANSPARENT_HUGEPAGE_MADVISE). */
+function thpDefault({ config, cmdline }: MachineConfig): ThpEnabled {
+  if (!config.transparentHugepage) return 'never';
+  const asked = /(?:^|\s)transparent_hugepage=(always|madvise|never)(?=\s|$)/.exec(cmdline)?.[1];
+  return (asked as ThpEnabled | undefined) ?? 'madvise';
 }
 
 /** `0x1f` style, as %#lx prints. */

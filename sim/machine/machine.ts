@@ -6,6 +6,7 @@
 
 import { releaseLocksOf } from '../kernel/locking.ts';
 import type { Release } from '../kernel/release.ts';
+import { endInvalidationsOf } from '../mm/mmu_notifier_state.ts';
 import type { Changes, Mark } from '../store/store.ts';
 import { Program, type ProgramSpec } from '../task/program.ts';
 import type { Point } from '../task/task.ts';
@@ -162,7 +163,7 @@ export class Machine {
     const circle = program.status === 'waiting' ? this.circleOf(program) : undefined;
     if (circle) program.fail(new Deadlock(`deadlock: ${circle}`));
     if (program.status !== 'failed') return point;
-    releaseLocksOf(this.kernel, program.id);
+    this.abandon(program);
     return undefined;
   }
 
@@ -258,12 +259,24 @@ export class Machine {
     return program;
   }
 
+  /** What a program held that failed or was stopped is given up, as at the death of a task. */
+  private abandon(program: Program): void {
+    endInvalidationsOf(this.kernel, program.id);
+    releaseLocksOf(this.kernel, program.id);
+  }
+
   /** Ends a program where it stands; what it did stays done. */
   stop(program: Program): void {
-    const wasOver = program.isOver;
+    const isAlive = !program.isOver && this.isAliveAt(program);
+    const before = this.kernel.mark();
     program.stop();
-    if (!wasOver && this.isAliveAt(program)) releaseLocksOf(this.kernel, program.id);
+    if (isAlive) this.abandon(program);
     if (this.open?.program === program) this.close(program);
+    // What it gave up belongs to the step in which it was left.
+    const last = this.timeline.at(-1);
+    const now = this.kernel.mark();
+    if (last && last.to === before && now !== before && this.applied === this.timeline.length)
+      this.timeline[this.applied - 1] = { ...last, to: now };
     this.revision++;
   }
 

@@ -46,8 +46,8 @@ export function fill(column: PageColumn, pfn: number, pages: number, value: numb
 /** page_alloc.c:account_freepages: free pages of isolated blocks are not counted, those of the reserve twice. */
 export function account_freepages(kernel: Kernel, zone: Zone, pages: number, type: number): void {
   if (type === MIGRATE_ISOLATE) return;
-  kernel.store.set(zone, 'nr_free', zone.nr_free + pages);
-  if (type === MIGRATE_HIGHATOMIC) kernel.store.set(zone, 'nr_free_highatomic', zone.nr_free_highatomic + pages);
+  kernel.store.add(zone, 'nr_free', pages);
+  if (type === MIGRATE_HIGHATOMIC) kernel.store.add(zone, 'nr_free_highatomic', pages);
 }
 
 /** page_alloc.c:page_is_buddy: is `pfn` the head of a free block of `order` in this zone? */

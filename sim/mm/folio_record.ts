@@ -2,10 +2,9 @@
  * What the kernel keeps in struct page of a folio beyond the columns (flags, refcount, mapcount): the record of
  * its life, from its allocation to its last reference; and the flags that speak of processes.
  */
-import type { Folio } from '../include/mm_types.ts';
+import type { Folio, MemCgroup } from '../include/mm_types.ts';
 import { PG } from '../include/mmzone.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { uncharge_folio } from './memcontrol.ts';
 import { mod_vm } from './vmstat.ts';
 
 const bit = (name: keyof typeof PG): number => 1 << PG[name];
@@ -32,13 +31,20 @@ export function clearFlag(kernel: Kernel, pfn: number, flag: number): void {
 }
 
 /** Begins the life of a folio on pages that have their first reference already. */
-export function newFolio(kernel: Kernel, pfn: number, order = 0): Folio {
+export function newFolio(
+  kernel: Kernel,
+  pfn: number,
+  order = 0,
+  mapping: Folio['mapping'] = undefined,
+  index = 0,
+  memcg: MemCgroup | undefined = undefined,
+): Folio {
   const folio: Folio = {
     pfn,
     order,
-    mapping: undefined,
-    index: 0,
-    memcg: undefined,
+    mapping,
+    index,
+    memcg,
     swap: undefined,
     entire_mapcount: -1,
     pincount: 0,
@@ -53,18 +59,20 @@ export function releaseFolio(kernel: Kernel, pfn: number): void {
   const { state, store } = kernel;
   const folio = state.folios.get(pfn);
   if (!folio) return;
-  uncharge_folio(kernel, folio);
+  // The record goes: what it says need not be wiped, and is there again when this is undone.
+  if (folio.memcg) store.add(folio.memcg, 'usage', -(2 ** folio.order));
   if (testFlag(kernel, pfn, PG_LRU)) countLru(kernel, folio, -1);
+  if (testFlag(kernel, pfn, PG_MLOCKED)) mod_vm(kernel, 'nr_mlock', -(2 ** folio.order));
   for (let i = 0; i < 2 ** folio.order; i++) store.mapDelete(state.contents, pfn + i);
   store.mapDelete(state.folios, pfn);
 }
 
-const isAnon = (kernel: Kernel, pfn: number): boolean => testFlag(kernel, pfn, PG_SWAPBACKED);
-
 /** The LRU list of a folio, as /proc/vmstat names its counter. */
 export function lruOf(kernel: Kernel, pfn: number): string {
-  if (testFlag(kernel, pfn, PG_UNEVICTABLE)) return 'nr_unevictable';
-  return `nr_${testFlag(kernel, pfn, PG_ACTIVE) ? 'active' : 'inactive'}_${isAnon(kernel, pfn) ? 'anon' : 'file'}`;
+  const flags = kernel.pages.flags.get(pfn);
+  if ((flags & PG_UNEVICTABLE) !== 0) return 'nr_unevictable';
+  if ((flags & PG_SWAPBACKED) !== 0) return (flags & PG_ACTIVE) !== 0 ? 'nr_active_anon' : 'nr_inactive_anon';
+  return (flags & PG_ACTIVE) !== 0 ? 'nr_active_file' : 'nr_inactive_file';
 }
 
 export function countLru(kernel: Kernel, folio: Folio, sign: 1 | -1): void {

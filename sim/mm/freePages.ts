@@ -7,6 +7,7 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import type { PageColumn } from '../store/column.ts';
 import { __free_one_page, account_freepages, fill, freeArea, split_large_buddy } from './buddy.ts';
 import { releaseFolio } from './folio_record.ts';
+import { free_huge_folio, is_hugetlb_head } from './hugetlb_pool.ts';
 
 /** page_alloc.c:__free_pages_ok: gives 2^order pages with no reference left back to their zone. */
 export function __free_pages_ok(kernel: Kernel, pfn: number, order: number, toTail = false): void {
@@ -78,6 +79,10 @@ export function __folio_put(kernel: Kernel, pfn: number): void {
     return;
   }
   releaseFolio(kernel, pfn);
+  if (is_hugetlb_head(kernel, pfn)) {
+    free_huge_folio(kernel, pfn);
+    return;
+  }
   __free_pages_ok(kernel, pfn, (kernel.pages.flags.get(pfn) & PG_HEAD) !== 0 ? orderOf(word) : 0);
 }
 

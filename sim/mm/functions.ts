@@ -5,8 +5,15 @@
 
 import { P2PDMA_FUNCTIONS } from '../drivers/p2pdmaFunctions.ts';
 import type { FunctionRecord } from '../kernel/registry.ts';
+import { EXCLUSIVE_FUNCTIONS } from './exclusiveFunctions.ts';
+import { HMM_DEVMEM_FUNCTIONS } from './hmmDevmemFunctions.ts';
+import { HMM_FUNCTIONS } from './hmmFunctions.ts';
+import { HMM_MIRROR_FUNCTIONS } from './hmmMirrorFunctions.ts';
 import { MEMORY_HOTPLUG_FUNCTIONS } from './memoryHotplugFunctions.ts';
 import { MEMREMAP_FUNCTIONS } from './memremapFunctions.ts';
+import { MIGRATE_FUNCTIONS } from './migrateFunctions.ts';
+import { MM_FUNCTIONS } from './mmFunctions.ts';
+import { NOTIFIER_FUNCTIONS } from './notifierFunctions.ts';
 import { PAGE_ALLOC_FUNCTIONS } from './pageAllocFunctions.ts';
 import { REFERENCE_FUNCTIONS } from './referenceFunctions.ts';
 import { ZONE_FUNCTIONS } from './zoneFunctions.ts';
@@ -18,4 +25,11 @@ export const FUNCTIONS: readonly FunctionRecord[] = [
   ...P2PDMA_FUNCTIONS,
   ...PAGE_ALLOC_FUNCTIONS,
   ...MEMORY_HOTPLUG_FUNCTIONS,
+  ...MM_FUNCTIONS,
+  ...NOTIFIER_FUNCTIONS,
+  ...HMM_FUNCTIONS,
+  ...HMM_MIRROR_FUNCTIONS,
+  ...EXCLUSIVE_FUNCTIONS,
+  ...HMM_DEVMEM_FUNCTIONS,
+  ...MIGRATE_FUNCTIONS,
 ];

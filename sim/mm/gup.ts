@@ -1,117 +1,203 @@
-/** get_user_pages on mappings of persistent memory: mm/gup.c, by what each release holds meanwhile and after. */
-import { type DaxMapping, dax_fault, dropCached, forgetIfUnused } from '../drivers/dax.ts';
+/**
+ * mm/gup.c: get_user_pages and pin_user_pages on an address space. The pages come with a reference (FOLL_GET) or a
+ * pin (FOLL_PIN) each; what is not there is faulted in, what may not stay for long (FOLL_LONGTERM) moves first.
+ */
+import {
+  FAULT_FLAG_REMOTE,
+  FAULT_FLAG_UNSHARE,
+  FAULT_FLAG_WRITE,
+  type Mm,
+  VM_FAULT_ERROR,
+  VM_FAULT_OOM,
+  VM_FAULT_RETRY,
+  VM_HUGETLB,
+  VM_IO,
+  VM_PFNMAP,
+  VM_READ,
+  VM_WRITE,
+  type Vma,
+} from '../include/mm_types.ts';
+import { down_read, up_read } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { compound_head, devmapCompound } from './compound_page.ts';
-import { get_dev_pagemap, page_pgmap, put_dev_pagemap_call, typeOf } from './pagemap.ts';
-import { get_page, put_page } from './zone_device_page.ts';
+import {
+  type FollowContext,
+  follow_page_mask,
+  gup_fast,
+  MUST_SPLIT,
+  MUST_UNSHARE,
+  NO_PAGE,
+  vma_is_fsdax,
+  vma_needs_dirty_tracking,
+} from './gup_follow.ts';
+import { check_and_migrate_movable_pages } from './gup_longterm.ts';
+import { type GupFlags, gup_put_folio, try_grab_folio } from './gup_refs.ts';
+import { split_huge_pmd } from './huge_split.ts';
+import { handle_mm_fault } from './memory.ts';
+import { put_dev_pagemap_call } from './pagemap.ts';
+import { pte_alloc } from './pgtable.ts';
+import { vma_lookup } from './vma.ts';
 
+const EAGAIN = -11;
+const ENOMEM = -12;
 const EFAULT = -14;
+const EBUSY = -16;
+const EINVAL = -22;
 const EOPNOTSUPP = -95;
-const EREMOTEIO = -121;
-const GUP_PIN_COUNTING_BIAS = 1024;
-
-export interface GupFlags {
-  /** FOLL_PIN. */
-  pin: boolean;
-  /** FOLL_LONGTERM. */
-  longterm: boolean;
-  /** FOLL_PCI_P2PDMA. */
-  p2pdma: boolean;
-}
 
 /**
- * mm/gup.c:get_user_pages for `count` pages of a mapping: how many it got, or the errno of the first.
- * -EFAULT for page frames without struct pages, -EOPNOTSUPP for a long-term pin of a file on DAX or of
- * peer-to-peer memory, -EREMOTEIO for peer-to-peer memory that the caller does not say it can use.
+ * gup.c:get_user_pages_remote and its kin: pages of `count` page numbers from `start`, appended to `pages`; how
+ * many, or the errno of the first. The caller holds the mmap lock, but not with `fast`.
  */
-export function* get_user_pages(
+export function* get_user_pages_remote(
   kernel: Kernel,
-  mapping: DaxMapping,
-  first: number,
+  mm: Mm,
+  start: number,
   count: number,
   flags: GupFlags,
+  pages: number[],
 ): KernelGenerator<number> {
-  return yield* kernel.call(
-    flags.pin ? 'pin_user_pages' : 'get_user_pages',
-    [mapping.name, `page ${first}`, String(count)],
-    walk(kernel, mapping, first, count, flags),
-    String,
-  );
+  const name = `${flags.pin ? 'pin' : 'get'}_user_pages${flags.fast ? '_fast' : flags.remote === false ? '' : '_remote'}`;
+  const body = flags.fast
+    ? gup_fast_fallback(kernel, mm, start, count, flags, pages)
+    : __gup_longterm_locked(kernel, mm, start, count, flags, pages);
+  return yield* kernel.call(name, [hex(start * 4096), String(count)], checked(kernel, flags, body), String);
 }
 
-function* walk(
+/** gup.c:is_valid_gup_args. */
+function* checked(kernel: Kernel, flags: GupFlags, body: KernelGenerator<number>): KernelGenerator<number> {
+  if (flags.longterm && !flags.pin && kernel.has('longtermIsPin')) {
+    kernel.WARN('is_valid_gup_args: FOLL_LONGTERM without FOLL_PIN');
+    return EINVAL;
+  }
+  return yield* body;
+}
+
+/** unpin_user_pages, or put_page for each of `pages`. */
+export function* put_user_pages(kernel: Kernel, pages: readonly number[], pin: boolean): KernelGenerator<void> {
+  for (const pfn of pages) yield* gup_put_folio(kernel, pfn, 1, pin);
+}
+
+/** gup.c:gup_fast_fallback (internal_get_user_pages_fast): first without locks, then the rest under the mmap lock. */
+function* gup_fast_fallback(
   kernel: Kernel,
-  mapping: DaxMapping,
-  first: number,
+  mm: Mm,
+  start: number,
   count: number,
   flags: GupFlags,
+  pages: number[],
 ): KernelGenerator<number> {
-  // check_vma_flags: VM_PFNMAP or VM_IO.
-  if (mapping.model === 'DAX') return EFAULT;
-  const map = page_pgmap(kernel, mapping.start);
-  const isFsDax =
-    mapping.model === 'DAX-GUP' && (!map || !kernel.has('fsdaxType') || typeOf(kernel, map.pgmap) === 'FS_DAX');
-  if (flags.longterm && (isFsDax || flags.p2pdma)) return EOPNOTSUPP;
-  for (let done = 0; done < count; done++) {
-    const pfn = yield* onePage(kernel, mapping, first + done, flags);
-    if (pfn < 0) return done > 0 ? done : pfn;
-  }
-  return count;
+  const context: FollowContext = { pgmaps: [], run: 1 };
+  const done = gup_fast(kernel, mm, start, count, flags, pages, context);
+  for (const pgmap of context.pgmaps) yield* put_dev_pagemap_call(kernel, pgmap);
+  if (done === count) return done;
+  yield* down_read(kernel, mm.mmap_lock);
+  const rest = yield* __gup_longterm_locked(kernel, mm, start + done, count - done, flags, pages);
+  up_read(kernel, mm.mmap_lock);
+  if (rest < 0) return done > 0 ? done : rest;
+  return done + rest;
 }
 
-/** follow_page_pte: under a pagemap reference to 6.16 where the PTE is devmap, which is dropped once the page is held. */
-function* onePage(kernel: Kernel, mapping: DaxMapping, index: number, flags: GupFlags): KernelGenerator<number> {
-  const pfn = dax_fault(kernel, mapping, index);
-  if (pfn < 0) return pfn;
-  const isDevmap = mapping.model === 'DAX-GUP' && kernel.has('gupTakesPagemapRef');
-  const pgmap = isDevmap ? get_dev_pagemap(kernel, pfn)?.pgmap : undefined;
-  // A dying pagemap: no page here, and the fault that follows finds a dead device.
-  if (isDevmap && !pgmap) return EFAULT;
-  const error = kernel.leaf('try_grab_page', [hex(pfn)], () => try_grab_page(kernel, pfn, flags), String);
-  if (pgmap) yield* put_dev_pagemap_call(kernel, pgmap);
-  if (error) return error;
-  const held = mapping.held.get(pfn) ?? { page: index, get: 0, pin: 0 };
-  kernel.store.mapSet(mapping.held, pfn, {
-    page: index,
-    get: held.get + (flags.pin ? 0 : 1),
-    pin: held.pin + (flags.pin ? 1 : 0),
-  });
-  return pfn;
-}
-
-/** gup.c:try_grab_page (try_grab_folio since 6.11). */
-function try_grab_page(kernel: Kernel, pfn: number, flags: GupFlags): number {
-  const map = page_pgmap(kernel, pfn);
-  const isP2pdma = map !== undefined && typeOf(kernel, map.pgmap) === 'PCI_P2PDMA';
-  if (isP2pdma && !flags.p2pdma && kernel.has('follPciP2pdma')) return EREMOTEIO;
-  get_page(kernel, pfn);
-  if (flags.pin) kernel.pages.refcount.add(compound_head(kernel, pfn), pinWeight(kernel, pfn) - 1);
-  return 0;
-}
-
-/** What a pin counts: a large folio has a counter for pins besides. */
-const pinWeight = (kernel: Kernel, pfn: number): number => (devmapCompound(kernel, pfn) ? 1 : GUP_PIN_COUNTING_BIAS);
-
-/** put_page or unpin_user_page of a page that get_user_pages gave. False if nothing of the kind is held. */
-export function* put_user_page(
+/** gup.c:__gup_longterm_locked: again and again until everything found may stay. */
+function* __gup_longterm_locked(
   kernel: Kernel,
-  mapping: DaxMapping,
-  pfn: number,
-  pin: boolean,
-): KernelGenerator<boolean> {
-  const held = mapping.held.get(pfn);
-  if (!held || (pin ? held.pin : held.get) === 0) return false;
-  const left = { page: held.page, get: held.get - (pin ? 0 : 1), pin: held.pin - (pin ? 1 : 0) };
-  if (left.get + left.pin === 0) kernel.store.mapDelete(mapping.held, pfn);
-  else kernel.store.mapSet(mapping.held, pfn, left);
-  if (mapping.model === 'DAX-GUP' && !page_pgmap(kernel, pfn))
-    kernel.WARN(`put_page: the struct page of ${hex(pfn)} is gone with its device`);
-  else if (mapping.model === 'PMEM') dropCached(kernel, pfn, pin ? GUP_PIN_COUNTING_BIAS : 1);
-  else {
-    if (pin) kernel.pages.refcount.add(compound_head(kernel, pfn), 1 - pinWeight(kernel, pfn));
-    yield* put_page(kernel, pfn);
+  mm: Mm,
+  start: number,
+  count: number,
+  flags: GupFlags,
+  pages: number[],
+): KernelGenerator<number> {
+  const from = pages.length;
+  if (!flags.longterm) return yield* __get_user_pages(kernel, mm, start, count, flags, pages);
+  for (;;) {
+    const got = yield* __get_user_pages(kernel, mm, start, count, flags, pages);
+    if (got <= 0) return got;
+    const status = yield* check_and_migrate_movable_pages(kernel, pages, from, flags.pin === true);
+    if (status === 0) return got;
+    pages.length = from;
+    if (status !== EAGAIN) return status;
   }
-  forgetIfUnused(kernel, mapping);
-  return true;
+}
+
+/** gup.c:check_vma_flags. */
+function check_vma_flags(kernel: Kernel, vma: Vma, flags: GupFlags): number {
+  if ((vma.flags & (VM_IO | VM_PFNMAP)) !== 0) return EFAULT;
+  if (flags.longterm && vma_is_fsdax(kernel, vma)) return EOPNOTSUPP;
+  if (flags.longterm && flags.p2pdma) return EOPNOTSUPP;
+  if (flags.splitPmd && (vma.flags & VM_HUGETLB) !== 0 && kernel.has('splitPmdRefusesHugetlb')) return EOPNOTSUPP;
+  if (!flags.write) return (vma.flags & VM_READ) === 0 ? EFAULT : 0;
+  if (flags.pin && flags.longterm && kernel.has('longtermRefusesWriteback') && vma_needs_dirty_tracking(vma))
+    return EFAULT;
+  return (vma.flags & VM_WRITE) === 0 ? EFAULT : 0;
+}
+
+/** gup.c:__get_user_pages. */
+export function* __get_user_pages(
+  kernel: Kernel,
+  mm: Mm,
+  start: number,
+  count: number,
+  flags: GupFlags,
+  pages: number[],
+): KernelGenerator<number> {
+  const context: FollowContext = { pgmaps: [], run: 1 };
+  const from = pages.length;
+  let vma: Vma | undefined;
+  let error = 0;
+  for (let done = 0; done < count; ) {
+    const vpn = start + done;
+    if (!vma || vpn >= vma.end) {
+      vma = vma_lookup(mm, vpn);
+      error = vma ? check_vma_flags(kernel, vma, flags) : EFAULT;
+      if (!vma || error < 0) break;
+    }
+    const pfn = follow_page_mask(kernel, vma, vpn, flags, context);
+    if (pfn < 0) {
+      error = yield* missing(kernel, vma, vpn, flags, pfn);
+      if (error < 0) break;
+      continue;
+    }
+    const run = Math.min(context.run, count - done, vma.end - vpn);
+    if (run > 1) {
+      error = try_grab_folio(kernel, pfn, run - 1, flags);
+      if (error < 0) {
+        yield* gup_put_folio(kernel, pfn, 1, flags.pin === true);
+        break;
+      }
+    }
+    for (let i = 0; i < run; i++) pages.push(pfn + i);
+    done += run;
+  }
+  for (const pgmap of context.pgmaps) yield* put_dev_pagemap_call(kernel, pgmap);
+  const got = pages.length - from;
+  if (got > 0) return got;
+  // faultin_page gave up the lock: nothing was pinned, and the caller asks again.
+  return error === EBUSY || error === EAGAIN ? 0 : error;
+}
+
+/** What follow_page_mask did not give: 0 to look again, or an errno. */
+function* missing(kernel: Kernel, vma: Vma, vpn: number, flags: GupFlags, why: number): KernelGenerator<number> {
+  if (why === MUST_SPLIT) {
+    yield* split_huge_pmd(kernel, vma, vpn);
+    return pte_alloc(kernel, vma.mm, vpn) ? 0 : ENOMEM;
+  }
+  if (why !== NO_PAGE && why !== MUST_UNSHARE) return why;
+  return yield* faultin_page(kernel, vma, vpn, flags, why === MUST_UNSHARE);
+}
+
+/** gup.c:faultin_page. */
+function* faultin_page(
+  kernel: Kernel,
+  vma: Vma,
+  vpn: number,
+  flags: GupFlags,
+  unshare: boolean,
+): KernelGenerator<number> {
+  let bits = 0;
+  if (flags.write) bits |= FAULT_FLAG_WRITE;
+  if (flags.remote !== false) bits |= FAULT_FLAG_REMOTE;
+  if (unshare) bits |= FAULT_FLAG_UNSHARE;
+  const result = yield* handle_mm_fault(kernel, vma, vpn, bits);
+  if ((result & VM_FAULT_ERROR) !== 0) return (result & VM_FAULT_OOM) !== 0 ? ENOMEM : EFAULT;
+  return (result & VM_FAULT_RETRY) !== 0 ? EBUSY : 0;
 }

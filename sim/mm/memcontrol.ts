@@ -12,23 +12,27 @@ export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
     usage: 0,
     max: Number.POSITIVE_INFINITY,
     events: { max: 0, oom: 0, oom_kill: 0 },
-    stat: { anon: 0, file: 0, shmem: 0, pagetables: 0, pgfault: 0 },
+    stat: { pgfault: 0 },
   };
   kernel.store.mapSet(memcgs, name, memcg);
   return memcg;
 }
 
-/** memcontrol.c:mem_cgroup_charge: false where the limit does not allow it. */
-export function mem_cgroup_charge(kernel: Kernel, folio: Folio, mm: Mm): boolean {
-  const { memcg } = mm;
-  const pages = 2 ** folio.order;
+/** memcontrol.c:try_charge_memcg: false where the limit does not allow it. */
+export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boolean {
   if (memcg.usage + pages > memcg.max) {
     kernel.store.set(memcg.events, 'max', memcg.events.max + 1);
     kernel.store.set(memcg.events, 'oom', memcg.events.oom + 1);
     return false;
   }
-  kernel.store.set(memcg, 'usage', memcg.usage + pages);
-  kernel.store.set(folio, 'memcg', memcg);
+  kernel.store.add(memcg, 'usage', pages);
+  return true;
+}
+
+/** memcontrol.c:mem_cgroup_charge: false where the limit does not allow it. */
+export function mem_cgroup_charge(kernel: Kernel, folio: Folio, mm: Mm): boolean {
+  if (!try_charge(kernel, mm.memcg, 2 ** folio.order)) return false;
+  kernel.store.set(folio, 'memcg', mm.memcg);
   return true;
 }
 
@@ -36,7 +40,7 @@ export function mem_cgroup_charge(kernel: Kernel, folio: Folio, mm: Mm): boolean
 export function uncharge_folio(kernel: Kernel, folio: Folio): void {
   const { memcg } = folio;
   if (!memcg) return;
-  kernel.store.set(memcg, 'usage', memcg.usage - 2 ** folio.order);
+  kernel.store.add(memcg, 'usage', -(2 ** folio.order));
   kernel.store.set(folio, 'memcg', undefined);
 }
 

@@ -1,106 +1,209 @@
-/** mm/memory.c: page faults, and taking pages out of a page table. */
+/**
+ * mm/memory.c: the way of a page fault. Faults that cannot sleep (a fresh page, the zero page, a copy that no
+ * device must be told of) are plain functions; the others go the long way, which is a generator.
+ */
 import {
-  is_pfn_swap_entry,
-  mkPte,
+  is_swap_pte,
   NO_PTE,
   PTE_DIRTY,
   PTE_SPECIAL,
   PTE_WRITE,
   PTE_YOUNG,
+  type Pte,
   PteKind,
-  pte_none,
   pte_pfn,
-  pte_present,
-  pte_special,
+  pteBits,
+  withBits,
 } from '../arch/pte.ts';
 import {
+  FAULT_FLAG_UNSHARE,
   FAULT_FLAG_WRITE,
   MM_ANONPAGES,
-  MM_FILEPAGES,
-  type Mm,
+  type PteTable,
+  VM_EXEC,
+  VM_FAULT_FALLBACK,
   VM_FAULT_OOM,
+  VM_FAULT_RETRY,
+  VM_FAULT_SIGBUS,
   VM_FAULT_SIGSEGV,
+  VM_HUGETLB,
   VM_READ,
+  VM_SHARED,
   VM_WRITE,
   type Vma,
   type VmFault,
 } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { alloc_folio, folio_put, folio_put_system, folioOf, isDevicePage } from './folio.ts';
-import { PG_UPTODATE, setFlag } from './folio_record.ts';
-import { mem_cgroup_charge } from './memcontrol.ts';
-import { pte_alloc, pteTableAt, set_pte_at } from './pgtable.ts';
-import { anon_vma_prepare, folio_add_new_anon_rmap, folio_remove_rmap_pte, folio_test_anon } from './rmap.ts';
+import { alloc_anon_folio } from './anon_folio.ts';
+import { isDevicePage } from './folio.ts';
+import { do_huge_pmd_fault, do_huge_pmd_missing } from './huge_memory.ts';
+import { hugetlb_fault } from './hugetlb.ts';
+import { do_fault } from './memory_file.ts';
+import { do_swap_page } from './memory_swap.ts';
+import { do_wp_page, quick_wp_page } from './memory_wp.ts';
+import { add_mm_counter } from './mm_counter.ts';
+import { is_numa_hint, is_shared, maybe_mkwrite, mk_pte, pte_modify, vma_is_anonymous } from './page_prot.ts';
+import { PTRS_PER_PTE, pte_alloc, pteTableAt } from './pgtable.ts';
+import { anon_vma_prepare } from './rmap.ts';
 import { folio_add_lru } from './swap.ts';
 import { count_vm_event } from './vmstat.ts';
+import { zero_pfn } from './zero_page.ts';
 
-export function add_mm_counter(kernel: Kernel, mm: Mm, member: 0 | 1 | 2 | 3, value: number): void {
-  kernel.store.set(mm.rss, member, mm.rss[member] + value);
-}
+export { zero_pfn };
+
+/** What a quick path gives where only the long way leads on. */
+const LONG_WAY = -1;
 
 /**
  * memory.c:handle_mm_fault: makes the page at `vpn` accessible as the flags say; VM_FAULT_* bits. The mmap lock
  * is held for reading.
  */
 export function* handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): KernelGenerator<number> {
-  return yield* kernel.call('handle_mm_fault', [hex(vpn * 4096)], fault(kernel, { vma, vpn, flags }), (bits) =>
-    hex(bits),
+  if ((vma.flags & accessOf(flags)) === 0) return VM_FAULT_SIGSEGV;
+  const result = quick_mm_fault(kernel, vma, vpn, flags);
+  if (result !== LONG_WAY) return result;
+  return yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, { vma, vpn, flags }), hex);
+}
+
+const accessOf = (flags: number): number =>
+  (flags & FAULT_FLAG_WRITE) !== 0 ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC;
+const faultArgs = (vpn: number, flags: number): string[] => [
+  hex(vpn * 4096),
+  (flags & FAULT_FLAG_WRITE) !== 0 ? 'FAULT_FLAG_WRITE' : hex(flags),
+];
+
+/** memory.c:mm_account_fault. */
+function account(kernel: Kernel, vma: Vma, result: number): number {
+  if ((result & VM_FAULT_RETRY) !== 0 && kernel.has('pgfaultNotOnRetry')) return result;
+  count_vm_event(kernel, 'pgfault');
+  kernel.store.add(vma.mm.memcg.stat, 'pgfault', 1);
+  return result;
+}
+
+/* ---- what cannot sleep ---- */
+
+/** The fault if nothing in its way can sleep, or LONG_WAY, and then nothing has happened. */
+function quick_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): number {
+  if ((vma.flags & VM_HUGETLB) !== 0) return LONG_WAY;
+  const pmd = vma.mm.pmds.get(Math.floor(vpn / PTRS_PER_PTE));
+  if (pmd?.kind !== 'table') return LONG_WAY;
+  const pte = pmd.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
+  if (
+    pte === NO_PTE ? !vma_is_anonymous(vma) || (vma.flags & VM_SHARED) !== 0 : !isQuickPresent(kernel, vma, pte, flags)
+  )
+    return LONG_WAY;
+  if (kernel.isCrowded()) return account(kernel, vma, quick_pte_fault(kernel, vma, vpn, flags, pmd, pte));
+  return kernel.leaf(
+    'handle_mm_fault',
+    faultArgs(vpn, flags),
+    () => account(kernel, vma, tracedPteFault(kernel, vma, vpn, flags, pmd, pte)),
+    hex,
   );
 }
 
-function* fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
-  const { vma, vpn, flags } = vmf;
-  if ((vma.flags & ((flags & FAULT_FLAG_WRITE) !== 0 ? VM_WRITE : VM_READ)) === 0) return VM_FAULT_SIGSEGV;
-  count_vm_event(kernel, 'pgfault');
-  const table = pte_alloc(kernel, vma.mm, vpn);
-  if (!table) return VM_FAULT_OOM;
-  return pte_none(table.entries[vpn % 512] ?? NO_PTE) ? do_anonymous_page(kernel, vmf) : 0;
+/** A present entry that needs its bits set, or a private copy that no device has to hear of. */
+function isQuickPresent(kernel: Kernel, vma: Vma, pte: Pte, flags: number): boolean {
+  if ((pteBits(pte) & 15) !== PteKind.Present) return false;
+  if ((flags & FAULT_FLAG_UNSHARE) !== 0) return false;
+  if ((flags & FAULT_FLAG_WRITE) === 0 || (pteBits(pte) & PTE_WRITE) !== 0) return true;
+  if (is_shared(vma) || vma.mm.notifier_subscriptions !== undefined) return false;
+  return (pteBits(pte) & PTE_SPECIAL) !== 0 || !isDevicePage(kernel, pte_pfn(pte));
 }
 
-/** The shared page of zeros: a reserved page of the kernel image. */
-export const zero_pfn = (kernel: Kernel): number => kernel.config.physBits * 0 + 1;
+function quick_pte_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable, pte: Pte): number {
+  if (pte === NO_PTE) return do_anonymous_page(kernel, vma, vpn, flags, table);
+  if ((flags & FAULT_FLAG_WRITE) !== 0 && (pteBits(pte) & PTE_WRITE) === 0)
+    return quick_wp_page(kernel, vma, vpn, table, pte);
+  return set_access_flags(kernel, vpn, flags, table, pte);
+}
 
-/** memory.c:do_anonymous_page. */
-function do_anonymous_page(kernel: Kernel, { vma, vpn, flags }: VmFault): number {
-  if ((flags & FAULT_FLAG_WRITE) === 0) {
-    set_pte_at(kernel, vma.mm, vpn, mkPte(PteKind.Present, zero_pfn(kernel), PTE_SPECIAL | PTE_YOUNG));
-    return 0;
-  }
-  anon_vma_prepare(kernel, vma);
-  const folio = alloc_folio(kernel);
-  if (!folio) return VM_FAULT_OOM;
-  if (!mem_cgroup_charge(kernel, folio, vma.mm)) {
-    folio_put_system(kernel, folio.pfn);
-    return VM_FAULT_OOM;
-  }
-  setFlag(kernel, folio.pfn, PG_UPTODATE);
-  add_mm_counter(kernel, vma.mm, MM_ANONPAGES, 1);
-  folio_add_new_anon_rmap(kernel, folio, vma, vpn);
-  folio_add_lru(kernel, folio.pfn);
-  set_pte_at(kernel, vma.mm, vpn, mkPte(PteKind.Present, folio.pfn, PTE_WRITE | PTE_DIRTY | PTE_YOUNG));
+/** The same with the kernel's function on the way in the trace. */
+function tracedPteFault(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable, pte: Pte): number {
+  const isWrite = (flags & FAULT_FLAG_WRITE) !== 0 && (pteBits(pte) & PTE_WRITE) === 0;
+  const name = pte === NO_PTE ? 'do_anonymous_page' : isWrite ? 'do_wp_page' : 'ptep_set_access_flags';
+  return kernel.leaf(name, [], () => quick_pte_fault(kernel, vma, vpn, flags, table, pte), hex);
+}
+
+/** The end of handle_pte_fault: the entry permits the access, and learns of it. */
+function set_access_flags(kernel: Kernel, vpn: number, flags: number, table: PteTable, pte: Pte): number {
+  const bits = (flags & FAULT_FLAG_WRITE) !== 0 ? PTE_YOUNG | PTE_DIRTY : PTE_YOUNG;
+  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, withBits(pte, bits));
   return 0;
 }
 
-/** memory.c:unmap_vmas for one VMA: every entry of [start, end) is taken out; pages lose a mapping and a reference. */
-export function* unmap_vmas(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
-  for (let vpn = start; vpn < end; vpn++) {
-    const table = pteTableAt(vma.mm, vpn);
-    if (!table) {
-      vpn += 511 - (vpn % 512);
-      continue;
-    }
-    const pte = table.entries[vpn % 512] ?? NO_PTE;
-    if (pte_none(pte)) continue;
-    set_pte_at(kernel, vma.mm, vpn, NO_PTE);
-    if (!pte_present(pte) && !is_pfn_swap_entry(pte)) continue;
-    if (pte_special(pte)) continue;
-    const pfn = pte_pfn(pte);
-    const folio = folioOf(kernel, pfn);
-    if (!folio) continue;
-    add_mm_counter(kernel, vma.mm, folio_test_anon(folio) ? MM_ANONPAGES : MM_FILEPAGES, -1);
-    folio_remove_rmap_pte(kernel, folio, pfn);
-    if (isDevicePage(kernel, pfn)) yield* folio_put(kernel, pfn);
-    else folio_put_system(kernel, folio.pfn);
+/** memory.c:do_anonymous_page for a small page: the zero page for reading, a fresh page for writing. */
+function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable): number {
+  if ((vma.flags & VM_SHARED) !== 0) return VM_FAULT_SIGBUS;
+  let pte: Pte;
+  if ((flags & FAULT_FLAG_WRITE) === 0) pte = mk_pte(vma, zero_pfn(kernel), PTE_SPECIAL);
+  else {
+    anon_vma_prepare(kernel, vma);
+    const folio = alloc_anon_folio(kernel, vma, vpn);
+    if (!folio) return VM_FAULT_OOM;
+    add_mm_counter(kernel, vma.mm, MM_ANONPAGES, 1);
+    folio_add_lru(kernel, folio.pfn);
+    pte = mk_pte(vma, folio.pfn, (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY : 0);
   }
+  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, pte);
+  return 0;
+}
+
+/* ---- the long way ---- */
+
+function* counted(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+  const isHugetlb = (vmf.vma.flags & VM_HUGETLB) !== 0;
+  const result = isHugetlb ? yield* hugetlb_fault(kernel, vmf) : yield* __handle_mm_fault(kernel, vmf);
+  return account(kernel, vmf.vma, result);
+}
+
+/** memory.c:__handle_mm_fault: huge entries first, then the table. */
+function* __handle_mm_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+  const { vma, vpn } = vmf;
+  const pmd = vma.mm.pmds.get(Math.floor(vpn / PTRS_PER_PTE));
+  if (!pmd) {
+    const result = do_huge_pmd_missing(kernel, vmf);
+    if ((result & VM_FAULT_FALLBACK) === 0) return result;
+  } else if (pmd.kind === 'huge') {
+    const result = yield* do_huge_pmd_fault(kernel, vmf, pmd);
+    if ((result & VM_FAULT_FALLBACK) === 0) return result;
+  }
+  return yield* handle_pte_fault(kernel, vmf);
+}
+
+/** memory.c:handle_pte_fault. */
+function* handle_pte_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+  const { vma, vpn, flags } = vmf;
+  const pte = pteTableAt(vma.mm, vpn)?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
+  if (pte === NO_PTE) return yield* do_pte_missing(kernel, vmf);
+  if (is_swap_pte(pte)) return yield* do_swap_page(kernel, vmf, pte);
+  const table = pteTableAt(vma.mm, vpn);
+  if (!table) return 0;
+  if (is_numa_hint(vma, pte)) return do_numa_page(kernel, vmf, table, pte);
+  if ((flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE)) !== 0 && (pteBits(pte) & PTE_WRITE) === 0)
+    return yield* kernel.call('do_wp_page', [hex(vpn * 4096)], do_wp_page(kernel, vmf, pte), hex);
+  return set_access_flags(kernel, vpn, flags, table, pte);
+}
+
+/** memory.c:do_pte_missing. */
+function* do_pte_missing(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+  const { vma, vpn, flags } = vmf;
+  if (!vma_is_anonymous(vma)) return yield* do_fault(kernel, vmf);
+  const table = pte_alloc(kernel, vma.mm, vpn);
+  if (!table) return VM_FAULT_OOM;
+  return kernel.leaf(
+    'do_anonymous_page',
+    [hex(vpn * 4096)],
+    () => do_anonymous_page(kernel, vma, vpn, flags, table),
+    hex,
+  );
+}
+
+/** memory.c:do_numa_page where the page is on a node that will do: the entry becomes accessible again. */
+function do_numa_page(kernel: Kernel, { vma, vpn }: VmFault, table: PteTable, pte: Pte): number {
+  count_vm_event(kernel, 'numa_hint_faults');
+  const open = withBits(pte_modify(vma, pte), PTE_YOUNG);
+  const wasWritable = (pteBits(pte) & PTE_WRITE) !== 0;
+  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, wasWritable ? maybe_mkwrite(vma, open) : open);
+  return 0;
 }

@@ -21,7 +21,14 @@ import {
   percpu_ref_is_live,
   refAt,
 } from '../lib/percpu-refcount.ts';
-import { type DeviceState, hex, type Kernel, type MappedPagemap, mem } from '../machine/kernel.ts';
+import {
+  type DeviceState,
+  hex,
+  type Kernel,
+  type MappedPagemap,
+  mem,
+  type NativePagemapOps,
+} from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
 import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -131,16 +138,22 @@ export function* devm_memremap_pages_pgmap(
   kernel: Kernel,
   device: DeviceState,
   pgmap: CStruct,
+  native?: NativePagemapOps,
 ): KernelGenerator<CPointer> {
   return yield* kernel.call(
     'devm_memremap_pages',
     [device.name, '&pagemap'],
-    mapPagemap(kernel, device, pgmap),
+    mapPagemap(kernel, device, pgmap, native),
     printPointer,
   );
 }
 
-function* mapPagemap(kernel: Kernel, device: DeviceState, pgmap: CStruct): KernelGenerator<CPointer> {
+function* mapPagemap(
+  kernel: Kernel,
+  device: DeviceState,
+  pgmap: CStruct,
+  native: NativePagemapOps | undefined,
+): KernelGenerator<CPointer> {
   if (!zoneDeviceIsOn(kernel)) return without_zone_device(kernel);
   const res = structField(pgmap, 'res');
   if (!res) return ERR_PTR(EINVAL);
@@ -170,7 +183,7 @@ function* mapPagemap(kernel: Kernel, device: DeviceState, pgmap: CStruct): Kerne
   }
   if (!isChecked && !refAt(pointerField(pgmap, 'ref') ?? NULL, 'devm_memremap_pages')) return ERR_PTR(EINVAL);
   kernel.store.set(pgmap, 'dev', objectPointer(device.device));
-  return yield* mapSections(kernel, device, pgmap, res);
+  return yield* mapSections(kernel, device, pgmap, res, native);
 }
 
 /** What devm_memremap_pages answers for RAM: the range as it is where that was allowed, else -ENXIO. */
@@ -209,7 +222,13 @@ function mapWithoutPagemap(kernel: Kernel, device: DeviceState, res: CStruct): C
   return va(kernel, res);
 }
 
-function* mapSections(kernel: Kernel, device: DeviceState, pgmap: CStruct, res: CStruct): KernelGenerator<CPointer> {
+function* mapSections(
+  kernel: Kernel,
+  device: DeviceState,
+  pgmap: CStruct,
+  res: CStruct,
+  native?: NativePagemapOps,
+): KernelGenerator<CPointer> {
   const { store, state } = kernel;
   const exact = exactOf(res);
   const wide = widened(exact);
@@ -232,6 +251,7 @@ function* mapSections(kernel: Kernel, device: DeviceState, pgmap: CStruct, res: 
     name: device.name,
     node: device.node < 0 ? numa_mem_id(kernel) : device.node,
     ranges: [exact],
+    ...(native ? { native } : {}),
   };
   store.set(state, 'nextPagemap', map.id + 1);
   store.splice(state.pgmaps, state.pgmaps.length, 0, map);
@@ -261,8 +281,13 @@ function indexConflict(kernel: Kernel, exact: Pfns, wide: Pfns): MappedPagemap |
 }
 
 /** The hotplug part: private memory has no linear mapping; the zone is given here from 4.14, by __add_pages before. */
-function addSections(kernel: Kernel, map: MappedPagemap, wide: Pfns, altmap: VmemAltmap | undefined): number {
-  const isPrivate = kernel.has('pagemapArgument') && typeOf(kernel, map.pgmap) === 'PRIVATE';
+function addSections(
+  kernel: Kernel,
+  map: MappedPagemap,
+  wide: Pfns,
+  altmap: VmemAltmap | undefined,
+  isPrivate = kernel.has('pagemapArgument') && typeOf(kernel, map.pgmap) === 'PRIVATE',
+): number {
   const zone = kernel.zone(map.node, ZONE_DEVICE);
   const isMoved = kernel.has('zoneSetByMove');
   const pages = wide.end - wide.start;
@@ -288,7 +313,13 @@ function addSections(kernel: Kernel, map: MappedPagemap, wide: Pfns, altmap: Vme
 const firstOf = (exact: Pfns, altmap: VmemAltmap | undefined): number => Math.min(pfn_first(exact, altmap), exact.end);
 
 /** for_each_device_pfn: the pages of the exact range point to the pagemap; from 4.14 each counts on it. */
-function initPages(kernel: Kernel, map: MappedPagemap, exact: Pfns, altmap: VmemAltmap | undefined): void {
+function initPages(
+  kernel: Kernel,
+  map: MappedPagemap,
+  exact: Pfns,
+  altmap: VmemAltmap | undefined,
+  counts = kernel.has('pageHoldsPagemapRef'),
+): void {
   const start = firstOf(exact, altmap);
   const kind = kindOfType(kernel, typeOf(kernel, map.pgmap));
   const { state, flags, refcount, pgmap } = kernel.pages;
@@ -297,7 +328,67 @@ function initPages(kernel: Kernel, map: MappedPagemap, exact: Pfns, altmap: Vmem
   refcount.setRange(start, exact.end, 1);
   pgmap.setRange(start, exact.end, map.id);
   const ref = refOf(map.pgmap);
-  if (ref && kernel.has('pageHoldsPagemapRef')) percpu_ref_get_many(kernel, ref, exact.end - start);
+  if (ref && counts) percpu_ref_get_many(kernel, ref, exact.end - start);
+}
+
+/**
+ * mm/hmm.c:hmm_devmem_pages_create (4.14 to 4.20): struct pages for hmm_devmem_add, without devm_memremap_pages; no
+ * page counts on the pagemap. -ENXIO for System RAM, -EBUSY for sections of another hmm_devmem.
+ */
+export function hmm_devmem_pages_create(
+  kernel: Kernel,
+  device: DeviceState,
+  pgmap: CStruct,
+  res: CStruct,
+  native: NativePagemapOps,
+): number {
+  const { store, state } = kernel;
+  const wide = widened(exactOf(res));
+  const ram = region_intersects(
+    state.iomem,
+    BigInt(wide.start) << 12n,
+    BigInt(wide.end - wide.start) << 12n,
+    IORESOURCE_SYSTEM_RAM,
+    IORES_DESC_NONE,
+  );
+  if (ram !== REGION_DISJOINT) {
+    if (ram !== REGION_INTERSECTS) kernel.WARN('hmm_devmem_pages_create attempted on mixed region');
+    return ENXIO;
+  }
+  const other = state.pgmaps.find(
+    (map) =>
+      map.pgmap.hmm !== undefined && map.ranges.some((range) => range.start < wide.end && range.end > wide.start),
+  );
+  if (other) {
+    kernel.pr_err(
+      `hmm_devmem_pages_create: ${mem(integerField(res, 'start'), integerField(res, 'end'))} collides with mapping for ${other.name}`,
+    );
+    return EBUSY;
+  }
+  const map: MappedPagemap = {
+    id: state.nextPagemap,
+    pgmap,
+    name: device.name,
+    node: device.node < 0 ? numa_mem_id(kernel) : device.node,
+    ranges: [wide],
+    native,
+  };
+  store.set(state, 'nextPagemap', map.id + 1);
+  const error = addSections(kernel, map, wide, undefined, typeOf(kernel, pgmap) === 'PRIVATE');
+  if (error) return error;
+  store.splice(state.pgmaps, state.pgmaps.length, 0, map);
+  initPages(kernel, map, wide, undefined, false);
+  return 0;
+}
+
+/** mm/hmm.c:hmm_devmem_pages_remove. Nobody looks whether pages are still out. */
+export function hmm_devmem_pages_remove(kernel: Kernel, pgmap: CStruct): void {
+  const map = kernel.state.pgmaps.find((candidate) => candidate.pgmap === pgmap);
+  const [wide] = map?.ranges ?? [];
+  if (!map || !wide) return;
+  if (typeOf(kernel, pgmap) === 'PRIVATE') __remove_pages_old(kernel, wide.start, wide.end - wide.start, undefined);
+  else arch_remove_memory_old(kernel, wide.start, wide.end - wide.start, undefined);
+  removeItem(kernel.store, kernel.state.pgmaps, map);
 }
 
 /** A mapping that failed: where the driver's kill is required, the kernel calls it, and cleanup where that is. */

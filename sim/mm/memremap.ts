@@ -26,7 +26,7 @@ import {
   percpu_ref_kill,
   refAt,
 } from '../lib/percpu-refcount.ts';
-import { type DeviceState, hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
+import { type DeviceState, hex, type Kernel, type MappedPagemap, type NativePagemapOps } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
 import { runsOf } from '../store/column.ts';
 import { removeItem } from '../store/remove.ts';
@@ -44,7 +44,6 @@ import {
   type ByteRange,
   countsEachPage,
   get_dev_pagemap,
-  holdersOf,
   integerField,
   kindOfType,
   type PagemapType,
@@ -60,6 +59,7 @@ import {
   shiftOf,
   structField,
 } from './pagemap.ts';
+import { holdersOf } from './pagemap_holders.ts';
 import { pfn_valid } from './sparse.ts';
 import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 import { put_pages } from './zone_device_page.ts';
@@ -82,11 +82,12 @@ export function* memremap_pages(
   pgmap: CStruct,
   nid: number,
   name = 'dev_pagemap',
+  native?: NativePagemapOps,
 ): KernelGenerator<CPointer> {
   return yield* kernel.call(
     'memremap_pages',
     ['&pagemap', `nid ${nid}`],
-    doMemremap(kernel, pgmap, nid, name),
+    doMemremap(kernel, pgmap, nid, name, native),
     printPointer,
   );
 }
@@ -98,7 +99,13 @@ export const printPointer = (pointer: CPointer): string => {
   return pointer.target.kind === 'address' ? hex(pointer.target.address) : pointer.to;
 };
 
-function* doMemremap(kernel: Kernel, pgmap: CStruct, nid: number, name: string): KernelGenerator<CPointer> {
+function* doMemremap(
+  kernel: Kernel,
+  pgmap: CStruct,
+  nid: number,
+  name: string,
+  native: NativePagemapOps | undefined,
+): KernelGenerator<CPointer> {
   if (!zoneDeviceIsOn(kernel))
     throw new BadAccess('memremap_pages: a kernel without CONFIG_ZONE_DEVICE has no such function');
   const ranges = rangesOf(kernel, pgmap);
@@ -107,7 +114,7 @@ function* doMemremap(kernel: Kernel, pgmap: CStruct, nid: number, name: string):
     return ERR_PTR(EINVAL);
   }
   const type = pagemapType(kernel, integerField(pgmap, 'type'));
-  const missing = whatIsMissing(kernel, pgmap, type);
+  const missing = whatIsMissing(kernel, pgmap, type, native !== undefined);
   if (missing !== undefined) {
     kernel.WARN(missing);
     return ERR_PTR(EINVAL);
@@ -125,6 +132,7 @@ function* doMemremap(kernel: Kernel, pgmap: CStruct, nid: number, name: string):
     name,
     node: nid < 0 ? numa_mem_id(kernel) : nid,
     ranges: [],
+    ...(native ? { native } : {}),
   };
   store.set(state, 'nextPagemap', map.id + 1);
   store.splice(state.pgmaps, state.pgmaps.length, 0, map);
@@ -169,9 +177,14 @@ function prepareReference(kernel: Kernel, pgmap: CStruct): string | undefined {
 }
 
 /** The checks by type at the top of memremap_pages, in its order. */
-function whatIsMissing(kernel: Kernel, pgmap: CStruct, type: PagemapType | undefined): string | undefined {
+function whatIsMissing(
+  kernel: Kernel,
+  pgmap: CStruct,
+  type: PagemapType | undefined,
+  isNative: boolean,
+): string | undefined {
   const ops = structField(pgmap, 'ops');
-  const has = (field: string): boolean => ops !== undefined && pointerField(ops, field) !== undefined;
+  const has = (field: string): boolean => isNative || (ops !== undefined && pointerField(ops, field) !== undefined);
   const pageFree = kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
   const ownerMissing = (): boolean => {
     const owner = pgmap.owner;

@@ -14,6 +14,7 @@ import {
   VOID,
 } from '../c/value.ts';
 import { deviceArg, devres_release_all, dropAction, release_mem_region } from '../drivers/base/devres.ts';
+import { folio_unlock } from '../kernel/locking.ts';
 import { type ErrorCase, type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import {
   __request_region,
@@ -433,7 +434,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
         'mm/memremap.c',
         'void zone_device_page_init(struct page *page, struct dev_pagemap *pgmap, unsigned int order)',
         (kernel, args) => {
-          zone_device_page_init(kernel, pageArg(kernel, args));
+          zone_device_page_init(kernel, pageArg(kernel, args), Math.min(args.num(2), 9));
           return VOID;
         },
       ),
@@ -441,8 +442,7 @@ export const MEMREMAP_FUNCTIONS: readonly FunctionRecord[] = [
   ),
   fn('unlock_page', 'Releases the page lock.', [
     variant('4.3', 'mm/filemap.c', 'void unlock_page(struct page *page)', (kernel, args) => {
-      const pfn = pageArg(kernel, args);
-      kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) & ~1) >>> 0);
+      folio_unlock(kernel, compound_head(kernel, pageArg(kernel, args)));
       return VOID;
     }),
   ]),

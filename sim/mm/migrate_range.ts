@@ -3,10 +3,12 @@ import { kindOf, MIGRATE_MOVABLE, orderOf, type Zone } from '../include/mmzone.t
 import { PageKind, ZONE_MOVABLE, ZONE_NORMAL } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
-import type { WaitObject } from '../task/task.ts';
+import type { KernelGenerator, WaitObject } from '../task/task.ts';
 import { __free_pages_ok } from './freePages.ts';
+import { isStuck, migrate_pages } from './migrate_pages.ts';
 import { type AllocationLimit, alloc_pages_node } from './page_alloc.ts';
 import { isMovable, test_pages_isolated } from './page_isolation.ts';
+import { lru_add_drain_all } from './swap.ts';
 import { zone_watermark_ok } from './watermark.ts';
 import { zonelist } from './zonelist.ts';
 
@@ -22,6 +24,8 @@ function targetLimit(kernel: Kernel, zone: Zone): { highest: number; allowed: Re
 
 /** References that mappings and the page cache explain; any more is a pin, and the page cannot move now. */
 function isPinned(kernel: Kernel, pfn: number, kind: PageKind): boolean {
+  const folio = kernel.state.folios.get(pfn);
+  if (folio) return isStuck(kernel, folio);
   const mappings = (kernel.pages.mapcount.get(pfn) | 0) + 1;
   const expected = kind === PageKind.File ? mappings + 1 : Math.max(1, mappings);
   return kernel.pages.refcount.get(pfn) > expected;
@@ -38,23 +42,41 @@ function* movable(kernel: Kernel, start: number, end: number): Generator<{ pfn: 
 }
 
 /** Moves what can move. Pages that are pinned or find no place stay. */
-export function do_migrate_range(kernel: Kernel, zone: Zone, start: number, end: number): void {
-  const limit: AllocationLimit = targetLimit(kernel, zone);
+export function* do_migrate_range(kernel: Kernel, zone: Zone, start: number, end: number): KernelGenerator<void> {
+  lru_add_drain_all(kernel);
   const pages = [...movable(kernel, start, end)];
   if (pages.length === 0) return;
-  kernel.leaf(
-    'do_migrate_range',
-    [hex(start), hex(end)],
-    () => {
-      let moved = 0;
-      for (const { pfn, order, word } of pages)
-        if (!isPinned(kernel, pfn, kindOf(word)) && migrate(kernel, zone, pfn, order, word, limit)) moved++;
-      return `${moved} of ${pages.length} moved`;
-    },
-    String,
-  );
+  const body = moveAll(kernel, zone, pages);
+  yield* kernel.call('do_migrate_range', [hex(start), hex(end)], body, (moved) => `${moved} of ${pages.length} moved`);
 }
 
+interface Block {
+  readonly pfn: number;
+  readonly order: number;
+  readonly word: number;
+}
+
+function* moveAll(kernel: Kernel, zone: Zone, pages: readonly Block[]): KernelGenerator<number> {
+  const limit: AllocationLimit = targetLimit(kernel, zone);
+  let moved = 0;
+  for (const { pfn, order, word } of pages) {
+    if (isPinned(kernel, pfn, kindOf(word))) continue;
+    const folio = kernel.state.folios.get(pfn);
+    const isMoved = folio
+      ? yield* migrate_pages(kernel, folio, () => placeFor(kernel, zone, order, word, limit))
+      : migrate(kernel, zone, pfn, order, word, limit);
+    if (isMoved) moved++;
+  }
+  return moved;
+}
+
+/** alloc_migration_target: the first frame of the destination, or -1. */
+function placeFor(kernel: Kernel, zone: Zone, order: number, word: number, limit: AllocationLimit): number {
+  const use = { kind: kindOf(word), migratetype: MIGRATE_MOVABLE };
+  return alloc_pages_node(kernel, zone.node, order, use, 1, limit)[0]?.pfn ?? -1;
+}
+
+/** Pages that are in use by nobody that the engine knows: their columns move. */
 function migrate(
   kernel: Kernel,
   zone: Zone,
@@ -63,12 +85,11 @@ function migrate(
   word: number,
   limit: AllocationLimit,
 ): boolean {
-  const use = { kind: kindOf(word), migratetype: MIGRATE_MOVABLE };
-  const [target] = alloc_pages_node(kernel, zone.node, order, use, 1, limit);
-  if (!target) return false;
+  const target = placeFor(kernel, zone, order, word, limit);
+  if (target < 0) return false;
   for (const column of [kernel.pages.flags, kernel.pages.refcount, kernel.pages.mapcount])
     for (const run of runsOf(column, pfn, pfn + 2 ** order))
-      column.setRange(target.pfn + run.start - pfn, target.pfn + run.end - pfn, run.value);
+      column.setRange(target + run.start - pfn, target + run.end - pfn, run.value);
   kernel.pages.mapcount.setRange(pfn, pfn + 2 ** order, 0xffffffff);
   __free_pages_ok(kernel, pfn, order);
   return true;

@@ -1,7 +1,29 @@
 /** mm/mmu_notifier.c: who is told before and after the page table of a process changes. */
 import type { Mm } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import {
+  eventName,
+  type IntervalSub,
+  isInvalidating,
+  type MmuNotifierRange,
+  mn_itree_inv_end,
+  rangeText,
+  type Subscriptions,
+  subscriptionsOf,
+} from './mmu_notifier_state.ts';
+
+export {
+  mmu_interval_check_retry,
+  mmu_interval_notifier_insert,
+  mmu_interval_notifier_insert_locked,
+  mmu_interval_notifier_remove,
+  mmu_interval_read_begin,
+  mmu_interval_read_retry,
+  mmu_interval_set_seq,
+} from './mmu_interval_notifier.ts';
+export type { IntervalOps, IntervalSub, MmuNotifierRange } from './mmu_notifier_state.ts';
 
 /** enum mmu_notifier_event. */
 export const MMU_NOTIFY_UNMAP = 0;
@@ -13,17 +35,9 @@ export const MMU_NOTIFY_RELEASE = 5;
 export const MMU_NOTIFY_MIGRATE = 6;
 export const MMU_NOTIFY_EXCLUSIVE = 7;
 
-/** struct mmu_notifier_range; start and end are page numbers, end not included. */
-export interface MmuNotifierRange {
-  readonly mm: Mm;
-  readonly start: number;
-  readonly end: number;
-  readonly event: number;
-  /** MMU_NOTIFIER_RANGE_BLOCKABLE. */
-  readonly blockable: boolean;
-  /** Who causes a MIGRATE or EXCLUSIVE event: the owner of the device's pagemap, by identity. */
-  readonly owner: unknown;
-}
+const EAGAIN = -11;
+/** The page behind the last one that an address of 64 bits reaches: a range to ULONG_MAX ends here. */
+export const VPN_LIMIT = 2 ** 52;
 
 export const mmu_notifier_range = (
   event: number,
@@ -34,21 +48,146 @@ export const mmu_notifier_range = (
   blockable = true,
 ): MmuNotifierRange => ({ mm, start, end, event, blockable, owner });
 
-/** Tells everyone that the range is about to change. -EAGAIN if someone would have to sleep and may not. */
-export function* mmu_notifier_invalidate_range_start(
-  _kernel: Kernel,
+/**
+ * Tells everyone that the range is about to change. -EAGAIN if someone would have to sleep and may not: then
+ * there is no end to be called. Of a range that may sleep it is always 0.
+ */
+export function* mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<number> {
+  const subscriptions = subscriptionsOf(range.mm);
+  if (!subscriptions) return 0;
+  const error = yield* kernel.call(
+    'mmu_notifier_invalidate_range_start',
+    [rangeText(range), eventName(range)],
+    start(kernel, subscriptions, range),
+    String,
+  );
+  return range.blockable ? 0 : error;
+}
+
+function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<number> {
+  const { store } = kernel;
+  const record = { task: kernel.current, range };
+  store.splice(subscriptions.active, subscriptions.active.length, 0, record);
+  if (subscriptions.has_itree && !(yield* mn_itree_invalidate(kernel, subscriptions, range))) {
+    // Who may not sleep is not allowed to call the end either.
+    removeItem(store, subscriptions.active, record);
+    mn_itree_inv_end(kernel, subscriptions);
+    return EAGAIN;
+  }
+  const error = yield* mn_hlist_invalidate_range_start(kernel, subscriptions, range);
+  // As in the kernel, an interval tree told before stays in its invalidation: it never hears of an end.
+  if (error !== 0 && !range.blockable && !subscriptions.has_itree) removeItem(store, subscriptions.active, record);
+  return error;
+}
+
+/** mn_itree_invalidate with mn_itree_inv_start_range. False: a driver would have to sleep. */
+function* mn_itree_invalidate(
+  kernel: Kernel,
+  subscriptions: Subscriptions,
+  range: MmuNotifierRange,
+): KernelGenerator<boolean> {
+  const { store } = kernel;
+  store.set(subscriptions, 'active_invalidate_ranges', subscriptions.active_invalidate_ranges + 1);
+  let cur_seq = 0;
+  // The tree is not changed while the sequence is odd.
+  for (const sub of subscriptions.itree) {
+    if (sub.start >= range.end) break;
+    if (sub.end <= range.start) continue;
+    if (!isInvalidating(subscriptions)) store.set(subscriptions, 'invalidate_seq', subscriptions.invalidate_seq + 1);
+    if (cur_seq === 0) cur_seq = subscriptions.invalidate_seq;
+    if (yield* invalidate(kernel, sub, range, cur_seq)) continue;
+    if (!range.blockable) return false;
+    kernel.WARN('WARN_ON(mmu_notifier_range_blockable(range)): invalidate() gave false where it may sleep');
+  }
+  return true;
+}
+
+function* invalidate(
+  kernel: Kernel,
+  sub: IntervalSub,
+  range: MmuNotifierRange,
+  cur_seq: number,
+): KernelGenerator<boolean> {
+  return yield* kernel.call(
+    'invalidate',
+    [rangeText(range), eventName(range), `cur_seq ${cur_seq}`],
+    sub.ops.invalidate(kernel, sub, range, cur_seq),
+    String,
+  );
+}
+
+/** mn_hlist_invalidate_range_start: all are asked, whatever one of them answers. */
+function* mn_hlist_invalidate_range_start(
+  kernel: Kernel,
+  subscriptions: Subscriptions,
   range: MmuNotifierRange,
 ): KernelGenerator<number> {
-  if (!range.mm.notifier_subscriptions) return 0;
-  return 0;
+  let result = 0;
+  const list = [...subscriptions.list];
+  for (const sub of list) {
+    const error = sub.ops.invalidate_range_start ? yield* sub.ops.invalidate_range_start(kernel, sub, range) : 0;
+    if (error === 0) continue;
+    kernel.pr_info(
+      `invalidate_range_start callback failed with ${error} in ${range.blockable ? '' : 'non-'}blockable context.`,
+    );
+    if (kernel.has('notifierFailureWarned') && (range.blockable || error !== EAGAIN))
+      kernel.WARN('WARN_ON: a notifier may only fail with -EAGAIN, and only where it must not sleep');
+    result = error;
+  }
+  if (result !== 0 && !range.blockable && kernel.has('notifierEndAfterFailure'))
+    for (const sub of list) if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
+  return result;
 }
 
 /** Tells everyone that the range has changed. */
-export function* mmu_notifier_invalidate_range_end(_kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
-  if (!range.mm.notifier_subscriptions) return;
+export function* mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
+  const subscriptions = subscriptionsOf(range.mm);
+  if (!subscriptions) return;
+  yield* kernel.call(
+    'mmu_notifier_invalidate_range_end',
+    [rangeText(range), eventName(range)],
+    end(kernel, subscriptions, range),
+    () => '',
+  );
 }
 
-/** mmu_notifier.c:__mmu_notifier_release: the address space goes away. */
-export function* mmu_notifier_release(_kernel: Kernel, mm: Mm): KernelGenerator<void> {
-  if (!mm.notifier_subscriptions) return;
+function* end(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<void> {
+  const { active } = subscriptions;
+  const record =
+    active.findLast((one) => one.range === range) ??
+    active.findLast(
+      (one) => one.task.id === kernel.current.id && one.range.start === range.start && one.range.end === range.end,
+    );
+  // A registration takes all locks of the mm, so none comes between a start and its end.
+  if (!record) return;
+  removeItem(kernel.store, active, record);
+  if (subscriptions.active_invalidate_ranges > 0) mn_itree_inv_end(kernel, subscriptions);
+  for (const sub of [...subscriptions.list])
+    if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
+}
+
+/** mmu_notifier.c:__mmu_notifier_release: the address space goes away, of which every interval and notifier is told. */
+export function* mmu_notifier_release(kernel: Kernel, mm: Mm): KernelGenerator<void> {
+  const subscriptions = subscriptionsOf(mm);
+  if (!subscriptions) return;
+  yield* kernel.call(
+    '__mmu_notifier_release',
+    [`${mm.owner.comm} (${mm.owner.pid})`],
+    release(kernel, subscriptions, mm),
+    () => '',
+  );
+}
+
+function* release(kernel: Kernel, subscriptions: Subscriptions, mm: Mm): KernelGenerator<void> {
+  const { store } = kernel;
+  if (subscriptions.has_itree) {
+    const range = mmu_notifier_range(MMU_NOTIFY_RELEASE, mm, 0, VPN_LIMIT);
+    const record = { task: kernel.current, range };
+    store.splice(subscriptions.active, subscriptions.active.length, 0, record);
+    yield* mn_itree_invalidate(kernel, subscriptions, range);
+    removeItem(store, subscriptions.active, record);
+    mn_itree_inv_end(kernel, subscriptions);
+  }
+  for (const sub of [...subscriptions.list]) if (sub.ops.release) yield* sub.ops.release(kernel, sub, mm);
+  for (const sub of store.splice(subscriptions.list, 0, subscriptions.list.length)) store.set(sub, 'hashed', false);
 }

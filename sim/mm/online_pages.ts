@@ -144,7 +144,7 @@ function* doOffline(
   const error = start_isolate_page_range(kernel, zone, start, end, MIGRATE_MOVABLE);
   if (error) return error;
   for (;;) {
-    do_migrate_range(kernel, zone, start, end);
+    yield* do_migrate_range(kernel, zone, start, end);
     if (test_pages_isolated(kernel, start, end) === undefined) break;
     yield { kind: 'wait', on: whatStays(kernel, zone, start, end) };
   }

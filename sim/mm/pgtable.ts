@@ -58,6 +58,9 @@ function allocUpper(kernel: Kernel, mm: Mm, vpn: number): boolean {
   return true;
 }
 
+/** pmd_alloc: there is room for an entry at the PMD level. False: out of memory. */
+export const pmd_alloc = (kernel: Kernel, mm: Mm, vpn: number): boolean => allocUpper(kernel, mm, vpn);
+
 /** A table of PTEs that is not installed (pte_alloc_one), or undefined without memory. */
 export function pte_alloc_one(kernel: Kernel, mm: Mm): PteTable | undefined {
   const pfn = allocTablePage(kernel, mm);

@@ -3,10 +3,14 @@
  * index; the anon_vma knows the VMAs that may map it. A page of a file is found through the file's VMAs.
  */
 import { is_pfn_swap_entry, type Pte, pte_pfn, pte_present } from '../arch/pte.ts';
-import type { AddressSpace, AnonVma, Folio, Vma } from '../include/mm_types.ts';
+import { type AddressSpace, type AnonVma, type Folio, VM_LOCKED, type Vma } from '../include/mm_types.ts';
+import { kindOf } from '../include/mmzone.ts';
+import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
+import { find_mergeable_anon_vma } from './vma.ts';
 import { mod_vm } from './vmstat.ts';
 
 export const isAnonVma = (mapping: AnonVma | AddressSpace | undefined): mapping is AnonVma =>
@@ -32,8 +36,9 @@ export function anon_vma_chain_link(kernel: Kernel, vma: Vma, anon_vma: AnonVma)
 }
 
 /** rmap.c:__anon_vma_prepare. A neighbour's anon_vma is taken where the two could become one VMA (find_mergeable_anon_vma). */
-export function anon_vma_prepare(kernel: Kernel, vma: Vma, mergeable?: AnonVma): AnonVma {
+export function anon_vma_prepare(kernel: Kernel, vma: Vma): AnonVma {
   if (vma.anon_vma) return vma.anon_vma;
+  const mergeable = find_mergeable_anon_vma(vma);
   const anon_vma = mergeable ?? anon_vma_alloc(kernel, undefined);
   if (mergeable) kernel.store.set(anon_vma, 'num_active_vmas', anon_vma.num_active_vmas + 1);
   kernel.store.set(vma, 'anon_vma', anon_vma);
@@ -43,7 +48,12 @@ export function anon_vma_prepare(kernel: Kernel, vma: Vma, mergeable?: AnonVma):
 
 /** rmap.c:anon_vma_clone: `to` may map whatever `from` may (a split, or a move). */
 export function anon_vma_clone(kernel: Kernel, to: Vma, from: Vma): void {
-  for (const anon_vma of from.anon_vma_chain) anon_vma_chain_link(kernel, to, anon_vma);
+  for (const anon_vma of from.anon_vma_chain) {
+    anon_vma_chain_link(kernel, to, anon_vma);
+    // fork: one that nobody calls his own any more, and that has at most one child, is used again.
+    const isIdle = anon_vma.num_active_vmas === 0 && anon_vma.num_children < (anon_vma.parent ? 2 : 1);
+    if (!to.anon_vma && from.anon_vma && isIdle) kernel.store.set(to, 'anon_vma', anon_vma);
+  }
   if (to.anon_vma) kernel.store.set(to.anon_vma, 'num_active_vmas', to.anon_vma.num_active_vmas + 1);
 }
 
@@ -51,7 +61,8 @@ export function anon_vma_clone(kernel: Kernel, to: Vma, from: Vma): void {
 export function anon_vma_fork(kernel: Kernel, child: Vma, parent: Vma): void {
   if (!parent.anon_vma) return;
   kernel.store.set(child, 'anon_vma', undefined);
-  for (const anon_vma of parent.anon_vma_chain) anon_vma_chain_link(kernel, child, anon_vma);
+  anon_vma_clone(kernel, child, parent);
+  if (child.anon_vma) return;
   const own = anon_vma_alloc(kernel, parent.anon_vma);
   kernel.store.set(child, 'anon_vma', own);
   anon_vma_chain_link(kernel, child, own);
@@ -120,52 +131,122 @@ const isMigration = (entry: Pte): boolean => {
 /* ---- mapping and unmapping ---- */
 
 const MINUS_ONE = 0xffffffff;
-const countMapped = (kernel: Kernel, folio: Folio, pages: number): void => {
-  if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_pages', pages);
-  else {
-    mod_vm(kernel, 'nr_mapped', pages);
-  }
-};
+const GUP_PIN_COUNTING_BIAS = 1024;
 
-/** rmap.c:folio_add_new_anon_rmap: a fresh page gets its anon_vma, its index and its first mapping; it is exclusive. */
-export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
+/** NR_ANON_MAPPED or NR_FILE_MAPPED. */
+function countMapped(kernel: Kernel, folio: Folio, pages: number): void {
+  if (pages !== 0) mod_vm(kernel, folio_test_anon(folio) ? 'nr_anon_pages' : 'nr_mapped', pages);
+}
+
+/** rmap.c:__folio_set_anon. */
+function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
+  if (!vma.anon_vma) throw new Error('__folio_set_anon: anon_vma_prepare comes first');
+  kernel.store.set(folio, 'mapping', vma.anon_vma);
+  kernel.store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
+}
+
+/**
+ * rmap.c:folio_add_new_anon_rmap: a fresh folio gets its anon_vma, its index and its first mapping, a large one
+ * as a whole; it is exclusive, unless it comes from a swap slot that others use too.
+ */
+export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, exclusive = true): void {
   const { store, pages } = kernel;
-  if (!vma.anon_vma) throw new Error('folio_add_new_anon_rmap: anon_vma_prepare comes first');
-  store.set(folio, 'mapping', vma.anon_vma);
-  store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
-  setFlag(kernel, folio.pfn, PG_SWAPBACKED);
-  if (folio.order === 0) {
-    pages.mapcount.set(folio.pfn, 0);
-    if (kernel.has('anonExclusive')) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
-  } else {
+  setAnon(kernel, folio, vma, vpn);
+  let flags = pages.flags.get(folio.pfn) | PG_SWAPBACKED;
+  if (exclusive && kernel.has('anonExclusive')) flags |= PG_ANON_EXCLUSIVE;
+  pages.flags.set(folio.pfn, flags >>> 0);
+  if (folio.order === 0) pages.mapcount.set(folio.pfn, 0);
+  else {
     store.set(folio, 'entire_mapcount', 0);
-    if (kernel.has('anonExclusive')) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
+    mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
   }
   countMapped(kernel, folio, 2 ** folio.order);
+  // folio_add_lru_vma: mlock_new_folio.
+  if ((vma.flags & VM_LOCKED) !== 0) mlock_vma_folio(kernel, folio, vma);
 }
 
 /** One more entry maps a page (folio_add_anon_rmap_pte, folio_add_file_rmap_pte, folio_dup_..._rmap_pte). */
 export function folio_add_rmap_pte(kernel: Kernel, folio: Folio, pfn: number): void {
   const { mapcount } = kernel.pages;
-  if (mapcount.get(pfn) === MINUS_ONE) countMapped(kernel, folio, 1);
+  if (mapcount.get(pfn) === MINUS_ONE && folio.entire_mapcount < 0) countMapped(kernel, folio, 1);
   mapcount.add(pfn, 1);
 }
 
 /** rmap.c:folio_remove_rmap_pte: one entry fewer maps a page. */
 export function folio_remove_rmap_pte(kernel: Kernel, folio: Folio, pfn: number): void {
   const { mapcount } = kernel.pages;
-  if (mapcount.get(pfn) === MINUS_ONE) {
+  const count = mapcount.get(pfn);
+  if (count === MINUS_ONE) {
     kernel.WARN(`VM_WARN_ON_FOLIO: mapcount of ${pfn.toString(16)} falls below none`);
     return;
   }
-  mapcount.add(pfn, -1);
-  if (mapcount.get(pfn) === MINUS_ONE) countMapped(kernel, folio, -1);
+  mapcount.set(pfn, (count - 1) >>> 0);
+  if (count === 0 && folio.entire_mapcount < 0) countMapped(kernel, folio, -1);
+}
+
+/** Pages of a large folio that entries of their own map. */
+function pagesMapped(kernel: Kernel, folio: Folio): number {
+  let mapped = 0;
+  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + 2 ** folio.order, (start, end, value) => {
+    if (value !== MINUS_ONE) mapped += end - start;
+    return undefined;
+  });
+  return mapped;
+}
+
+/** rmap.c:folio_add_anon_rmap_pmd and folio_dup_..._rmap_pmd: one more huge entry maps a large folio. */
+export function folio_add_rmap_pmd(kernel: Kernel, folio: Folio): void {
+  if (folio.entire_mapcount < 0) {
+    countMapped(kernel, folio, 2 ** folio.order - pagesMapped(kernel, folio));
+    if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
+  }
+  kernel.store.set(folio, 'entire_mapcount', folio.entire_mapcount + 1);
+}
+
+/** rmap.c:folio_remove_rmap_pmd. */
+export function folio_remove_rmap_pmd(kernel: Kernel, folio: Folio): void {
+  kernel.store.set(folio, 'entire_mapcount', folio.entire_mapcount - 1);
+  if (folio.entire_mapcount >= 0) return;
+  countMapped(kernel, folio, pagesMapped(kernel, folio) - 2 ** folio.order);
+  if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_transparent_hugepages', -1);
+}
+
+/** mm.h:folio_maybe_dma_pinned: a small folio may be taken for pinned where it has very many references. */
+export const folio_maybe_dma_pinned = (kernel: Kernel, folio: Folio): boolean =>
+  folio.order > 0 ? folio.pincount > 0 : kernel.pages.refcount.get(folio.pfn) >= GUP_PIN_COUNTING_BIAS;
+
+/**
+ * rmap.h:folio_try_dup_anon_rmap_pte and _pmd: a child is to share an anonymous page, which is exclusive no more.
+ * False where a pin needs it to stay the parent's: then the child gets a copy. (Before 5.19 there is no mark, but
+ * pinned pages are copied since 5.9.)
+ */
+export function folio_try_dup_anon_rmap(kernel: Kernel, folio: Folio, pfn: number, huge = false): boolean {
+  const isDevice = kindOf(kernel.pages.state.get(pfn)) === PageKind.DeviceInUse;
+  const pinned = !isDevice && kernel.has('forkCopiesPinned') && folio_maybe_dma_pinned(kernel, folio);
+  if (kernel.has('anonExclusive')) {
+    if (pageAnonExclusive(kernel, pfn)) {
+      if (pinned) return false;
+      clearPageAnonExclusive(kernel, pfn);
+    }
+  } else if (pinned) return false;
+  if (huge) folio_add_rmap_pmd(kernel, folio);
+  else folio_add_rmap_pte(kernel, folio, pfn);
+  return true;
+}
+
+/** rmap.c:folio_move_anon_rmap: the page belongs to this VMA's own anon_vma from now on. */
+export function folio_move_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma): void {
+  if (vma.anon_vma) kernel.store.set(folio, 'mapping', vma.anon_vma);
 }
 
 /** folio_mapcount: all entries that map the folio or a page of it. */
 export function folio_mapcount(kernel: Kernel, folio: Folio): number {
+  if (folio.order === 0) return (kernel.pages.mapcount.get(folio.pfn) + 1) % 2 ** 32;
   let count = folio.entire_mapcount + 1;
-  for (let i = 0; i < 2 ** folio.order; i++) count += (kernel.pages.mapcount.get(folio.pfn + i) + 1) % 2 ** 32;
+  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + 2 ** folio.order, (start, end, value) => {
+    count += (end - start) * ((value + 1) % 2 ** 32);
+    return undefined;
+  });
   return count;
 }
 

@@ -3,8 +3,7 @@ import type { Kernel } from '../machine/kernel.ts';
 
 /** Adds to a counter: `nr_anon_pages`, `pgfault` ... */
 export function mod_vm(kernel: Kernel, name: string, delta: number): void {
-  const { vm } = kernel.state;
-  kernel.store.mapSet(vm, name, (vm.get(name) ?? 0) + delta);
+  kernel.store.mapAdd(kernel.state.vm, name, delta);
 }
 
 export const count_vm_event = (kernel: Kernel, name: string, count = 1): void => mod_vm(kernel, name, count);

@@ -3,14 +3,21 @@
  * and what mm/memremap.c (kernel/memremap.c to 5.2) does when a page becomes idle.
  */
 import { BadAccess, type CPointer, type CValue, integer, NULL, pagePointer } from '../c/value.ts';
+import type { Folio } from '../include/mm_types.ts';
 import { kindOf, PG_LOCKED, withKind } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
-import { percpu_ref_get_many, percpu_ref_is_live, percpu_ref_put_many } from '../lib/percpu-refcount.ts';
+import { folio_trylock } from '../kernel/locking.ts';
+import {
+  dropReferences,
+  percpu_ref_get_many,
+  percpu_ref_is_live,
+  percpu_ref_put_many,
+} from '../lib/percpu-refcount.ts';
 import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { compound_head } from './compound_page.ts';
-import { newFolio, releaseFolio } from './folio_record.ts';
+import { clearFlag, newFolio, PG_ANON_EXCLUSIVE, releaseFolio } from './folio_record.ts';
 import { __folio_put } from './freePages.ts';
 import {
   handedOutByDriver,
@@ -25,28 +32,53 @@ import {
 } from './pagemap.ts';
 
 /** memremap.c:zone_device_page_init: the driver hands a free page out: refcount 1, locked. */
-export function zone_device_page_init(kernel: Kernel, pfn: number): void {
-  kernel.leaf(
-    'zone_device_page_init',
-    [hex(pfn)],
-    () => {
-      const map = page_pgmap(kernel, pfn);
-      if (!map)
-        throw new BadAccess(`zone_device_page_init: page ${hex(pfn)} has no pagemap: it is no page of a device`);
-      const ref = refOf(map.pgmap);
-      if (!ref || !percpu_ref_is_live(ref)) kernel.WARN('zone_device_page_init: the pagemap is not live');
-      if (ref) percpu_ref_get_many(kernel, ref, 1);
-      kernel.pages.refcount.set(pfn, 1);
-      kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
-      setKind(kernel, pfn, PageKind.DeviceInUse);
-      newFolio(kernel, pfn);
-    },
-    () => '',
-  );
+export function zone_device_page_init(kernel: Kernel, pfn: number, order = 0): void {
+  if (kernel.isCrowded()) initPage(kernel, pfn, order);
+  else
+    kernel.leaf(
+      'zone_device_page_init',
+      order === 0 ? [hex(pfn)] : [hex(pfn), `order ${order}`],
+      () => initPage(kernel, pfn, order),
+      () => '',
+    );
+}
+
+function initPage(kernel: Kernel, pfn: number, order: number): void {
+  const map = page_pgmap(kernel, pfn);
+  if (!map) throw new BadAccess(`zone_device_page_init: page ${hex(pfn)} has no pagemap: it is no page of a device`);
+  const ref = refOf(map.pgmap);
+  if (!ref || !percpu_ref_is_live(ref)) kernel.WARN('zone_device_page_init: the pagemap is not live');
+  if (ref) percpu_ref_get_many(kernel, ref, 2 ** order);
+  kernel.pages.refcount.set(pfn, 1);
+  const folio = newFolio(kernel, pfn, order);
+  kernel.store.set(folio, 'locked_by', kernel.current);
+  kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
+  for (let i = 0; i < 2 ** order; i++) setKind(kernel, pfn + i, PageKind.DeviceInUse);
+}
+
+/**
+ * What a driver does to hand a free page out, by release: zone_device_page_init from 6.1; before, the page rests
+ * at 1, and to 5.17 a second reference says that it is in use. The page is locked.
+ */
+export function device_page_alloc(kernel: Kernel, pfn: number, order = 0): void {
+  if (kernel.has('devicePageRestsAtZero')) {
+    zone_device_page_init(kernel, pfn, order);
+    return;
+  }
+  if (kernel.has('pageFreeAtOne')) get_page(kernel, pfn);
+  folioOfDevice(kernel, pfn);
+  folio_trylock(kernel, pfn);
+}
+
+/** The record of a device page in use; before 6.1 nothing tells when its use begins, so it is made when it is needed. */
+export function folioOfDevice(kernel: Kernel, pfn: number): Folio {
+  setKind(kernel, pfn, PageKind.DeviceInUse);
+  return kernel.state.folios.get(pfn) ?? newFolio(kernel, pfn);
 }
 
 function setKind(kernel: Kernel, pfn: number, kind: PageKind): void {
-  kernel.pages.state.set(pfn, withKind(kernel.pages.state.get(pfn), kind));
+  const word = kernel.pages.state.get(pfn);
+  if (kindOf(word) !== kind) kernel.pages.state.set(pfn, withKind(word, kind));
 }
 
 /** include/linux/mm.h:get_page. From 4.5 to 4.13 a device page's reference counts on its pagemap too. */
@@ -64,8 +96,8 @@ export function get_page(kernel: Kernel, page: number): void {
   const ref = refOf(map.pgmap);
   if (ref && kernel.has('getPageTakesPagemapRef')) percpu_ref_get_many(kernel, ref, 1);
   // Where idle is 1, a second reference is how a driver hands its page out.
-  if (kernel.has('pageFreeAtOne') && handedOutByDriver(typeOf(kernel, map.pgmap)) && refcount.get(pfn) === 2)
-    setKind(kernel, pfn, PageKind.DeviceInUse);
+  if (kernel.has('pageFreeAtOne') && refcount.get(pfn) === 2 && handedOutByDriver(typeOf(kernel, map.pgmap)))
+    folioOfDevice(kernel, pfn);
 }
 
 /** include/linux/mm.h:put_page for a ZONE_DEVICE page: at the count where it is free, the driver is told. */
@@ -96,6 +128,71 @@ function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {
     yield* kernel.call('free_zone_device_folio', [hex(pfn)], free_zone_device_page(kernel, pfn, map, type), () => '');
   // __put_page knows the zone: the page's reference on its pagemap goes, nothing is freed.
   else yield* put_dev_pagemap_call(kernel, map.pgmap);
+}
+
+/**
+ * put_page inside a walk over many pages, for those that a driver handed out: without a call of its own in the
+ * trace, and at once where nobody has to be called in C. What is left to do otherwise.
+ */
+export function put_device_page(kernel: Kernel, pfn: number): KernelGenerator<void> | undefined {
+  const { refcount } = kernel.pages;
+  const map = page_pgmap(kernel, pfn);
+  const count = refcount.get(pfn);
+  const type = map && typeOf(kernel, map.pgmap);
+  if (!map?.native || count === 0 || !handedOutByDriver(type) || !kernel.has('devicePrivate'))
+    return put_page(kernel, pfn);
+  const idle = kernel.has('pageFreeAtZero') ? 0 : 1;
+  if (count <= idle || (idle === 1 && !isManaged(kernel, type))) return put_page(kernel, pfn);
+  refcount.set(pfn, count - 1);
+  if (count - 1 > idle) return undefined;
+  const order = forgetUse(kernel, pfn);
+  const freed = map.native.page_free(kernel, pfn);
+  return freed ? andRest(kernel, pfn, map, type, order, freed) : rest(kernel, pfn, map, type, order);
+}
+
+function* andRest(
+  kernel: Kernel,
+  pfn: number,
+  map: MappedPagemap,
+  type: PagemapType | undefined,
+  order: number,
+  freed: KernelGenerator<void>,
+): KernelGenerator<void> {
+  yield* freed;
+  const told = rest(kernel, pfn, map, type, order);
+  if (told) yield* told;
+}
+
+/** After the driver was told: the count and the pagemap's reference as the release has them for a free page. */
+function rest(
+  kernel: Kernel,
+  pfn: number,
+  map: MappedPagemap,
+  type: PagemapType | undefined,
+  order: number,
+): KernelGenerator<void> | undefined {
+  const count = 2 ** order;
+  for (let i = 0; i < count; i++) setKind(kernel, pfn + i, kindOfType(kernel, type));
+  if (!kernel.has('pageFreeAtZero')) return undefined;
+  if (!kernel.has('pagemapRefPerAllocation')) {
+    if (!kernel.has('fsdaxRestsAtZero')) kernel.pages.refcount.set(pfn, 1);
+    return undefined;
+  }
+  const ref = refOf(map.pgmap);
+  if (!ref) return undefined;
+  if (ref.count > BigInt(count)) {
+    dropReferences(kernel, ref, count);
+    return undefined;
+  }
+  return percpu_ref_put_many(kernel, ref, count);
+}
+
+/** Its life as a page of a process is over, of whose order it was: charge, record, contents, and the marks of an anonymous page. */
+function forgetUse(kernel: Kernel, pfn: number): number {
+  const order = kernel.state.folios.get(pfn)?.order ?? 0;
+  releaseFolio(kernel, pfn);
+  for (let i = 0; i < 2 ** order; i++) clearFlag(kernel, pfn + i, PG_ANON_EXCLUSIVE);
+  return order;
 }
 
 /**
@@ -160,8 +257,9 @@ function* tellDriver(
   pfn: number,
   map: MappedPagemap,
 ): KernelGenerator<void> {
-  releaseFolio(kernel, pfn);
-  if (map.native) yield* map.native.page_free(kernel, pfn);
+  forgetUse(kernel, pfn);
+  const freed = map.native?.page_free(kernel, pfn);
+  if (freed) yield* freed;
   if (!kernel.callBack || !callback) return;
   const args: CValue[] = [pagePointer(pfn)];
   if (!kernel.has('devPagemapOps')) args.push(dataOf(map));
@@ -200,8 +298,10 @@ function* free_zone_device_page(
     kernel.WARN(`free_zone_device_folio: no ${callbackName(kernel)}`);
     return;
   }
+  const order = kernel.state.folios.get(pfn)?.order ?? 0;
   yield* tellDriver(kernel, callback, pfn, map);
-  if (handedOutByDriver(type)) setKind(kernel, pfn, kindOfType(kernel, type));
-  if (handedOutByDriver(type) && kernel.has('pagemapRefPerAllocation')) yield* put_dev_pagemap_call(kernel, map.pgmap);
-  else if (!byType) kernel.pages.refcount.set(pfn, 1);
+  if (handedOutByDriver(type)) {
+    const told = rest(kernel, pfn, map, type, order);
+    if (told) yield* told;
+  } else if (!byType) kernel.pages.refcount.set(pfn, 1);
 }

@@ -1,3 +1,4 @@
+import type { CValue } from '../c/value.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 
@@ -11,5 +12,11 @@ export interface Command {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
-  run(context: CommandContext, args: readonly string[]): KernelGenerator<void> | undefined;
+  /** What `help NAME` says beyond it. */
+  readonly details?: string;
+  /** What it returns, if anything, is what `NAME = command` keeps. */
+  run(
+    context: CommandContext,
+    args: readonly string[],
+  ): KernelGenerator<CValue | undefined> | KernelGenerator<void> | undefined;
 }

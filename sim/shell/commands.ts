@@ -1,4 +1,5 @@
 /** The commands of the shell: one table, from which `help` and completion come too. */
+import { CGROUP } from '../fs/cgroup.ts';
 import { type Mount, nodeAt, readNode } from '../fs/files.ts';
 import { KPAGE } from '../fs/kpageflags.ts';
 import { nodeFiles } from '../fs/node.ts';
@@ -6,7 +7,10 @@ import { PAGETYPEINFO } from '../fs/pagetypeinfo.ts';
 import { PCI_DEVICES } from '../fs/pci.ts';
 import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
+import { PROC_PID } from '../fs/procPid.ts';
+import { SWAPS } from '../fs/swaps.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
+import { NR_HUGEPAGES, TRANSPARENT_HUGEPAGE } from '../fs/vmSysctl.ts';
 import { VMSTAT } from '../fs/vmstat.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
@@ -20,15 +24,25 @@ import { daxctlCommand } from './daxctl.ts';
 import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
+import { GPU } from './gpu.ts';
+import { INJECT } from './inject.ts';
+import { MKDIR } from './mkdir.ts';
+import { MODULE_COMMANDS } from './modprobe.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
+import { PAGEMAP } from './pagemapCommand.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
+import { PROC_COMMAND } from './proc.ts';
+import { SWAP_COMMANDS } from './swap.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
 /** Everything that can be read or written by path. */
 const MOUNTS: readonly Mount[] = [
+  SWAPS,
   PROC,
+  PROC_PID,
+  CGROUP,
   PAGETYPEINFO,
   VMSTAT,
   KPAGE,
@@ -38,6 +52,8 @@ const MOUNTS: readonly Mount[] = [
   ND_BUS,
   DAX_BUS,
   PCI_DEVICES,
+  NR_HUGEPAGES,
+  TRANSPARENT_HUGEPAGE,
 ];
 
 const FILE_COMMANDS: readonly Command[] = [
@@ -116,6 +132,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
       const command = COMMANDS.get(name);
       if (command) {
         print(`${command.usage}\n  ${command.summary}`);
+        if (command.details) print(command.details);
         return undefined;
       }
       const record = FUNCTIONS.find((candidate) => candidate.name === name);
@@ -136,8 +153,15 @@ const list: readonly Command[] = [
   ...PMEM_COMMANDS,
   ...DAX_COMMANDS,
   PAGE_TYPES,
+  PAGEMAP,
+  MKDIR,
   OCCUPY,
+  INJECT,
+  ...MODULE_COMMANDS,
+  GPU,
   EXPLAIN,
+  PROC_COMMAND,
+  ...SWAP_COMMANDS,
   ...KERNEL_COMMANDS,
 ];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));

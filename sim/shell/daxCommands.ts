@@ -3,7 +3,7 @@ import { type DaxMapping, dax_map, dax_truncate, dax_unmap, PFN_DEV, PFN_MAP, pf
 import { errnoName } from '../include/errno.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { compound_head } from '../mm/compound_page.ts';
-import { get_user_pages, put_user_page } from '../mm/gup.ts';
+import { get_user_pages, put_user_page } from '../mm/gup_dax.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';
 import { ShellError } from './error.ts';

@@ -141,7 +141,7 @@ const DIMM: Command = {
 const INJECT_USAGE = 'usage: inject unmovable memoryN | inject movable memoryN [PAGES]';
 
 /** Pages taken out of one block as if the kernel, or a program, had got them there. */
-const INJECT: Command = {
+export const INJECT_BLOCK: Command = {
   name: 'inject',
   usage: 'inject unmovable|movable memoryN [PAGES]',
   summary: 'let the kernel, or programs, use pages of one memory block',
@@ -186,4 +186,4 @@ function takeOne(kernel: Kernel, start: number, end: number, isMovable: boolean)
   kernel.pages.mapcount.set(pfn, 0);
 }
 
-export const DIMM_COMMANDS: readonly Command[] = [DIMM, INJECT];
+export const DIMM_COMMANDS: readonly Command[] = [DIMM];

@@ -16,6 +16,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { ShellError } from './error.ts';
+import { expand } from './variables.ts';
 
 const MAX_LINE = 10_000;
 
@@ -58,6 +59,9 @@ export function words(line: string): string[] {
   return found;
 }
 
+/** `NAME = command ...`: the name, and the rest of the line. */
+const ASSIGNMENT = /^([A-Za-z_]\w*)\s*=(?!=)\s*([A-Za-z_].*)$/s;
+
 function commandOf(line: string): { command: Command; args: string[] } | undefined {
   const name = /^[A-Za-z_][\w-]*/.exec(line)?.[0];
   const command = name === undefined ? undefined : COMMANDS.get(name);
@@ -74,12 +78,43 @@ export function shellProgram(kernel: Kernel, line: string): ProgramSpec {
 export function* runLine(kernel: Kernel, line: string, program: Program): KernelGenerator<CValue | undefined> {
   if (line.length > MAX_LINE) throw new ShellError(`the line has ${line.length} characters; ${MAX_LINE} is the limit`);
   const known = commandOf(line);
-  if (known) {
-    const result = known.command.run({ kernel, print: (text) => void program.output.push(text) }, known.args);
-    if (result) yield* result;
-    return undefined;
+  if (known) return yield* runCommand(kernel, known, program);
+  const [, name, rest] = ASSIGNMENT.exec(line) ?? [];
+  const assigned = rest === undefined ? undefined : commandOf(rest);
+  if (assigned && name !== undefined) {
+    if (COMMANDS.has(name)) throw new ShellError(`${name} is a command and cannot be a variable`);
+    const value = yield* runCommand(kernel, assigned, program);
+    if (value?.kind !== 'integer')
+      throw new ShellError(`${assigned.command.name} returns nothing that ${name} could keep`);
+    // The evaluator knows how variables of the shell are declared.
+    yield* evaluateExpression(
+      `${name} = ${value.value}${value.type === 'int' ? '' : 'UL'};`,
+      shellEnvironment(kernel, program),
+    );
+    return value;
   }
-  const env = createEnvironment(kernel, {
+  const value = yield* evaluateExpression(line, shellEnvironment(kernel, program));
+  if (value.kind !== 'void') {
+    program.valueText = printValue(kernel, value);
+    if (!/;\s*$/.test(line)) program.output.push(program.valueText);
+  }
+  return value;
+}
+
+function* runCommand(
+  kernel: Kernel,
+  { command, args }: { command: Command; args: string[] },
+  program: Program,
+): KernelGenerator<CValue | undefined> {
+  const filled = args.map((word) => expand(kernel, word));
+  const run = command.run({ kernel, print: (text) => void program.output.push(text) }, filled);
+  const value = run ? ((yield* run) ?? undefined) : undefined;
+  if (value) program.valueText = printValue(kernel, value);
+  return value;
+}
+
+const shellEnvironment = (kernel: Kernel, program: Program) =>
+  createEnvironment(kernel, {
     shell: kernel.state.shell,
     hole: () => undefined,
     standIn: () => undefined,
@@ -87,13 +122,6 @@ export function* runLine(kernel: Kernel, line: string, program: Program): Kernel
       if (finding.severity !== 'information') program.output.push(`${finding.severity}: ${finding.message}`);
     },
   });
-  const value = yield* evaluateExpression(line, env);
-  if (value.kind !== 'void') {
-    program.valueText = printValue(kernel, value);
-    if (!/;\s*$/.test(line)) program.output.push(program.valueText);
-  }
-  return value;
-}
 
 function printValue(kernel: Kernel, value: CValue): string {
   const env = createEnvironment(kernel, { hole: () => undefined, standIn: () => undefined, report: () => {} });

@@ -38,6 +38,13 @@ export interface Store {
   /** Writes one own data property of an object or element of an array. Writing what is there already is no change. */
   set<T extends object, K extends keyof T>(object: T, key: K, value: T[K]): void;
   mapSet<K, V>(map: Map<K, V>, key: K, value: V): void;
+  /**
+   * Adds to a counter. Between two marks only the first of many additions is an entry of the journal, for one
+   * that changes with every page; so a position in between that nobody marked has no exact counters.
+   */
+  add<T extends object, K extends keyof T>(object: T, key: K, delta: number): void;
+  /** The same for an entry of a map; one that is not there is 0. */
+  mapAdd<K>(map: Map<K, number>, key: K, delta: number): void;
   mapDelete<K, V>(map: Map<K, V>, key: K): void;
   /** Array splice, journalled. Returns the removed elements. */
   splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[];
@@ -79,16 +86,24 @@ export function createStore(options: StoreOptions = {}): Store {
 const DEFAULT_BUDGET = 64 * 2 ** 20;
 const DEFAULT_RUNS = 4096;
 
+/** Counters remembered as journalled since the last mark. */
+const COUNTERS = 16;
+
 class JournalledStore implements Store {
   readonly columns = new Map<string, JournalledColumn>();
   private readonly journal: Journal;
   private readonly orders = new MapOrders();
+  /* Counters whose value at the last mark is in the journal; the newest take the place of the oldest. */
+  private readonly counterObjects: object[] = [];
+  private readonly counterKeys: unknown[] = [];
+  private nextCounter = 0;
 
   constructor(budget: number) {
     this.journal = new Journal(budget);
   }
 
   get newest(): Mark {
+    this.forgetCounters();
     return this.journal.newest;
   }
 
@@ -131,6 +146,46 @@ class JournalledStore implements Store {
     this.journal.edit(new MapSetEdit(this.orders, map, key, existed, old));
   }
 
+  add<T extends object, K extends keyof T>(object: T, key: K, delta: number): void {
+    if (delta === 0) return;
+    const value = (object[key] as number) + delta;
+    if (this.isCounted(object, key)) object[key] = value as T[K];
+    else {
+      this.set(object, key, value as T[K]);
+      this.remember(object, key);
+    }
+  }
+
+  mapAdd<K>(map: Map<K, number>, key: K, delta: number): void {
+    if (delta === 0 && map.has(key)) return;
+    const old = map.get(key);
+    if (old !== undefined && this.isCounted(map, key)) map.set(key, old + delta);
+    else {
+      this.mapSet(map, key, (old ?? 0) + delta);
+      this.remember(map, key);
+    }
+  }
+
+  private isCounted(object: object, key: unknown): boolean {
+    const { counterObjects, counterKeys } = this;
+    for (let i = 0; i < counterObjects.length; i++)
+      if (counterObjects[i] === object && counterKeys[i] === key) return true;
+    return false;
+  }
+
+  private remember(object: object, key: unknown): void {
+    this.counterObjects[this.nextCounter] = object;
+    this.counterKeys[this.nextCounter] = key;
+    this.nextCounter = (this.nextCounter + 1) % COUNTERS;
+  }
+
+  /** Someone may come back to this position: the next addition to any counter is an entry again. */
+  private forgetCounters(): void {
+    this.counterObjects.length = 0;
+    this.counterKeys.length = 0;
+    this.nextCounter = 0;
+  }
+
   mapDelete<K, V>(map: Map<K, V>, key: K): void {
     const old = map.get(key);
     if (old === undefined && !map.has(key)) return;
@@ -157,10 +212,12 @@ class JournalledStore implements Store {
   }
 
   mark(): Mark {
+    this.forgetCounters();
     return this.journal.position;
   }
 
   travel(mark: Mark): void {
+    this.forgetCounters();
     this.journal.travel(mark);
     this.orders.settle();
   }
@@ -186,6 +243,7 @@ class JournalledStore implements Store {
       return build();
     } finally {
       this.journal.recording = true;
+      this.forgetCounters();
       this.journal.reset();
       this.orders.forget();
     }

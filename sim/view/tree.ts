@@ -4,6 +4,7 @@ import { walk } from '../kernel/resource.ts';
 import { hex } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { SECTIONS_PER_ROOT } from '../mm/sparse.ts';
+import { processesNode } from './processes.ts';
 import { bytesText, pagesText } from './text.ts';
 import type { Position, TreeNode, ZonesView } from './types.ts';
 import { zonesView } from './zones.ts';
@@ -37,6 +38,7 @@ export function stateTree(machine: Machine, position: Position): TreeNode[] {
       }),
     ),
     devicesNode(view),
+    processesNode(machine),
     resourcesNode(view),
   ];
 }

@@ -181,6 +181,18 @@ export interface PageView {
 }
 
 /** A node of the State tree in the sidebar. */
+/** Pages of one mapping by what its page table entries are. */
+export interface PageCountsView {
+  present: number;
+  /** The zero page, and page frames without a struct page. */
+  special: number;
+  swap: number;
+  devicePrivate: number;
+  exclusive: number;
+  migration: number;
+  other: number;
+}
+
 export interface TreeNode {
   /** Stable over revisions. */
   id: string;
@@ -191,6 +203,7 @@ export interface TreeNode {
   icon: string;
   /** What revealing it shows in the panels. */
   reveal?: { startPfn: number; endPfn: number };
-  children: TreeNode[];
+  /** Made when they are first asked for, where there may be many. */
+  readonly children: TreeNode[];
   changed: boolean;
 }

@@ -11,7 +11,10 @@ function booted() {
   if (!config) throw new Error('no preset');
   const machine = new Machine(config, '6.12');
   const { kernel } = machine;
-  const [a, b] = ['a', 'b'].map((name) => mm_alloc(kernel, newProcess(kernel, name)).mmap_lock);
+  const [a, b] = ['a', 'b'].map((name) => {
+    const process = newProcess(kernel, name);
+    return typeof process === 'number' ? undefined : mm_alloc(kernel, process).mmap_lock;
+  });
   if (!a || !b) throw new Error('no locks');
   return { machine, kernel, a, b };
 }

@@ -48,7 +48,7 @@ const nameOf = (record: KernelRecord): string =>
   record.kind === 'callback' ? `${record.struct}.${record.name}` : record.name;
 
 function record<K extends KernelRecord['kind']>(kind: K, name: string): Extract<KernelRecord, { kind: K }> {
-  const found = RECORDS.find((candidate) => candidate.kind === kind && candidate.name === name);
+  const found = ALL_RECORDS.find((candidate) => candidate.kind === kind && candidate.name === name);
   if (!found) throw new Error(`no ${kind} ${name}`);
   return found as Extract<KernelRecord, { kind: K }>;
 }

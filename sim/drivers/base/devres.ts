@@ -9,6 +9,7 @@ import {
   percpuRef,
 } from '../../lib/percpu-refcount.ts';
 import { type DeviceState, type DevresAction, hex, type Kernel } from '../../machine/kernel.ts';
+import { hmm_devmem_release } from '../../mm/hmm_devmem.ts';
 import { memunmap_pages } from '../../mm/memremap.ts';
 import { devm_memremap_pages_release } from '../../mm/memremap-old.ts';
 import { refOf, structField } from '../../mm/pagemap.ts';
@@ -95,6 +96,8 @@ function* release(kernel: Kernel, { what, subject }: DevresAction): KernelGenera
       return yield* memunmap_pages(kernel, subject);
     case 'devm_memremap_pages_release':
       return yield* devm_memremap_pages_release(kernel, subject);
+    case 'hmm_devmem_release':
+      return yield* hmm_devmem_release(kernel, subject);
     case 'pci_p2pdma_release':
       return yield* pci_p2pdma_release(kernel, subject);
     case 'percpu_ref_kill': {

@@ -12,7 +12,8 @@ const moved = (prototype: string, errors: readonly ErrorCase[] = []): FunctionRe
   { since: '5.18', file: FILE, prototype, errors },
 ];
 
-const functions: readonly FunctionRecord[] = [
+/** Their code is in sim/mm/migrateFunctions.ts. */
+export const MIGRATE_FUNCTION_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'migrate_vma_setup',
@@ -131,6 +132,10 @@ const functions: readonly FunctionRecord[] = [
       },
     ],
   },
+];
+
+/** Exclusive access, which runs: mm/exclusiveFunctions.ts. */
+export const EXCLUSIVE_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'make_device_exclusive_range',
@@ -257,4 +262,4 @@ const names: readonly NeverRecord[] = [
   },
 ];
 
-export const MIGRATE_RECORDS = [...functions, ...MIGRATE_CALLBACKS, ...structs, ...names];
+export const MIGRATE_RECORDS = [...MIGRATE_CALLBACKS, ...structs, ...names];

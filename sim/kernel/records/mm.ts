@@ -9,7 +9,8 @@ const GUP_ERRORS = [
   { returns: '-ENOMEM', when: 'the fault handler ran out of memory' },
 ] as const;
 
-export const MM_RECORDS: readonly FunctionRecord[] = [
+/** Their code is in sim/mm/mmFunctions.ts. */
+export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'mmap_read_lock',
@@ -73,6 +74,98 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
   },
   {
     kind: 'function',
+    name: 'down_write',
+    contract: 'Takes a read-write semaphore for writing, alone.',
+    variants: [
+      { since: '4.3', file: 'kernel/locking/rwsem.c', prototype: 'void down_write(struct rw_semaphore *sem)' },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'up_write',
+    contract: 'Gives up a read-write semaphore that was taken for writing.',
+    variants: [{ since: '4.3', file: 'kernel/locking/rwsem.c', prototype: 'void up_write(struct rw_semaphore *sem)' }],
+  },
+  {
+    kind: 'function',
+    name: 'find_task_by_vpid',
+    contract: 'The task with a process number, or NULL.',
+    variants: [{ since: '4.3', file: 'kernel/pid.c', prototype: 'struct task_struct *find_task_by_vpid(pid_t nr)' }],
+  },
+  {
+    kind: 'function',
+    name: 'get_task_mm',
+    contract:
+      'The address space of a task with one more user, which mmput gives back; NULL if the task has none any more.',
+    variants: [
+      { since: '4.3', file: 'kernel/fork.c', prototype: 'struct mm_struct *get_task_mm(struct task_struct *task)' },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'find_vma',
+    contract: 'The first VMA that ends behind an address, which it need not contain; NULL if there is none.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'mm/mmap.c',
+        prototype: 'struct vm_area_struct *find_vma(struct mm_struct *mm, unsigned long addr)',
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'vma_lookup',
+    contract: 'The VMA that contains an address; NULL if none does.',
+    variants: [
+      {
+        since: '5.14',
+        file: 'include/linux/mm.h',
+        prototype: 'struct vm_area_struct *vma_lookup(struct mm_struct *mm, unsigned long addr)',
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'mmgrab',
+    contract:
+      'Takes a reference on struct mm_struct itself: the structure stays, but what it maps may go. Every one needs an mmdrop.',
+    variants: [{ since: '4.11', file: ATOMIC_USERS, prototype: 'void mmgrab(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmdrop',
+    contract: 'Drops a reference on struct mm_struct itself; the last one frees it.',
+    variants: [{ since: '4.3', file: ATOMIC_USERS, prototype: 'void mmdrop(struct mm_struct *mm)' }],
+  },
+  {
+    kind: 'function',
+    name: 'mmap_read_trylock',
+    contract: 'Takes the lock of an address space for reading if that needs no sleep.',
+    variants: [
+      {
+        since: '5.8',
+        file: LOCK,
+        prototype: 'bool mmap_read_trylock(struct mm_struct *mm)',
+        errors: [{ returns: 'false', when: 'a writer holds the lock or waits for it' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'down_read_trylock',
+    contract: 'Takes a read-write semaphore for reading if that needs no sleep.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'kernel/locking/rwsem.c',
+        prototype: 'int down_read_trylock(struct rw_semaphore *sem)',
+        errors: [{ returns: '0', when: 'a writer holds the semaphore or waits for it' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
     name: 'handle_mm_fault',
     contract:
       'The one entry to page fault handling: makes an address of a VMA accessible by a new page, a file page, a copy, or by bringing a swapped, migrating or device page back. Returns VM_FAULT_* bits; with VM_FAULT_RETRY the mmap lock may already be dropped.',
@@ -114,6 +207,46 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
+];
+
+/** Their code is in sim/mm/migrateFunctions.ts. */
+export const PAGE_LOCK_RECORDS: readonly FunctionRecord[] = [
+  {
+    kind: 'function',
+    name: 'lock_page',
+    contract:
+      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
+    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
+  },
+  {
+    kind: 'function',
+    name: 'trylock_page',
+    contract: 'Takes the lock bit of a page if nobody has it; never sleeps.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/pagemap.h',
+        prototype: 'bool trylock_page(struct page *page)',
+        errors: [{ returns: 'false', when: 'somebody else has the lock' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'alloc_page_vma',
+    contract: 'Allocates a page for an address of a VMA, where its memory policy wants it.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/gfp.h',
+        prototype: 'struct page *alloc_page_vma(gfp_t gfp, struct vm_area_struct *vma, unsigned long addr)',
+        errors: [{ returns: 'NULL', when: 'no page could be allocated' }],
+      },
+    ],
+  },
+];
+
+export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'get_user_pages',
@@ -156,13 +289,6 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
         ],
       },
     ],
-  },
-  {
-    kind: 'function',
-    name: 'lock_page',
-    contract:
-      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
-    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
   },
   {
     kind: 'function',

@@ -1,5 +1,5 @@
 /** Names of mm/mmu_notifier.c and include/linux/mmu_notifier.h. */
-import type { CallbackRecord, FunctionRecord, NeverRecord } from '../registry.ts';
+import type { CallbackRecord, FunctionRecord, NeverRecord, StructRecord } from '../registry.ts';
 
 const FILE = 'mm/mmu_notifier.c';
 const HEADER = 'include/linux/mmu_notifier.h';
@@ -15,6 +15,15 @@ export const MMU_NOTIFIER_CALLBACKS: readonly CallbackRecord[] = [
       'bool (*invalidate)(struct mmu_interval_notifier *interval_sub, const struct mmu_notifier_range *range, unsigned long cur_seq)',
     contract:
       'The CPU page table is about to change inside the interval. Under its own lock the driver notes cur_seq with mmu_interval_set_seq and makes its device forget the addresses before it returns true; false is allowed only when it must not sleep.',
+  },
+  {
+    kind: 'callback',
+    name: 'release',
+    struct: 'mmu_notifier_ops',
+    file: HEADER,
+    since: '4.3',
+    prototype: 'void (*release)(struct mmu_notifier *subscription, struct mm_struct *mm)',
+    contract: 'The process exits, or the notifier is unregistered before that: no further use of the address space.',
   },
   {
     kind: 'callback',
@@ -74,7 +83,8 @@ export const MMU_NOTIFIER_CALLBACKS: readonly CallbackRecord[] = [
   },
 ];
 
-const functions: readonly FunctionRecord[] = [
+/** Their code is in sim/mm/notifierFunctions.ts. */
+export const MMU_NOTIFIER_FUNCTION_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'mmu_interval_notifier_insert',
@@ -217,6 +227,46 @@ const functions: readonly FunctionRecord[] = [
   },
   {
     kind: 'function',
+    name: 'mmu_notifier_register',
+    contract:
+      'Puts a notifier on the list of an address space, whose users the caller holds; it takes the mmap lock for writing. The notifier keeps a reference on the mm structure until it is unregistered.',
+    variants: [
+      {
+        since: '4.3',
+        file: FILE,
+        prototype: 'int mmu_notifier_register(struct mmu_notifier *subscription, struct mm_struct *mm)',
+        errors: [{ returns: '-ENOMEM', when: 'the notifier state of the mm could not be allocated' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: '__mmu_notifier_register',
+    contract: 'The same as mmu_notifier_register for a caller that holds the mmap lock for writing.',
+    variants: [
+      {
+        since: '4.3',
+        file: FILE,
+        prototype: 'int __mmu_notifier_register(struct mmu_notifier *subscription, struct mm_struct *mm)',
+        errors: [{ returns: '-ENOMEM', when: 'the notifier state of the mm could not be allocated' }],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'mmu_notifier_unregister',
+    contract:
+      'Takes a notifier off its address space. Its release() runs first, unless the exit of the process has called it already.',
+    variants: [
+      {
+        since: '4.3',
+        file: FILE,
+        prototype: 'void mmu_notifier_unregister(struct mmu_notifier *subscription, struct mm_struct *mm)',
+      },
+    ],
+  },
+  {
+    kind: 'function',
     name: 'mmu_notifier_range_blockable',
     contract: 'Whether the callbacks of this invalidation may sleep.',
     variants: [
@@ -225,6 +275,32 @@ const functions: readonly FunctionRecord[] = [
         file: HEADER,
         prototype: 'bool mmu_notifier_range_blockable(const struct mmu_notifier_range *range)',
       },
+    ],
+  },
+];
+
+const structs: readonly StructRecord[] = [
+  {
+    kind: 'struct',
+    name: 'interval_tree_node',
+    file: 'include/linux/interval_tree.h',
+    since: '4.3',
+    contract: 'An interval in a tree, with both of its ends included.',
+    fields: [
+      { name: 'start', type: 'unsigned long', contract: 'first address', since: '4.3' },
+      { name: 'last', type: 'unsigned long', contract: 'last address', since: '4.3' },
+    ],
+  },
+  {
+    kind: 'struct',
+    name: 'mmu_notifier',
+    file: HEADER,
+    since: '4.3',
+    contract: 'A subscription to all changes of one address space.',
+    fields: [
+      { name: 'ops', type: 'const struct mmu_notifier_ops *', contract: 'the callbacks', since: '4.3' },
+      { name: 'mm', type: 'struct mm_struct *', contract: 'the address space it watches', since: '5.4' },
+      { name: 'users', type: 'unsigned int', contract: 'calls of mmu_notifier_get that were not put', since: '5.4' },
     ],
   },
 ];
@@ -240,4 +316,4 @@ const names: readonly NeverRecord[] = [
   },
 ];
 
-export const MMU_NOTIFIER_RECORDS = [...functions, ...MMU_NOTIFIER_CALLBACKS, ...names];
+export const MMU_NOTIFIER_RECORDS = [...MMU_NOTIFIER_CALLBACKS, ...structs, ...names];

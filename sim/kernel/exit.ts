@@ -1,0 +1,41 @@
+/** kernel/exit.c: the end of a process. */
+import type { OpenFile, Process } from '../include/mm_types.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { mmput } from './fork.ts';
+
+/** A driver's device is opened by a process. */
+export function open_device(kernel: Kernel, process: Process, name: string, release: OpenFile['release']): OpenFile {
+  const file: OpenFile = { name, f_count: 1, release };
+  kernel.store.splice(process.fds, process.fds.length, 0, file);
+  return file;
+}
+
+/** fs/open.c:filp_close: the last close calls the driver's release. */
+export function* close_device(kernel: Kernel, process: Process, file: OpenFile): KernelGenerator<void> {
+  const { store } = kernel;
+  const index = process.fds.indexOf(file);
+  if (index < 0) return;
+  store.splice(process.fds, index, 1);
+  store.set(file, 'f_count', file.f_count - 1);
+  if (file.f_count === 0) yield* file.release(kernel);
+}
+
+/** exit.c:do_exit: the address space first (exit_mm), then the files (exit_files); a zombie is left. */
+export function* do_exit(kernel: Kernel, process: Process, code: number, signal?: string): KernelGenerator<void> {
+  yield* kernel.call('do_exit', [signal ?? String(code)], leave(kernel, process, code, signal), () => 'void');
+}
+
+function* leave(kernel: Kernel, process: Process, code: number, signal: string | undefined): KernelGenerator<void> {
+  const { store, state } = kernel;
+  const { mm } = process;
+  store.set(process, 'mm', undefined);
+  if (mm) yield* mmput(kernel, mm);
+  while (process.fds.length > 0) yield* close_device(kernel, process, process.fds[0] as OpenFile);
+  store.set(process, 'exit', { code, signal });
+  // exit_notify: children that are over already are waited for by init.
+  for (const child of [...state.processes.values()])
+    if (child.parent === process && child.exit) store.mapDelete(state.processes, child.pid);
+  // Whoever has no parent here, or none that lives, is waited for at once.
+  if (!process.parent || process.parent.exit) store.mapDelete(state.processes, process.pid);
+}

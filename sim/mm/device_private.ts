@@ -1,0 +1,82 @@
+/**
+ * The CPU touches a page that only a device can reach: the branch of mm/memory.c:do_swap_page for device-private
+ * entries, and who is called by release: page_fault of the pagemap (to 4.20), of struct hmm_devmem (to 5.2),
+ * migrate_to_ram of the ops since.
+ */
+import { type CStruct, type CValue, objectPointer, pagePointer } from '../c/value.ts';
+import { VM_FAULT_SIGBUS, type VmFault } from '../include/mm_types.ts';
+import { folio_trylock, folio_unlock, folioLockWait } from '../kernel/locking.ts';
+import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { vmaPointer } from './cviews.ts';
+import { folio_get, folioHead } from './folio.ts';
+import { faultArguments } from './hmm_devmem.ts';
+import { page_pgmap, pointerField, structField } from './pagemap.ts';
+import { put_device_page } from './zone_device_page.ts';
+
+export { migration_entry_wait } from './migrate.ts';
+
+/**
+ * What becomes of the fault: whatever the driver gives, VM_FAULT_* bits. Its page has a reference meanwhile from
+ * 6.1, and from 6.15 its lock: where somebody else has that, the fault waits and is tried again.
+ */
+export function* device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number): KernelGenerator<number> {
+  const map = page_pgmap(kernel, pfn);
+  if (!map) {
+    kernel.WARN(`do_swap_page: device page ${hex(pfn)} has no pagemap`);
+    return VM_FAULT_SIGBUS;
+  }
+  vmf.page = pfn;
+  if (!kernel.has('migrateFaultPage')) return yield* tellDriver(kernel, map, vmf, pfn);
+  const head = folioHead(kernel, pfn);
+  const locks = kernel.has('migrateToRamUnderPageLock');
+  if (locks && !folio_trylock(kernel, head)) {
+    yield { kind: 'wait', on: folioLockWait(kernel, head) };
+    return 0;
+  }
+  folio_get(kernel, head);
+  const result = yield* tellDriver(kernel, map, vmf, pfn);
+  if (locks) folio_unlock(kernel, head);
+  const told = put_device_page(kernel, head);
+  if (told) yield* told;
+  return result;
+}
+
+/** migrate_to_ram of the ops from 5.3, page_fault of the pagemap or of struct hmm_devmem before. */
+const nameOf = (kernel: Kernel): string => (kernel.has('devPagemapOps') ? 'migrate_to_ram' : 'page_fault');
+
+function* tellDriver(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
+  return yield* kernel.call(
+    nameOf(kernel),
+    [map.name, hex(vmf.vpn * 4096)],
+    map.native ? map.native.migrate_to_ram(kernel, vmf) : callC(kernel, map, vmf, pfn),
+    (bits) => hex(bits),
+  );
+}
+
+/** A driver in C. */
+function* callC(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
+  const holder = kernel.has('devPagemapOps') ? structField(map.pgmap, 'ops') : map.pgmap;
+  const callback = holder && pointerField(holder, nameOf(kernel));
+  if (!callback || !kernel.callBack) {
+    kernel.WARN(`do_swap_page: ${map.name} has no ${nameOf(kernel)}`);
+    return VM_FAULT_SIGBUS;
+  }
+  const value = yield* kernel.callBack(callback, argumentsOf(kernel, vmf, pfn));
+  return value.kind === 'integer' ? Number(BigInt.asUintN(32, value.value)) : 0;
+}
+
+/** struct vm_fault; to 5.2 its parts. */
+function argumentsOf(kernel: Kernel, vmf: VmFault, pfn: number): CValue[] {
+  if (!kernel.has('devPagemapOps')) return faultArguments(kernel, vmf);
+  const { vma, vpn, flags } = vmf;
+  const struct: CStruct = {
+    $struct: 'vm_fault',
+    vma: vmaPointer(kernel, vma),
+    address: BigInt(vpn) << 12n,
+    pgoff: BigInt(vma.pgoff + (vpn - vma.start)),
+    flags: BigInt(flags),
+    page: pagePointer(pfn),
+  };
+  return [objectPointer(struct)];
+}

@@ -1,0 +1,117 @@
+/** mm/madvise.c, page by page: MADV_FREE and MADV_PAGEOUT. */
+import {
+  NO_PTE,
+  PTE_DIRTY,
+  PTE_YOUNG,
+  PteKind,
+  pte_pfn,
+  pte_present,
+  pte_special,
+  pteBits,
+  pteKind,
+  withBits,
+} from '../arch/pte.ts';
+import { type Folio, MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
+import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { folioOf, isDevicePage } from './folio.ts';
+import {
+  clearFlag,
+  countLru,
+  PG_ACTIVE,
+  PG_DIRTY,
+  PG_LRU,
+  PG_REFERENCED,
+  PG_SWAPBACKED,
+  PG_SWAPCACHE,
+  PG_UNEVICTABLE,
+  testFlag,
+} from './folio_record.ts';
+import { split_folio, split_huge_pmd } from './huge_split.ts';
+import { add_mm_counter } from './mm_counter.ts';
+import { hugePmdAt, pteTableAt } from './pgtable.ts';
+import { folio_mapcount, folio_test_anon } from './rmap.ts';
+import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
+import { pageout_folio } from './vmscan.ts';
+import { count_vm_event } from './vmstat.ts';
+
+/** swap.c:folio_mark_lazyfree: clean from now on, and the next to go: among the pages of files. */
+function folio_mark_lazyfree(kernel: Kernel, folio: Folio): void {
+  const { pfn } = folio;
+  const isOpen = testFlag(kernel, pfn, PG_LRU) && testFlag(kernel, pfn, PG_SWAPBACKED);
+  if (!folio_test_anon(folio) || !isOpen || testFlag(kernel, pfn, PG_SWAPCACHE | PG_UNEVICTABLE)) return;
+  countLru(kernel, folio, -1);
+  clearFlag(kernel, pfn, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
+  countLru(kernel, folio, 1);
+  count_vm_event(kernel, 'pglazyfree', 2 ** folio.order);
+}
+
+/** A huge mapping that the range covers in part is split first, the folio with it. */
+function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelGenerator<void> {
+  const huge = hugePmdAt(vma.mm, vpn);
+  if (!huge || (vma.flags & VM_HUGETLB) !== 0) return;
+  if (vpn % 512 === 0 && end - vpn >= 512) return;
+  const folio = folioOf(kernel, pte_pfn(huge.entry));
+  yield* split_huge_pmd(kernel, vma, vpn);
+  if (folio && folio_trylock(kernel, folio.pfn)) {
+    yield* split_folio(kernel, folio);
+    folio_unlock(kernel, folio.pfn);
+  }
+}
+
+/** madvise.c:madvise_free_pte_range. Entries of devices stay as they are; swapped pages are dropped. */
+export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
+  const { mm } = vma;
+  for (let vpn = start; vpn < end; vpn++) {
+    yield* splitPart(kernel, vma, vpn, end);
+    const table = pteTableAt(mm, vpn);
+    if (!table) {
+      // A whole huge page stays mapped; its pages are given up only once it is split.
+      vpn += 511 - (vpn % 512);
+      continue;
+    }
+    const pte = table.entries[vpn % 512] ?? NO_PTE;
+    if (pteKind(pte) === PteKind.Swap) {
+      kernel.store.set(table.entries, vpn % 512, NO_PTE);
+      free_swap_and_cache(kernel, swapEntryOf(pte));
+      add_mm_counter(kernel, mm, MM_SWAPENTS, -1);
+      continue;
+    }
+    if (!pte_present(pte) || pte_special(pte)) continue;
+    const folio = folioOf(kernel, pte_pfn(pte));
+    if (!folio || folio.order > 0 || isDevicePage(kernel, folio.pfn)) continue;
+    if (testFlag(kernel, folio.pfn, PG_DIRTY) || folio.swap !== undefined) {
+      if (!folio_trylock(kernel, folio.pfn)) continue;
+      const isOurs = folio_mapcount(kernel, folio) === 1 && folio.swap === undefined;
+      if (isOurs) clearFlag(kernel, folio.pfn, PG_DIRTY);
+      folio_unlock(kernel, folio.pfn);
+      if (!isOurs) continue;
+    }
+    if ((pteBits(pte) & (PTE_YOUNG | PTE_DIRTY)) !== 0)
+      kernel.store.set(table.entries, vpn % 512, withBits(pte, 0, PTE_YOUNG | PTE_DIRTY));
+    folio_mark_lazyfree(kernel, folio);
+  }
+}
+
+/** madvise.c:madvise_cold_or_pageout_pte_range: pages that only this mapping has go out; those of devices stay. */
+export function* madvise_pageout_range(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
+  const { mm } = vma;
+  for (let vpn = start; vpn < end; vpn++) {
+    yield* splitPart(kernel, vma, vpn, end);
+    const huge = hugePmdAt(mm, vpn);
+    const table = pteTableAt(mm, vpn);
+    if (!huge && !table) {
+      vpn += 511 - (vpn % 512);
+      continue;
+    }
+    const pte = huge ? huge.entry : (table?.entries[vpn % 512] ?? NO_PTE);
+    if (huge) vpn += 511 - (vpn % 512);
+    if (!pte_present(pte) || pte_special(pte)) continue;
+    const folio = folioOf(kernel, pte_pfn(pte));
+    if (!folio || isDevicePage(kernel, folio.pfn) || folio_mapcount(kernel, folio) !== 1) continue;
+    if (testFlag(kernel, folio.pfn, PG_UNEVICTABLE) || !testFlag(kernel, folio.pfn, PG_LRU)) continue;
+    clearFlag(kernel, folio.pfn, PG_REFERENCED);
+    yield* pageout_folio(kernel, folio.pfn);
+  }
+}

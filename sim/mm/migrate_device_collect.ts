@@ -1,0 +1,181 @@
+/**
+ * mm/migrate_device.c (mm/migrate.c to 5.17), migrate_vma_collect: which pages of a range may migrate. Each
+ * is referenced and locked, and a migration entry stands in its place; migrate_device_unmap.ts does the rest.
+ */
+import {
+  is_device_private_entry,
+  type Pte,
+  PteKind,
+  pte_dirty,
+  pte_none,
+  pte_pfn,
+  pte_present,
+  pte_special,
+  pte_write,
+  pteKind,
+} from '../arch/pte.ts';
+import type { Folio, PteTable, Vma } from '../include/mm_types.ts';
+import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFlag, testFlag } from './folio_record.ts';
+import { deviceType } from './migrate.ts';
+import { collectHugeHole, collectHugePmd, isHugeHole } from './migrate_device_huge.ts';
+import {
+  MIGRATE_PFN_DEVICE,
+  MIGRATE_PFN_LOCKED,
+  MIGRATE_PFN_MIGRATE,
+  MIGRATE_PFN_WRITE,
+  MIGRATE_VMA_SELECT_COMPOUND,
+  MIGRATE_VMA_SELECT_DEVICE_COHERENT,
+  MIGRATE_VMA_SELECT_DEVICE_PRIVATE,
+  MIGRATE_VMA_SELECT_SYSTEM,
+  migrate_pfn,
+} from './migrate_pfn.ts';
+import { faultPageOf, type MigrateVma, migrateRange, note, type Selection } from './migrate_vma.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
+import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from './mmu_notifier.ts';
+import { isOwner, ownsPage } from './pagemap_owner.ts';
+import { pmdAt } from './pgtable.ts';
+import { folio_remove_rmap_pte, folio_test_anon } from './rmap.ts';
+import { folio_try_share_anon_rmap, migrationEntryOf } from './try_to_migrate.ts';
+
+/**
+ * A driver of the engine says with the flags of 5.9 what it wants. One in C says it in its release's way: in 5.7 and
+ * 5.8 an owner asks for its device pages, none for system memory; before, everything is taken.
+ */
+function selectionOf(kernel: Kernel, args: MigrateVma): Selection {
+  const byOwner = kernel.has('migrateSrcOwner');
+  const byFlags = kernel.has('migrateSelect') || (byOwner && args.flags !== 0);
+  const asks = (bit: number): boolean => !byFlags || (args.flags & bit) !== 0;
+  return {
+    system: byOwner && !byFlags ? !isOwner(args.pgmap_owner) : asks(MIGRATE_VMA_SELECT_SYSTEM),
+    devicePrivate: asks(MIGRATE_VMA_SELECT_DEVICE_PRIVATE),
+    coherent: asks(MIGRATE_VMA_SELECT_DEVICE_COHERENT),
+    checksOwner: byFlags || byOwner,
+    owner: args.pgmap_owner,
+    fileHoles: !kernel.has('migrateHolesAnonOnly'),
+    compound: kernel.has('devicePrivateThp') && (args.flags & MIGRATE_VMA_SELECT_COMPOUND) !== 0,
+    lockedByFault: kernel.has('migrateToRamUnderPageLock') ? faultPageOf(kernel, args) : undefined,
+  };
+}
+
+/** migrate_vma_collect_hole: nothing there; an anonymous page can be put there. */
+function collectHole(args: MigrateVma, vma: Vma, select: Selection, pages: number): void {
+  const isTaken = vma.file === undefined || select.fileHoles;
+  if (isTaken) args.cpages += pages;
+  for (let i = 0; i < pages; i++) note(args, isTaken ? MIGRATE_PFN_MIGRATE : 0);
+}
+
+/** The page an entry leads to, if this call wants it: its entry for src; 0 if it does not. */
+function wanted(kernel: Kernel, pte: Pte, select: Selection): number {
+  if (!pte_present(pte)) {
+    if (!is_device_private_entry(pte) || !select.devicePrivate) return 0;
+    const pfn = pte_pfn(pte);
+    if (select.checksOwner && !ownsPage(kernel, pfn, select.owner)) return 0;
+    const isWritable = pteKind(pte) === PteKind.DeviceWrite;
+    const device = kernel.has('migrateVmaCallbacks') ? MIGRATE_PFN_DEVICE : 0;
+    return migrate_pfn(pfn) + MIGRATE_PFN_MIGRATE + device + (isWritable ? MIGRATE_PFN_WRITE : 0);
+  }
+  const pfn = pte_pfn(pte);
+  const type = deviceType(kernel, pfn);
+  if (type === undefined ? !select.system : type === 'COHERENT' && !wantsCoherent(kernel, pfn, select)) return 0;
+  return migrate_pfn(pfn) + MIGRATE_PFN_MIGRATE + (pte_write(pte) ? MIGRATE_PFN_WRITE : 0);
+}
+
+const wantsCoherent = (kernel: Kernel, pfn: number, select: Selection): boolean =>
+  select.coherent && ownsPage(kernel, pfn, select.owner);
+
+/** migrate_vma_collect_pmd, its loop over one table of PTEs. */
+function collectTable(
+  kernel: Kernel,
+  args: MigrateVma,
+  vma: Vma,
+  select: Selection,
+  table: PteTable,
+  first: number,
+  pages: number,
+): void {
+  const { folios } = kernel.state;
+  const locksLater = kernel.has('migratePfnLocked');
+  for (let slot = first; slot < first + pages; slot++) {
+    const pte = table.entries[slot] as Pte;
+    if (pte_none(pte)) {
+      collectHole(args, vma, select, 1);
+      continue;
+    }
+    // In a VMA that may be here only the page of zeros is special.
+    if (pte_present(pte) && pte_special(pte)) {
+      if (select.system) args.cpages++;
+      note(args, select.system ? MIGRATE_PFN_MIGRATE : 0);
+      continue;
+    }
+    const entry = wanted(kernel, pte, select);
+    const pfn = pte_pfn(pte);
+    const folio = entry === 0 ? undefined : folios.get(pfn);
+    // No page, no mapping, or part of a compound page.
+    if (!folio?.mapping || folio.order > 0) {
+      note(args, 0);
+      continue;
+    }
+    if (pfn === select.lockedByFault || folio_trylock(kernel, pfn)) {
+      const isTaken = unmapOne(kernel, vma, table, slot, pte, folio, entry);
+      if (isTaken) args.cpages++;
+      else if (pfn !== select.lockedByFault) folio_unlock(kernel, pfn);
+      note(args, isTaken ? entry + (locksLater ? MIGRATE_PFN_LOCKED : 0) : 0);
+    } else if (locksLater) {
+      // To 5.15 the lock is tried again when all pages of the range are known.
+      kernel.pages.refcount.add(pfn, 1);
+      args.cpages++;
+      note(args, entry);
+    } else note(args, 0);
+  }
+}
+
+/**
+ * The entry becomes a migration entry at once; where the page is mapped only here no walk over its mappings is
+ * needed later. The reference of the mapping becomes that of the migration.
+ */
+function unmapOne(
+  kernel: Kernel,
+  vma: Vma,
+  table: PteTable,
+  slot: number,
+  pte: Pte,
+  folio: Folio,
+  entry: number,
+): boolean {
+  const { pfn } = folio;
+  const wasExclusive =
+    kernel.has('anonExclusive') && folio_test_anon(folio) && testFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
+  if (wasExclusive && !folio_try_share_anon_rmap(kernel, folio, pfn)) return false;
+  const isPresent = pte_present(pte);
+  if (isPresent && pte_dirty(pte)) setFlag(kernel, pfn, PG_DIRTY);
+  const isWritable = isPresent
+    ? pte_write(pte)
+    : kernel.has('migrateEntryFollowsPfn') && entry % 16 >= MIGRATE_PFN_WRITE;
+  kernel.store.set(table.entries, slot, migrationEntryOf(kernel, pte, pfn, isWritable, wasExclusive));
+  folio_remove_rmap_pte(kernel, folio, pfn);
+  munlock_vma_folio(kernel, folio, vma);
+  return true;
+}
+
+/** migrate_vma_collect. */
+export function* migrate_vma_collect(kernel: Kernel, args: MigrateVma, vma: Vma): KernelGenerator<void> {
+  const range = migrateRange(kernel, args, vma, args.start);
+  const select = selectionOf(kernel, args);
+  yield* mmu_notifier_invalidate_range_start(kernel, range);
+  let vpn = args.start;
+  while (vpn < args.end) {
+    const pmd = pmdAt(vma.mm, vpn);
+    const pages = Math.min(args.end - vpn, 512 - (vpn % 512));
+    if (pmd?.kind === 'huge') {
+      // What is left to do with small pages is looked at again.
+      if (!(yield* collectHugePmd(kernel, args, vma, select, pmd, vpn, pages))) continue;
+    } else if (pmd) collectTable(kernel, args, vma, select, pmd, vpn % 512, pages);
+    else if (isHugeHole(select, vma, vpn, pages)) collectHugeHole(args);
+    else collectHole(args, vma, select, pages);
+    vpn += pages;
+  }
+  yield* mmu_notifier_invalidate_range_end(kernel, range);
+}

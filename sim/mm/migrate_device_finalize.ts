@@ -1,0 +1,51 @@
+/** mm/migrate_device.c: migrate_vma_finalize: entries for the pages that count now, and everything held is let go. */
+import { folio_unlock } from '../kernel/locking.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { remove_migration_ptes } from './migrate.ts';
+import { folioOfDestination } from './migrate_device_pages.ts';
+import { isZoneDevice, putFolio } from './migrate_device_unmap.ts';
+import { hasBit, MIGRATE_PFN_MIGRATE, migratePfnOf } from './migrate_pfn.ts';
+import { folio_add_lru } from './swap.ts';
+
+/** To 6.11 even a page that is about to be freed passes the batch of mm/swap.c. */
+function letGo(kernel: Kernel, pfn: number, putsBack: boolean): KernelGenerator<void> | undefined {
+  if (putsBack && !isZoneDevice(kernel, pfn)) folio_add_lru(kernel, pfn);
+  return putFolio(kernel, pfn);
+}
+
+/** __migrate_device_finalize. */
+export function* __migrate_device_finalize(
+  kernel: Kernel,
+  src: readonly number[],
+  dst: readonly number[],
+  npages: number,
+  faultPage: number | undefined,
+): KernelGenerator<void> {
+  const { folios } = kernel.state;
+  const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
+  const putsBack = kernel.has('migratedSourceGoesToLru');
+  for (let i = 0; i < npages; i++) {
+    const entry = src[i] ?? 0;
+    const fromPfn = migratePfnOf(entry);
+    const toPfn = migratePfnOf(dst[i] ?? 0);
+    const from = fromPfn < 0 ? undefined : folios.get(fromPfn);
+    const isMoved = from !== undefined && toPfn >= 0 && hasBit(entry, MIGRATE_PFN_MIGRATE);
+    if (toPfn >= 0 && !isMoved) {
+      folio_unlock(kernel, toPfn);
+      const told = putFolio(kernel, toPfn);
+      if (told) yield* told;
+    }
+    if (!from) continue;
+    const to = isMoved ? folioOfDestination(kernel, toPfn) : from;
+    if (!putsBack && !isZoneDevice(kernel, to.pfn)) folio_add_lru(kernel, to.pfn);
+    remove_migration_ptes(kernel, from, to);
+    if (from.pfn !== keepLocked) folio_unlock(kernel, from.pfn);
+    const told = letGo(kernel, from.pfn, putsBack);
+    if (told) yield* told;
+    if (!isMoved) continue;
+    folio_unlock(kernel, toPfn);
+    const gone = letGo(kernel, toPfn, putsBack);
+    if (gone) yield* gone;
+  }
+}

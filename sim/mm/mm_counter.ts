@@ -1,0 +1,17 @@
+/** include/linux/mm.h: rss counters by what kind of page it is. */
+import { type Folio, MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, type Mm } from '../include/mm_types.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import { PG_SWAPBACKED, testFlag } from './folio_record.ts';
+import { folio_test_anon } from './rmap.ts';
+
+export function add_mm_counter(kernel: Kernel, mm: Mm, member: 0 | 1 | 2 | 3, value: number): void {
+  kernel.store.add(mm.rss, member, value);
+}
+
+/** mm_counter_file: pages of shmem are swap backed. */
+export const mm_counter_file = (kernel: Kernel, folio: Folio): 0 | 3 =>
+  testFlag(kernel, folio.pfn, PG_SWAPBACKED) ? MM_SHMEMPAGES : MM_FILEPAGES;
+
+/** mm_counter. */
+export const mm_counter = (kernel: Kernel, folio: Folio): 0 | 1 | 3 =>
+  folio_test_anon(folio) ? MM_ANONPAGES : mm_counter_file(kernel, folio);

@@ -1,0 +1,194 @@
+/** `gpu`: a process opens the test GPU and gives it commands: what the ioctls of lib/test_hmm.c do. */
+import { type CValue, integer } from '../c/value.ts';
+import { type Dmirror, type DmirrorDevice, mirrorOf } from '../drivers/dmirror/dmirror.ts';
+import {
+  type DmirrorCommand,
+  type DmirrorResult,
+  dmirror_ioctl,
+  dmirror_mmap,
+  knowsCommand,
+} from '../drivers/dmirror/ioctl.ts';
+import { dmirror_fops_open } from '../drivers/dmirror/mirror.ts';
+import { protName } from '../drivers/dmirror/snapshot.ts';
+import { type Process, VM_READ, VM_WRITE } from '../include/mm_types.ts';
+import { close_device } from '../kernel/exit.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import type { Command, CommandContext } from './command.ts';
+import { errnoText } from './errnoText.ts';
+import { ShellError } from './error.ts';
+import { describePages, type Pattern, parsePattern, patternPage } from './pattern.ts';
+import { numberOf, processOf } from './procArgs.ts';
+
+const USAGE = [
+  'gpu open|close N PID',
+  'gpu read|write|to-dev|to-sys|snapshot|exclusive|check-exclusive N PID ADDR PAGES [VALUE]',
+  'gpu read-unlocked N PID ADDR PAGES',
+  'gpu mmap N PID PAGES [none|r|rw]',
+  'gpu release N [PID]',
+  'gpu flags N PID 0|1',
+].join(' | ');
+
+const EBADF = -9;
+const ENODEV = -19;
+const EINVAL = -22;
+/** Pages of one command; a test takes 1024. */
+const MOST_PAGES = 1n << 22n;
+
+const usage = (): ShellError => new ShellError(`usage: ${USAGE}`);
+
+/** A number as the ioctl's u64 gets it. */
+const numeric = (kernel: Kernel, text: string | undefined): bigint =>
+  BigInt.asUintN(64, numberOf(kernel, text, 'gpu', USAGE));
+
+function deviceOf({ kernel }: CommandContext, text: string | undefined): DmirrorDevice {
+  const id = numeric(kernel, text);
+  const found = kernel.state.dmirror?.devices.find((device) => BigInt(device.id) === id);
+  if (found) return found;
+  const why = kernel.state.dmirror ? `there is no hmm_dmirror${id}` : 'test_hmm is not loaded; modprobe test_hmm';
+  throw new ShellError(`gpu: /dev/hmm_dmirror${id}: ${errnoText(ENODEV)}: ${why}`, ENODEV);
+}
+
+function openMirror(kernel: Kernel, mdevice: DmirrorDevice, process: Process): Dmirror {
+  const found = mirrorOf(kernel, mdevice.id, process);
+  if (found) return found;
+  throw new ShellError(
+    `gpu: process ${process.pid} has /dev/hmm_dmirror${mdevice.id} not open: ${errnoText(EBADF)}; gpu open ${mdevice.id} ${process.pid}`,
+    EBADF,
+  );
+}
+
+function* open(context: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
+  const { kernel, print } = context;
+  if (args.length !== 2) throw usage();
+  const mdevice = deviceOf(context, args[0]);
+  const process = processOf(kernel, args[1], 'gpu', USAGE);
+  const result = yield* dmirror_fops_open(kernel, mdevice, process);
+  if (typeof result === 'number')
+    throw new ShellError(`gpu open: /dev/hmm_dmirror${mdevice.id}: ${errnoText(result)}`, result);
+  print('ret 0');
+  return integer(0);
+}
+
+function* close(context: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
+  const { kernel, print } = context;
+  if (args.length !== 2) throw usage();
+  const mdevice = deviceOf(context, args[0]);
+  const process = processOf(kernel, args[1], 'gpu', USAGE);
+  const { file } = openMirror(kernel, mdevice, process);
+  if (file) yield* close_device(kernel, process, file);
+  print('ret 0');
+  return integer(0);
+}
+
+/** Command words and those of the ioctl. */
+const IOCTLS: ReadonlySet<string> = new Set<DmirrorCommand>([
+  'read',
+  'read-unlocked',
+  'write',
+  'to-dev',
+  'to-sys',
+  'snapshot',
+  'exclusive',
+  'check-exclusive',
+]);
+
+const COUNTED: Pattern = { base: 0, step: 1 };
+
+function* ioctl(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<CValue> {
+  const { kernel } = context;
+  const [device, pid, addr, pages, value, ...more] = args;
+  if (more.length > 0 || (value !== undefined && command !== 'write')) throw usage();
+  const mdevice = deviceOf(context, device);
+  const process = processOf(kernel, pid, 'gpu', USAGE);
+  const dmirror = openMirror(kernel, mdevice, process);
+  const pattern = value === undefined ? COUNTED : parsePattern(value);
+  if (!pattern) throw new ShellError(`gpu write: ${value}: a number, i, i+N, -i or -i+N is wanted`);
+  const address = numeric(kernel, addr);
+  const npages = numeric(kernel, pages);
+  // What overflows is refused by the kernel; what does not and is beyond reason, here.
+  const overflows = address >= BigInt.asUintN(64, address + (npages << 12n));
+  if (!overflows && npages > MOST_PAGES) throw new ShellError(`gpu: at most ${MOST_PAGES} pages at a time`);
+  const result = yield* dmirror_ioctl(kernel, dmirror, command, address, npages, (page) => patternPage(pattern, page));
+  return report(context, command, result);
+}
+
+function report({ kernel, print }: CommandContext, command: DmirrorCommand, result: DmirrorResult): CValue {
+  const { ret, cmd, data, perm } = result;
+  if (ret !== 0) {
+    const unknown = knowsCommand(kernel, command) ? '' : `: the device of ${kernel.release} has no such command`;
+    throw new ShellError(`gpu ${command}: ${errnoText(ret)}${unknown}`, ret);
+  }
+  print(`ret ${ret} cpages ${cmd.cpages} faults ${cmd.faults}`);
+  for (const line of describePages(data ?? [])) print(line);
+  for (const line of snapshotLines(perm ?? [])) print(line);
+  return integer(cmd.cpages);
+}
+
+/** A line for each run of equal bytes: `pages 2-3: 0x22 DEVPRIV_LOCAL|WRITE`. */
+function snapshotLines(perm: readonly number[]): string[] {
+  const lines: string[] = [];
+  for (let from = 0; from < perm.length; ) {
+    const byte = perm[from] ?? 0;
+    let to = from + 1;
+    while (perm[to] === byte) to++;
+    lines.push(`${to - from === 1 ? `page ${from}` : `pages ${from}-${to - 1}`}: ${hex(byte)} ${protName(byte)}`);
+    from = to;
+  }
+  return lines;
+}
+
+const PROTECTIONS: Readonly<Record<string, number>> = { none: 0, r: VM_READ, rw: VM_READ | VM_WRITE };
+
+function* mmap(context: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
+  const { kernel, print } = context;
+  const [device, pid, pages, prot = 'rw', ...more] = args;
+  const protection = Object.hasOwn(PROTECTIONS, prot) ? PROTECTIONS[prot] : undefined;
+  if (more.length > 0 || protection === undefined) throw usage();
+  const mdevice = deviceOf(context, device);
+  const dmirror = openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu', USAGE));
+  const count = BigInt.asIntN(64, numeric(kernel, pages));
+  if (count <= 0n) throw new ShellError(`gpu mmap: ${errnoText(EINVAL)}`, EINVAL);
+  if (count > MOST_PAGES) throw new ShellError(`gpu: at most ${MOST_PAGES} pages at a time`);
+  const start = yield* dmirror_mmap(kernel, dmirror, Number(count), protection);
+  if (start < 0) throw new ShellError(`gpu mmap: ${errnoText(start)}`, start);
+  print(hex(start * 4096));
+  return integer(start * 4096, 'unsigned long');
+}
+
+/** An ioctl without a range: the address has to pass the checks all the same. */
+function* plain(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<CValue> {
+  const { kernel } = context;
+  const [device, pid, value, ...more] = args;
+  if (more.length > 0 || (command === 'flags') !== (value !== undefined)) throw usage();
+  const mdevice = deviceOf(context, device);
+  const dmirror =
+    pid === undefined ? anyMirror(kernel, mdevice) : openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu', USAGE));
+  if (value !== undefined && value !== '0' && value !== '1') throw usage();
+  const npages = command === 'flags' ? BigInt(value ?? 0) : 1n;
+  // The kernel would refuse a length of nothing; flags are cleared with an address and a length all the same.
+  const result = yield* dmirror_ioctl(kernel, dmirror, command, 0n, npages, () => ({ base: 0, step: 0 }));
+  return report(context, command, result);
+}
+
+function anyMirror(kernel: Kernel, mdevice: DmirrorDevice): Dmirror {
+  const found = kernel.state.dmirror?.mirrors.find((mirror) => mirror.mdevice === mdevice);
+  if (!found) throw new ShellError(`gpu: nobody has /dev/hmm_dmirror${mdevice.id} open: ${errnoText(EBADF)}`, EBADF);
+  return found;
+}
+
+export const GPU: Command = {
+  name: 'gpu',
+  usage: USAGE,
+  summary:
+    'the test GPU of the module test_hmm: mirror a process, read and write its memory, move pages, snapshot. VALUE: N, i, i+N, -i (word i holds that); without, word i holds i',
+  run(context, args) {
+    const [verb, ...rest] = args;
+    if (verb === 'open') return open(context, rest);
+    if (verb === 'close') return close(context, rest);
+    if (verb === 'mmap') return mmap(context, rest);
+    if (verb === 'release' || verb === 'flags') return plain(context, verb, rest);
+    if (verb !== undefined && IOCTLS.has(verb)) return ioctl(context, verb as DmirrorCommand, rest);
+    throw usage();
+  },
+};
