@@ -1,13 +1,24 @@
 /** HMM ranges for C code and the shell, from 5.2 on; the mirror API stands in hmmMirrorFunctions.ts. */
-import { type CallArgs, type CValue, integer, NULL, pagePointer, VOID } from '../c/value.ts';
+import { BadAccess, type CallArgs, type CValue, integer, isNull, NULL, pagePointer, VOID } from '../c/value.ts';
+import { deviceArg } from '../drivers/base/devres.ts';
 import type { Mm } from '../include/mm_types.ts';
 import { HMM_FUNCTION_RECORDS } from '../kernel/records/hmm.ts';
 import { type FunctionRecord, withCode } from '../kernel/registry.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { faultFlags, formatOf, hmmRangeOf, mirrorOf, newOldRange, notifierRangeOf, watchedRange } from './chmm.ts';
+import {
+  faultFlags,
+  formatOf,
+  hmmRangeOf,
+  mirrorOf,
+  newOldRange,
+  notifierRangeOf,
+  watchedRange,
+  wordsAt,
+} from './chmm.ts';
 import { hmm_range_fault, hmm_range_fault_unlocked_timeout } from './hmm.ts';
-import { driverPfn, hmm_pfn, hmm_pfn_to_map_order, hmmPfnEntry } from './hmm_entries.ts';
+import { hmm_range_dma_map, hmm_range_dma_unmap } from './hmm_dma.ts';
+import { driverPfn, hmm_pfn, hmm_pfn_to_map_order, hmmPfnEntry, type PfnWords } from './hmm_entries.ts';
 import {
   type FaultFlags,
   hmm_notifier_fault,
@@ -18,6 +29,7 @@ import {
 } from './hmm_range.ts';
 import type { HmmMirror, OldHmmRange } from './hmm_struct.ts';
 import { mmArg } from './mmFunctions.ts';
+import { pointerField } from './pagemap.ts';
 
 const rangeStructOf = (args: CallArgs) => args.struct(0, 'hmm_range');
 
@@ -69,10 +81,44 @@ const mirrorArg = (kernel: Kernel, args: CallArgs): HmmMirror => mirrorOf(kernel
 
 function entryToPage(kernel: Kernel, args: CallArgs): CValue {
   const pfn = driverPfn(formatOf(kernel, rangeStructOf(args), args.name), BigInt.asUintN(64, args.big(1)));
+  if (pfn !== undefined && pfn >= 2 ** 40)
+    throw new BadAccess(`${args.name}: the entry leads to no struct page; are its flags below pfn_shift?`);
   return pfn === undefined ? NULL : pagePointer(pfn);
 }
 
+function daddrsOf(range: OldHmmRange, args: CallArgs, index: number): PfnWords | undefined {
+  if (isNull(args.pointer(index)) || range.end <= range.start) return undefined;
+  return wordsAt(args.pointer(index), range.end - range.start, args.name);
+}
+function* dmaMap(kernel: Kernel, args: CallArgs, flags: FaultFlags): KernelGenerator<CValue> {
+  const range = registered(kernel, args);
+  deviceArg(kernel, args, 1);
+  const daddrs = daddrsOf(range, args, 2);
+  if (!daddrs) throw new BadAccess(`${args.name}: daddrs is NULL`);
+  return integer(yield* hmm_range_dma_map(kernel, range, daddrs, flags), 'long');
+}
+function dmaUnmap(kernel: Kernel, args: CallArgs, device: number): CValue {
+  const struct = rangeStructOf(args);
+  if (!pointerField(struct, 'pfns')) return integer(-22, 'long');
+  const range = registered(kernel, args);
+  deviceArg(kernel, args, device);
+  const daddrs = daddrsOf(range, args, device + 1);
+  return integer(hmm_range_dma_unmap(kernel, range, daddrs, args.big(device + 2) !== 0n), 'long');
+}
+
 const CODE = {
+  hmm_range_dma_map: {
+    '5.2': (kernel: Kernel, args: CallArgs) =>
+      dmaMap(kernel, args, {
+        snapshot: false,
+        allowRetry: !kernel.has('hmmRangeLockKept') || args.big(3) === 0n,
+      }),
+    '5.4': (kernel: Kernel, args: CallArgs) => dmaMap(kernel, args, faultFlags(args.num(3))),
+  },
+  hmm_range_dma_unmap: {
+    '5.2': (kernel: Kernel, args: CallArgs) => dmaUnmap(kernel, args, 2),
+    '5.4': (kernel: Kernel, args: CallArgs) => dmaUnmap(kernel, args, 1),
+  },
   hmm_range_fault: {
     '5.2': (kernel: Kernel, args: CallArgs) =>
       oldFault(kernel, args, {

@@ -44,7 +44,6 @@ import {
   type ByteRange,
   countsEachPage,
   get_dev_pagemap,
-  holdersOf,
   integerField,
   kindOfType,
   type PagemapType,
@@ -60,6 +59,7 @@ import {
   shiftOf,
   structField,
 } from './pagemap.ts';
+import { holdersOf } from './pagemap_holders.ts';
 import { pfn_valid } from './sparse.ts';
 import { type CompoundDevmap, type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 import { put_pages } from './zone_device_page.ts';

@@ -40,13 +40,19 @@ import { pmdAt } from './pgtable.ts';
 import { folio_remove_rmap_pte, folio_test_anon } from './rmap.ts';
 import { folio_try_share_anon_rmap, migrationEntryOf } from './try_to_migrate.ts';
 
+/**
+ * A driver of the engine says with the flags of 5.9 what it wants. One in C says it in its release's way: in 5.7 and
+ * 5.8 an owner asks for its device pages, none for system memory; before, everything is taken.
+ */
 function selectionOf(kernel: Kernel, args: MigrateVma): Selection {
-  const asks = (bit: number): boolean => !kernel.has('migrateSelect') || (args.flags & bit) !== 0;
+  const byOwner = kernel.has('migrateSrcOwner');
+  const byFlags = kernel.has('migrateSelect') || (byOwner && args.flags !== 0);
+  const asks = (bit: number): boolean => !byFlags || (args.flags & bit) !== 0;
   return {
-    system: kernel.has('migrateSrcOwner') ? !isOwner(args.pgmap_owner) : asks(MIGRATE_VMA_SELECT_SYSTEM),
+    system: byOwner && !byFlags ? !isOwner(args.pgmap_owner) : asks(MIGRATE_VMA_SELECT_SYSTEM),
     devicePrivate: asks(MIGRATE_VMA_SELECT_DEVICE_PRIVATE),
     coherent: asks(MIGRATE_VMA_SELECT_DEVICE_COHERENT),
-    checksOwner: kernel.has('migrateSelect') || kernel.has('migrateSrcOwner'),
+    checksOwner: byFlags || byOwner,
     owner: args.pgmap_owner,
     fileHoles: !kernel.has('migrateHolesAnonOnly'),
     compound: kernel.has('devicePrivateThp') && (args.flags & MIGRATE_VMA_SELECT_COMPOUND) !== 0,

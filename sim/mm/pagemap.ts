@@ -186,29 +186,3 @@ export function* put_dev_pagemap_call(kernel: Kernel, pgmap: CStruct): KernelGen
   const ref = refOf(pgmap);
   if (ref) yield* percpu_ref_put_many(kernel, ref, 1);
 }
-
-/** Who keeps a pagemap alive: pages in use, and callers of get_dev_pagemap. */
-export function holdersOf(kernel: Kernel, map: MappedPagemap, ref: PercpuRef): string[] {
-  const inUse: string[] = [];
-  let pages = 0;
-  const perPage = countsEachPage(kernel, typeOf(kernel, map.pgmap));
-  const { state, refcount } = kernel.pages;
-  for (const range of map.ranges)
-    (perPage ? refcount : state).runs(range.start, range.end, (start, end, word) => {
-      if (perPage ? word === 0 : (word & 15) !== PageKind.DeviceInUse) return undefined;
-      pages += end - start;
-      if (inUse.length < 4)
-        inUse.push(end - start === 1 ? `page ${hex(start)}` : `pages ${hex(start)}-${hex(end - 1)}`);
-      return undefined;
-    });
-  const claims = [...kernel.state.pci.values()].flatMap(({ address, p2pdma }) =>
-    (p2pdma?.chunks ?? [])
-      .filter(({ pgmap }) => pgmap === map.pgmap)
-      .flatMap(({ used }) => used.map((part) => `${address}: ${part.pages} page(s) of pci_alloc_p2pmem`)),
-  );
-  // Where pages do not count on a dead pagemap, only its own references hold it.
-  const counted = Number(ref.count) < pages ? 0 : pages;
-  if (counted === 0) inUse.length = 0;
-  const others = Number(ref.count) - counted - claims.length;
-  return [...inUse, ...claims, ...(others > 0 ? [`${others} reference(s) of get_dev_pagemap`] : [])];
-}

@@ -19,8 +19,8 @@ const who = fc.nat({ max: 2 });
 const prot = fc.constantFrom('none', 'r', 'rw', 'rw', 'rw');
 const kind = fc.constantFrom('anon', 'anon', 'anon shared', 'file:data', 'file:data shared');
 
-/** A line, given how to say a process and an address. */
-type Line = (pid: string, at: (page: number) => string) => string;
+/** A line, given how to say a process, an address and a number of pages. */
+type Line = (pid: string, at: (page: number) => string, n: (pages: number) => number) => string;
 
 const operation: fc.Arbitrary<{ who: number; line: Line }> = fc
   .tuple(
@@ -28,62 +28,81 @@ const operation: fc.Arbitrary<{ who: number; line: Line }> = fc
     fc.oneof(
       fc.tuple(page, count, prot, kind).map(
         ([at, pages, access, what]): Line =>
-          (pid, address) =>
-            `proc mmap ${pid} ${pages} ${access} ${what} at=${address(at)}`,
+          (pid, address, n) =>
+            `proc mmap ${pid} ${n(pages)} ${access} ${what} at=${address(at)}`,
       ),
       fc.tuple(count, prot).map(
         ([pages, access]): Line =>
-          (pid) =>
-            `proc mmap ${pid} ${pages} ${access}`,
+          (pid, _, n) =>
+            `proc mmap ${pid} ${n(pages)} ${access}`,
       ),
       ...(['munmap', 'read', 'write', 'write', 'mlock', 'munlock'] as const).map((word) =>
         fc.tuple(page, count).map(
           ([at, pages]): Line =>
-            (pid, address) =>
-              `proc ${word} ${pid} ${address(at)} ${pages}`,
+            (pid, address, n) =>
+              `proc ${word} ${pid} ${address(at)} ${n(pages)}`,
         ),
       ),
       fc.tuple(page, count, prot).map(
         ([at, pages, access]): Line =>
-          (pid, address) =>
-            `proc mprotect ${pid} ${address(at)} ${pages} ${access}`,
+          (pid, address, n) =>
+            `proc mprotect ${pid} ${address(at)} ${n(pages)} ${access}`,
       ),
-      fc.tuple(page, count, fc.constantFrom('DONTNEED', 'FREE', 'DONTFORK', 'DOFORK', 'PAGEOUT', 'NOHUGEPAGE')).map(
-        ([at, pages, advice]): Line =>
-          (pid, address) =>
-            `proc madvise ${pid} ${address(at)} ${pages} ${advice}`,
-      ),
+      fc
+        .tuple(
+          page,
+          count,
+          fc.constantFrom('DONTNEED', 'FREE', 'DONTFORK', 'DOFORK', 'PAGEOUT', 'PAGEOUT', 'COLLAPSE', 'NOHUGEPAGE'),
+        )
+        .map(
+          ([at, pages, advice]): Line =>
+            (pid, address, n) =>
+              `proc madvise ${pid} ${address(at)} ${n(pages)} ${advice}`,
+        ),
       fc.tuple(page, count, count, page, fc.nat({ max: 5 })).map(
         ([at, pages, more, to, how]): Line =>
-          (pid, address) =>
-            `proc mremap ${pid} ${address(at)} ${pages}${how < 4 ? ` new=${how === 3 ? pages : more}` : ''}${
+          (pid, address, n) =>
+            `proc mremap ${pid} ${address(at)} ${n(pages)}${how < 4 ? ` new=${n(how === 3 ? pages : more)}` : ''}${
               how > 2 ? ` to=${address(to)}` : ''
             }${how === 5 ? ' dontunmap' : ''}`,
       ),
       fc.constant<Line>((pid) => `proc fork ${pid}`),
+      fc.constant<Line>(() => 'inject page'),
       fc.tuple(page, count).map(
         ([at, pages]): Line =>
-          (pid, address) =>
-            `proc gup ${pid} ${address(at)} ${pages} write`,
+          (pid, address, n) =>
+            `proc gup ${pid} ${address(at)} ${n(pages)} write`,
       ),
       fc.tuple(page, count).map(
         ([at, pages]): Line =>
-          (pid, address) =>
-            `proc gup-put ${pid} ${address(at)} ${pages}`,
+          (pid, address, n) =>
+            `proc gup-put ${pid} ${address(at)} ${n(pages)}`,
       ),
-      fc.constant<Line>((pid) => `proc exit ${pid} SIGKILL`),
     ),
+    fc.nat({ max: 39 }),
   )
-  .map(([process, line]) => ({ who: process, line }));
+  // Seldom, for much has to be made again.
+  .map(([process, line, end]) => ({
+    who: process,
+    line: end === 0 ? (pid: string) => `proc exit ${pid} SIGKILL` : line,
+  }));
 
 const living = (machine: Machine): number[] =>
   [...machine.kernel.state.processes.values()].filter(({ mm }) => mm).map(({ pid }) => pid);
 
-function run(machine: Machine, { who: index, line }: { who: number; line: Line }): void {
+function run(machine: Machine, { who: index, line }: { who: number; line: Line }, scale: number): void {
   const pids = living(machine);
-  if (pids.length === 0) sh(machine, 'proc new');
+  if (pids.length === 0) {
+    const fresh = sh(machine, 'proc new').output[0] ?? '';
+    sh(machine, `proc mmap ${fresh} ${PAGES * scale} at=0x${BASE.toString(16)}`);
+  }
   const pid = String(pids[index % Math.max(1, pids.length)] ?? living(machine)[0]);
-  const text = line(pid, (at) => `0x${(BASE + BigInt(at) * 4096n).toString(16)}`);
+  // In large, edges are a little off the borders of huge pages.
+  const text = line(
+    pid,
+    (at) => `0x${(BASE + BigInt(at * scale) * 4096n).toString(16)}`,
+    (pages) => pages * scale + (scale > 1 ? pages % 3 : 0),
+  );
   if (text.startsWith('proc fork') && pids.length >= 3) return;
   const program = runShellLine(machine, text);
   expect(program?.isOver, `${text} ends`).toBe(true);
@@ -95,30 +114,56 @@ function run(machine: Machine, { who: index, line }: { who: number; line: Line }
   }
 }
 
+/** Runs them on a machine of this release, checks, undoes everything and does it again; then all processes end. */
+function lifetime(
+  release: Release,
+  prepare: readonly string[],
+  operations: readonly { who: number; line: Line }[],
+  scale = 1,
+): void {
+  const machine = boot('qemu-2g', release);
+  const first = short(machine.canonical());
+  if (prepare.length > 0) sh(machine, ...prepare);
+  for (const each of operations) run(machine, each, scale);
+  check(machine);
+  const end = short(machine.canonical());
+  const at = machine.position;
+  machine.travel(0);
+  expect(short(machine.canonical())).toBe(first);
+  machine.travel(at);
+  expect(short(machine.canonical())).toBe(end);
+  for (const pid of living(machine)) sh(machine, `proc exit ${pid}`);
+  checkAddressSpaces(machine);
+  expect([...machine.kernel.state.mms.values()], 'no address space is left').toEqual([]);
+}
+
 describe('system calls of processes', () => {
   it('leave every page held by whom it says, and undoing everything gives the first bytes back', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...RELEASES),
+        fc.boolean(),
         fc.array(operation, { minLength: 5, maxLength: 60 }),
-        (release, operations) => {
-          const machine = boot('qemu-2g', release);
-          const first = short(machine.canonical());
-          sh(machine, 'proc new one');
-          for (const each of operations) run(machine, each);
-          check(machine);
-          const end = short(machine.canonical());
-          const at = machine.position;
-          machine.travel(0);
-          expect(short(machine.canonical())).toBe(first);
-          machine.travel(at);
-          expect(short(machine.canonical())).toBe(end);
-          for (const pid of living(machine)) sh(machine, `proc exit ${pid}`);
-          checkAddressSpaces(machine);
-          expect([...machine.kernel.state.mms.values()], 'no address space is left').toEqual([]);
-        },
+        (release, swap, operations) => lifetime(release, swap ? ['swapon /swap 40'] : [], operations),
       ),
       { numRuns: RUNS, interruptAfterTimeLimit: 120_000 },
+    );
+  }, 180_000);
+
+  it('do so with huge pages, which are split where an edge would cut them', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...RELEASES),
+        fc.array(operation, { minLength: 3, maxLength: 25 }),
+        (release, operations) =>
+          lifetime(
+            release,
+            ['echo always > /sys/kernel/mm/transparent_hugepage/enabled', 'swapon /swap 700'],
+            operations,
+            64,
+          ),
+      ),
+      { numRuns: Math.ceil(RUNS / 4), interruptAfterTimeLimit: 120_000 },
     );
   }, 180_000);
 });

@@ -12,7 +12,7 @@ import {
   pte_special,
   pteKind,
 } from '../../sim/arch/pte.ts';
-import type { AnonVma, Folio, Mm, Vma } from '../../sim/include/mm_types.ts';
+import { type AnonVma, type Folio, type Mm, VM_HUGETLB, VM_LOCKED, type Vma } from '../../sim/include/mm_types.ts';
 import { kindOf } from '../../sim/include/mmzone.ts';
 import { PageKind } from '../../sim/include/types.ts';
 import type { Machine } from '../../sim/index.ts';
@@ -30,6 +30,8 @@ interface Count {
   readonly maps: Map<number, number>;
   /** Mappings of whole huge pages, by head pfn. */
   readonly whole: Map<number, number>;
+  /** Page table entries by swap entry. */
+  readonly swap: Map<number, number>;
   /** Frames that hold page tables. */
   readonly tables: Set<number>;
   readonly anonVmas: Map<AnonVma, { vmas: Set<Vma>; active: number }>;
@@ -45,12 +47,15 @@ export function checkAddressSpaces(machine: Machine, held: ReadonlyMap<number, n
     refs: new Map(held),
     maps: new Map(),
     whole: new Map(),
+    swap: new Map(),
     tables: new Set(),
     anonVmas: new Map(),
   };
   for (const mm of kernel.state.mms.values()) checkMm(kernel, mm, count);
   checkAnonVmas(count);
   countCaches(kernel, count);
+  checkSwap(kernel, count);
+  checkPool(kernel);
   checkFolios(kernel, count);
   checkCounters(kernel);
   checkLocks(machine);
@@ -71,7 +76,7 @@ function checkMm(kernel: Kernel, mm: Mm, count: Count): void {
     noteAnonVmas(vma, count);
     last = vma.end;
     total += vma_pages(vma);
-    if (vma.flags & 0x2000) locked += vma_pages(vma);
+    if (vma.flags & VM_LOCKED) locked += vma_pages(vma);
   }
   expect(mm.total_vm, `total_vm of ${mm.owner.pid}`).toBe(total);
   expect(mm.locked_vm, `locked_vm of ${mm.owner.pid}`).toBe(locked);
@@ -113,6 +118,7 @@ function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean
   const kind = pteKind(pte);
   if (kind === PteKind.Swap) {
     (rss[2] as number) += 1;
+    bump(count.swap, pte_pfn(pte));
     return;
   }
   const isMapping = pte_present(pte) ? !pte_special(pte) : is_device_private_entry(pte);
@@ -124,7 +130,7 @@ function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean
   expect(folio, `${where(mm, vpn)}: page ${pfn.toString(16)} is somebody's`).toBeDefined();
   if (!folio) return;
   checkRmap(vma, vpn, folio, pfn);
-  addRss(folio, pages, rss);
+  if ((vma.flags & VM_HUGETLB) === 0) addRss(folio, pages, rss);
   if (is_migration_entry(pte)) return;
   bump(count.refs, head);
   if (isExclusive && !kernel.has('makeDeviceExclusiveOnePage')) return;
@@ -144,7 +150,7 @@ function addRss(folio: Folio, pages: number, rss: number[]): void {
   const { mapping } = folio;
   if (isAnonVma(mapping)) (rss[1] as number) += pages;
   else if (mapping?.kind === 'shmem') (rss[3] as number) += pages;
-  else if (mapping?.kind !== 'hugetlb') (rss[0] as number) += pages;
+  else (rss[0] as number) += pages;
 }
 
 /* ---- anon_vmas ---- */
@@ -184,6 +190,7 @@ function countCaches(kernel: Kernel, { refs }: Count): void {
     }
   for (const folio of state.folios.values()) if (folio.swap !== undefined) bump(refs, folio.pfn, 2 ** folio.order);
   for (const pfn of state.lru_add) bump(refs, pfn);
+  for (const [pfn, pins] of state.injectedPins) bump(refs, folioHead(kernel, pfn), pins);
   for (const holder of state.userPins.values())
     for (const pages of holder.values())
       for (const { pfn, pin, count } of pages) {
@@ -192,6 +199,32 @@ function countCaches(kernel: Kernel, { refs }: Count): void {
         const hasBias = kernel.has('pinUserPages') && pin;
         bump(refs, head, count * (hasBias && (isSmall || !kernel.has('compoundPincount')) ? 1024 : 1));
       }
+}
+
+/** Slots of the swap files: their users, and what the swap cache has of them. */
+function checkSwap(kernel: Kernel, { swap }: Count): void {
+  const users = new Map<number, number>();
+  for (const info of kernel.state.swap.values()) {
+    for (const [slot, count] of info.map) if (count > 0) users.set(slot * 32 + info.type, count);
+    for (const [slot, pfn] of info.cache)
+      expect(kernel.state.folios.get(pfn)?.swap, `slot ${slot} of ${info.name} in the swap cache`).toBe(
+        slot * 32 + info.type,
+      );
+  }
+  expect(users, 'users of swap slots').toEqual(swap);
+}
+
+/** The pool of huge pages: free ones are nobody's, all others have a record. */
+function checkPool(kernel: Kernel): void {
+  const { hugetlb, folios } = kernel.state;
+  const free = new Set(hugetlb.free);
+  expect(free.size, 'no huge page twice in the pool').toBe(hugetlb.free.length);
+  for (const head of hugetlb.heads.keys())
+    expect(folios.has(head), `huge page ${head.toString(16)} is used or free`).toBe(!free.has(head));
+  for (const pfn of free) expect(kernel.pages.refcount.get(pfn), `free huge page ${pfn.toString(16)}`).toBe(0);
+  let reserved = 0;
+  for (const { left } of hugetlb.reserves.values()) reserved += left;
+  expect(hugetlb.resv_huge_pages, 'resv_huge_pages').toBe(reserved);
 }
 
 function checkFolios(kernel: Kernel, { refs, maps, whole }: Count): void {
@@ -223,7 +256,7 @@ function checkCounters(kernel: Kernel): void {
     if (testFlag(kernel, folio.pfn, PG_LRU)) add(lruOf(kernel, folio.pfn), size);
     if (testFlag(kernel, folio.pfn, PG_MLOCKED) && !isDevicePage(kernel, folio.pfn)) add('nr_mlock', size);
     const { mapping } = folio;
-    if (!mapping || (!isAnonVma(mapping) && mapping.kind === 'hugetlb')) continue;
+    if (!mapping || state.hugetlb.heads.has(folio.pfn)) continue;
     for (let i = 0; i < size; i++)
       if (folio.entire_mapcount >= 0 || pages.mapcount.get(folio.pfn + i) !== 0xffffffff)
         add(isAnonVma(mapping) ? 'nr_anon_pages' : 'nr_mapped', 1);

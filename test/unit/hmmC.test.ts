@@ -294,4 +294,39 @@ static const uint64_t values[] = { 0xfffffffffffffffe, 0, 0xfffffffffffffffc };
     );
     expect(logged(machine)).toEqual(['driver: register 0', 'driver: 0', 'driver: 1', 'driver: 4', 'driver: c 1']);
   });
+
+  it('5.4: mapped for DMA, a page has its physical address; unmapped, it is none', () => {
+    const machine = start('5.4');
+    finish(
+      block(
+        machine,
+        `${REGISTER}
+         struct device *dev = root_device_register("card");
+         struct hmm_range range;
+         uint64_t pfns[4];
+         dma_addr_t daddrs[4];
+         range.start = find_vma(mm, 0)->vm_start;
+         range.end = range.start + 4 * 4096;
+         range.pfns = pfns;
+         range.flags = flags;
+         range.values = values;
+         range.pfn_shift = 8;
+         range.default_flags = flags[0] | flags[1];
+         range.pfn_flags_mask = 0;
+         hmm_range_register(&range, &mirror);
+         down_read(&mm->mmap_sem);
+         pr_info("driver: %ld", hmm_range_dma_map(&range, dev, daddrs, 0));
+         up_read(&mm->mmap_sem);
+         pr_info("driver: %d", daddrs[1] == page_to_pfn(hmm_device_entry_to_page(&range, pfns[1])) << 12);
+         pr_info("driver: %ld", hmm_range_dma_unmap(&range, dev, daddrs, true));
+         pr_info("driver: %lx %lx", pfns[1], daddrs[1]);
+         pr_info("driver: %ld", hmm_range_dma_unmap(&range, dev, NULL, true));
+         hmm_range_unregister(&range);`,
+        `static const uint64_t flags[] = { 1, 2, 4 };
+         static const uint64_t values[] = { 0xe0, 0xa0, 0xc0 };
+         ${MIRROR('int', 'const struct mmu_notifier_range *update', 'return 0;')}`,
+      ),
+    );
+    expect(logged(machine).slice(1)).toEqual(['driver: 4', 'driver: 1', 'driver: 4', 'driver: a0 0', 'driver: -22']);
+  });
 });

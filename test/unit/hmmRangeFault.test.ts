@@ -175,21 +175,29 @@ describe('what is asked for', () => {
     expect(new Set(write.pfns.map(hmm_pfn)).size).toBe(600);
   });
 
-  it('single entries count through pfn_flags_mask only: the others stay as they are', () => {
+  it('single entries count through pfn_flags_mask only', () => {
     const m = mirror();
     map(m.kernel, m.mm, START, 3);
-    for (const i of [0, 1, 2]) setPte(m.kernel, m.mm, START + i, mkPte(PteKind.Present, PFN + i));
-    setPte(m.kernel, m.mm, START + 1, 0);
-    const asked = [0, HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE, 0];
+    for (const i of [0, 1]) setPte(m.kernel, m.mm, START + i, mkPte(PteKind.Present, PFN + i));
+    const asked = [0, 0, HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE];
     const ignored = ask(m, 3, { hmm_pfns: [...asked] });
-    expect(ignored.pfns).toEqual([PFN * 256 + 1, 0, (PFN + 2) * 256 + 1]);
+    expect(ignored.pfns).toEqual([PFN * 256 + 1, (PFN + 1) * 256 + 1, 0]);
+    // A mask without the write bit asks for reading only.
+    const masked = ask(m, 3, { hmm_pfns: [...asked], pfn_flags_mask: HMM_PFN_REQ_FAULT });
+    expect((masked.pfns[2] ?? 0) & 3).toBe(HMM_PFN_VALID);
+    setPte(m.kernel, m.mm, START + 2, 0);
     const heard = ask(m, 3, { hmm_pfns: [...asked], pfn_flags_mask: HMM_PFN_REQ_FAULT | HMM_PFN_REQ_WRITE });
     expect(heard.result).toBe(0);
-    expect(heard.pfns.map((entry) => entry & 7)).toEqual([1, 3, 1]);
-    // A mask without the write bit asks for reading only.
-    setPte(m.kernel, m.mm, START + 1, 0);
-    const masked = ask(m, 3, { hmm_pfns: [...asked], pfn_flags_mask: HMM_PFN_REQ_FAULT });
-    expect((masked.pfns[1] ?? 0) & 3).toBe(HMM_PFN_VALID);
+    expect(heard.pfns.map((entry) => entry & 7)).toEqual([1, 1, 3]);
+  });
+
+  it('write access to the zero page breaks it, which its own notifier hears: -EBUSY, and then it is there', () => {
+    const m = mirror();
+    map(m.kernel, m.mm, START, 1);
+    expect(ask(m, 1, FAULT).pfns).toEqual([zero_pfn(m.kernel) * 256 + 1]);
+    expect(ask(m, 1, WRITE).result).toBe(EBUSY);
+    expect(ask(m, 1, WRITE)).toMatchObject({ result: 0 });
+    expect((ask(m, 1).pfns[0] ?? 0) & 3).toBe(3);
   });
 
   const refusals: readonly [string, number, number, Pte | undefined, Partial<HmmRange>, number][] = [

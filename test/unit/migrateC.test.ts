@@ -94,7 +94,9 @@ describe('a driver in C', () => {
     const { mm, vma } = newSpace(machine, 4, 3);
     change(machine, () => setPageData(kernel, pte_pfn(pteAt(mm, vma.start)), { base: 5, step: 0 }));
     const text = DRIVER(free) + MAIN(member);
-    const filled = text.replace('PID', String(mm.owner.pid)).replaceAll('ADDR', `0x${(vma.start * 4096).toString(16)}UL`);
+    const filled = text
+      .replace('PID', String(mm.owner.pid))
+      .replaceAll('ADDR', `0x${(vma.start * 4096).toString(16)}UL`);
     const { program } = runC(machine, filled);
     expect(program.error?.message).toBeUndefined();
     for (let i = 0; i < 4; i++) expect(pteKind(pteAt(mm, vma.start + i))).toBe(PteKind.DeviceWrite);
@@ -105,5 +107,91 @@ describe('a driver in C', () => {
     expect(pteKind(pteAt(mm, vma.start))).toBe(PteKind.Present);
     expect(kernel.pages.refcount.get(page)).toBe(0);
     expect(pageData(kernel, pte_pfn(pteAt(mm, vma.start)))).toBeDefined();
+  });
+});
+
+/** hmm_devmem and migrate_vma with its two callbacks, as in 4.14 to 5.2. `private` carries the first free frame. */
+const OLD_DRIVER = (result: string): string => `
+static void gpu_free(struct hmm_devmem *devmem, struct page *page) { unsigned long pfn = page_to_pfn(page); }
+
+static void to_gpu(struct vm_area_struct *vma, const unsigned long *src, unsigned long *dst,
+                   unsigned long start, unsigned long end, void *private)
+{
+  unsigned long *next = private;
+  unsigned long addr;
+  int i = 0;
+  for (addr = start; addr < end; addr += PAGE_SIZE) {
+    if (src[i] & MIGRATE_PFN_MIGRATE) {
+      struct page *dpage = pfn_to_page(*next);
+      *next = *next + 1;
+      get_page(dpage);
+      lock_page(dpage);
+      dst[i] = migrate_pfn(page_to_pfn(dpage)) | MIGRATE_PFN_LOCKED;
+    }
+    i++;
+  }
+}
+static void to_ram(struct vm_area_struct *vma, const unsigned long *src, unsigned long *dst,
+                   unsigned long start, unsigned long end, void *private)
+{
+  struct page *page = hmm_vma_alloc_locked_page(vma, start);
+  dst[0] = migrate_pfn(page_to_pfn(page)) | MIGRATE_PFN_LOCKED;
+}
+static void done(struct vm_area_struct *vma, const unsigned long *src, const unsigned long *dst,
+                 unsigned long start, unsigned long end, void *private) { }
+
+static ${result} gpu_fault(struct hmm_devmem *devmem, struct vm_area_struct *vma, unsigned long addr,
+                     const struct page *page, unsigned int flags, pmd_t *pmdp)
+{
+  unsigned long src = 0, dst = 0;
+  struct migrate_vma_ops home;
+  home.alloc_and_copy = to_ram;
+  home.finalize_and_map = done;
+  if (migrate_vma(&home, vma, addr, addr + PAGE_SIZE, &src, &dst, NULL))
+    return VM_FAULT_SIGBUS;
+  return 0;
+}
+
+  struct hmm_devmem_ops ops;
+  ops.free = gpu_free;
+  ops.fault = gpu_fault;
+  struct device *dev = root_device_register("gpu");
+  struct hmm_devmem *devmem = hmm_devmem_add(&ops, dev, 128UL << 20);
+  unsigned long next = devmem->pfn_first;
+  hmm_devmem_page_set_drvdata(pfn_to_page(next), 42);
+
+  struct mm_struct *mm = get_task_mm(find_task_by_vpid(PID));
+  unsigned long src[4], dst[4];
+  struct migrate_vma_ops away;
+  away.alloc_and_copy = to_gpu;
+  away.finalize_and_map = done;
+  down_read(&mm->mmap_sem);
+  int error = migrate_vma(&away, find_vma(mm, ADDR), ADDR, ADDR + 4 * PAGE_SIZE, src, dst, &next);
+  up_read(&mm->mmap_sem);
+  mmput(mm);
+`;
+
+describe('a driver in C before 5.3', () => {
+  it.each<[Release, string]>([
+    ['4.14', 'int'],
+    ['5.0', 'int'],
+    ['5.2', 'vm_fault_t'],
+  ])('%s: hmm_devmem and migrate_vma take four pages away, and a fault brings one home', (release, result) => {
+    const machine = bootWith(release);
+    const { kernel } = machine;
+    const { mm, vma } = newSpace(machine, 4, 3);
+    const text = OLD_DRIVER(result)
+      .replace('PID', String(mm.owner.pid))
+      .replaceAll('ADDR', `0x${(vma.start * 4096).toString(16)}UL`);
+    const { program } = runC(machine, text);
+    expect(program.error?.message).toBeUndefined();
+    for (let i = 0; i < 4; i++) expect(pteKind(pteAt(mm, vma.start + i))).toBe(PteKind.DeviceWrite);
+    const page = pte_pfn(pteAt(mm, vma.start));
+    expect(kernel.pages.refcount.get(page)).toBe(2);
+    expect(kernel.state.hmm_data.get(page)).toBe(42n);
+    expect(run(machine, () => device_private_fault(kernel, { vma, vpn: vma.start, flags: 0 }, page))).toBe(0);
+    expect(pteKind(pteAt(mm, vma.start))).toBe(PteKind.Present);
+    expect(kernel.pages.refcount.get(page)).toBe(1);
+    expect(mm.rss[MM_ANONPAGES]).toBe(4);
   });
 });

@@ -292,13 +292,6 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
   },
   {
     kind: 'function',
-    name: 'lock_page',
-    contract:
-      'Sleeps until the lock bit of a page is free and takes it. Whoever holds it keeps the page from being truncated, migrated or mapped anew by others who respect it.',
-    variants: [{ since: '4.3', file: 'include/linux/pagemap.h', prototype: 'void lock_page(struct page *page)' }],
-  },
-  {
-    kind: 'function',
     name: 'pte_none',
     contract: 'True if a page table entry is empty: nothing was ever mapped there, or it was unmapped again.',
     variants: [{ since: '4.3', file: 'arch/x86/include/asm/pgtable.h', prototype: 'int pte_none(pte_t pte)' }],
