@@ -328,6 +328,28 @@ describe('a race between setup and pages', () => {
     expect(device.freed).toHaveLength(1);
   });
 
+  it('a limit that is far exceeded stops no page that is charged already', () => {
+    const { machine, device, mm, vma } = place('6.12', 4);
+    change(machine, (kernel) => kernel.store.set(mm.memcg, 'max', 0));
+    const args = toDevice(machine, device, vma);
+    expect(args.src.every((entry) => hasBit(entry, MIGRATE_PFN_MIGRATE))).toBe(true);
+    expect([mm.memcg.usage, mm.memcg.events.max]).toEqual([4, 0]);
+  });
+
+  it('undone and done again, a migration leaves the same bytes', () => {
+    const { machine, device, mm, vma } = place('6.12', 8);
+    const before = machine.canonical();
+    const position = machine.position;
+    toDevice(machine, device, vma);
+    const after = machine.canonical();
+    const there = machine.position;
+    expect(kindAt(mm, vma.start)).toBe(PteKind.DeviceWrite);
+    machine.travel(position);
+    expect(machine.canonical()).toBe(before);
+    machine.travel(there);
+    expect(machine.canonical()).toBe(after);
+  });
+
   it('a limit is reached: the hole stays a hole', () => {
     const { machine, device, mm, vma } = place('6.12', 2, 0);
     machine.kernel.store.set(mm.memcg, 'max', 1);
