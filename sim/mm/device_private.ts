@@ -36,8 +36,10 @@ export function* device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number)
   }
   folio_get(kernel, head);
   const result = yield* tellDriver(kernel, map, vmf, pfn);
-  if (locks) folio_unlock(kernel, head);
-  const told = put_device_page(kernel, head);
+  // A huge folio may have been split meanwhile: lock and reference went with the page.
+  const own = folioHead(kernel, pfn);
+  if (locks) folio_unlock(kernel, own);
+  const told = put_device_page(kernel, own);
   if (told) yield* told;
   return result;
 }

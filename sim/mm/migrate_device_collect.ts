@@ -15,10 +15,12 @@ import {
   pteKind,
 } from '../arch/pte.ts';
 import type { Folio, PteTable, Vma } from '../include/mm_types.ts';
-import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
+import { folio_lock, folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { folio_get, folio_put, folioHead, folioOf } from './folio.ts';
 import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFlag, testFlag } from './folio_record.ts';
+import { split_folio } from './huge_split.ts';
 import { deviceType } from './migrate.ts';
 import { collectHugeHole, collectHugePmd, isHugeHole } from './migrate_device_huge.ts';
 import {
@@ -32,7 +34,7 @@ import {
   MIGRATE_VMA_SELECT_SYSTEM,
   migrate_pfn,
 } from './migrate_pfn.ts';
-import { faultPageOf, type MigrateVma, migrateRange, note, type Selection } from './migrate_vma.ts';
+import { collectSkip, faultPageOf, type MigrateVma, migrateRange, note, type Selection } from './migrate_vma.ts';
 import { munlock_vma_folio } from './mlock_folio.ts';
 import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from './mmu_notifier.ts';
 import { isOwner, ownsPage } from './pagemap_owner.ts';
@@ -86,7 +88,10 @@ function wanted(kernel: Kernel, pte: Pte, select: Selection): number {
 const wantsCoherent = (kernel: Kernel, pfn: number, select: Selection): boolean =>
   select.coherent && ownsPage(kernel, pfn, select.owner);
 
-/** migrate_vma_collect_pmd, its loop over one table of PTEs. */
+/**
+ * migrate_vma_collect_pmd, its loop over one table of PTEs. It ends early at a page of a huge folio that is mapped
+ * by single entries, which is split first (6.19 on): how many were noted.
+ */
 function collectTable(
   kernel: Kernel,
   args: MigrateVma,
@@ -95,8 +100,9 @@ function collectTable(
   table: PteTable,
   first: number,
   pages: number,
-): void {
+): number {
   const { folios } = kernel.state;
+  const splits = kernel.has('devicePrivateThp');
   const locksLater = kernel.has('migratePfnLocked');
   for (let slot = first; slot < first + pages; slot++) {
     const pte = table.entries[slot] as Pte;
@@ -113,6 +119,7 @@ function collectTable(
     const entry = wanted(kernel, pte, select);
     const pfn = pte_pfn(pte);
     const folio = entry === 0 ? undefined : folios.get(pfn);
+    if (splits && entry !== 0 && isPartOfHuge(kernel, folio, pfn)) return slot - first;
     // No page, no mapping, or part of a compound page.
     if (!folio?.mapping || folio.order > 0) {
       note(args, 0);
@@ -130,7 +137,14 @@ function collectTable(
       note(args, entry);
     } else note(args, 0);
   }
+  return pages;
 }
+
+/** A page of a huge folio of anonymous memory. */
+const isPartOfHuge = (kernel: Kernel, own: Folio | undefined, pfn: number): boolean => {
+  const folio = own ?? folioOf(kernel, pfn);
+  return folio !== undefined && folio.order > 0 && folio_test_anon(folio);
+};
 
 /**
  * The entry becomes a migration entry at once; where the page is mapped only here no walk over its mappings is
@@ -160,6 +174,30 @@ function unmapOne(
   return true;
 }
 
+/** migrate_vma_split_folio (6.19 on). False: the folio stays whole, and the rest of the table is left alone. */
+function* splitAt(kernel: Kernel, args: MigrateVma, pte: Pte): KernelGenerator<boolean> {
+  const folio = folioOf(kernel, pte_pfn(pte));
+  if (!folio) return false;
+  const { pfn: head } = folio;
+  const { fault_page } = args;
+  const isFaults = fault_page !== undefined && folioHead(kernel, fault_page) === head;
+  if (!isFaults) {
+    folio_get(kernel, head);
+    yield* folio_lock(kernel, head);
+  }
+  const error = yield* split_folio(kernel, folio);
+  // The fault path holds reference and lock of its page, which is one of its own now.
+  if (error === 0 && isFaults && fault_page !== head) {
+    folio_get(kernel, fault_page);
+    yield* folio_lock(kernel, fault_page);
+  }
+  if (!isFaults || (error === 0 && fault_page !== head)) {
+    folio_unlock(kernel, head);
+    yield* folio_put(kernel, head);
+  }
+  return error === 0;
+}
+
 /** migrate_vma_collect. */
 export function* migrate_vma_collect(kernel: Kernel, args: MigrateVma, vma: Vma): KernelGenerator<void> {
   const range = migrateRange(kernel, args, vma, args.start);
@@ -172,8 +210,15 @@ export function* migrate_vma_collect(kernel: Kernel, args: MigrateVma, vma: Vma)
     if (pmd?.kind === 'huge') {
       // What is left to do with small pages is looked at again.
       if (!(yield* collectHugePmd(kernel, args, vma, select, pmd, vpn, pages))) continue;
-    } else if (pmd) collectTable(kernel, args, vma, select, pmd, vpn % 512, pages);
-    else if (isHugeHole(select, vma, vpn, pages)) collectHugeHole(args);
+    } else if (pmd) {
+      const noted = collectTable(kernel, args, vma, select, pmd, vpn % 512, pages);
+      vpn += noted;
+      if (noted === pages) continue;
+      if (yield* splitAt(kernel, args, pmd.entries[vpn % 512] as Pte)) continue;
+      collectSkip(args, pages - noted);
+      vpn += pages - noted;
+      continue;
+    } else if (isHugeHole(select, vma, vpn, pages)) collectHugeHole(args);
     else collectHole(args, vma, select, pages);
     vpn += pages;
   }
