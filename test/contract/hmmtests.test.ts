@@ -477,9 +477,12 @@ for (const release of RELEASES)
     describe(`hmm-tests on ${release}, device memory ${variant.name}`, () => {
       const base: readonly FactId[] = variant === COHERENT ? ['testHmm', 'deviceCoherent'] : ['testHmm'];
       for (const test of TESTS)
-        it.skipIf(!hasAll(release, [...base, ...(test.needs ?? [])]) || hasAny(release, test.lacks ?? []))(`${test.id} ${test.name}`, () => {
-          const world = new HmmWorld(release, variant);
-          test.run(world);
-          world.expectAtRest();
-        });
+        it.skipIf(!hasAll(release, [...base, ...(test.needs ?? [])]) || hasAny(release, test.lacks ?? []))(
+          `${test.id} ${test.name}`,
+          () => {
+            const world = new HmmWorld(release, variant);
+            test.run(world);
+            world.expectAtRest();
+          },
+        );
     });
