@@ -17,6 +17,7 @@ import {
 } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { folioOf } from '../mm/folio.ts';
 import { is_hugetlb_head } from '../mm/hugetlb_pool.ts';
 import { refOf } from '../mm/pagemap.ts';
 import { zero_pfn } from '../mm/zero_page.ts';
@@ -248,6 +249,22 @@ export function kpagecount_read(kernel: Kernel, pfn: number, count: number): Big
   return words(kernel, pfn, count, (_flags, mapped) => BigInt(mapped));
 }
 
+/**
+ * page.c:kpagecgroup_read: the inode number of the memory cgroup that each page is charged to, 0 for none. The
+ * root's is 1; the others follow in the order they were made (a real kernel's depend on what else has inodes).
+ */
+export function kpagecgroup_read(kernel: Kernel, pfn: number, count: number): BigUint64Array {
+  const end = Math.min(pfn + Math.min(count, MAX_KPAGE_READ), get_max_dump_pfn(kernel));
+  const out = new BigUint64Array(Math.max(0, end - pfn));
+  const { memcgs } = kernel.state;
+  const numbers = new Map([...memcgs.values()].filter(({ name }) => name !== '/').map((memcg, i) => [memcg, i + 2]));
+  for (let i = 0; i < out.length; i++) {
+    const memcg = folioOf(kernel, pfn + i)?.memcg;
+    if (memcg) out[i] = BigInt(numbers.get(memcg) ?? 1);
+  }
+  return out;
+}
+
 /** What one read may ask for: a buffer of 32 MiB. */
 export const MAX_KPAGE_READ = 1 << 22;
 
@@ -269,4 +286,10 @@ const binary = (name: string) => (): string => {
   );
 };
 
-export const KPAGE = fixedFiles('/proc', { kpageflags: binary('kpageflags'), kpagecount: binary('kpagecount') });
+export const KPAGE = fixedFiles('/proc', {
+  kpageflags: binary('kpageflags'),
+  kpagecount: binary('kpagecount'),
+  kpagecgroup: () => {
+    throw new ShellError('cat: /proc/kpagecgroup: holds an 8-byte word for each page frame, which is no text');
+  },
+});

@@ -32,6 +32,7 @@ import { factsOf, type Release } from '../kernel/release.ts';
 import { type Resource, resource } from '../kernel/resource.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
+import { UnorderedMap } from '../store/unorderedMap.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
 import { type Options, optionsOf } from './options.ts';
@@ -298,8 +299,8 @@ export class Kernel {
       nextPid: 100,
       mms: new Map(),
       nextMm: 1,
-      folios: new Map(),
-      contents: new Map(),
+      folios: new UnorderedMap(),
+      contents: new UnorderedMap(),
       anonVmas: { next: 1 },
       files: new Map(),
       nextFile: 1,

@@ -34,6 +34,11 @@ export class BudgetExceeded extends Error {
   override readonly name = 'BudgetExceeded';
 }
 
+/** What a program fails with that would wait for itself through others; it waits for nothing then, and gives up its locks. */
+export class Deadlock extends Error {
+  override readonly name = 'Deadlock';
+}
+
 const POINT_BUDGET = 5_000_000;
 
 export class Machine {
@@ -130,9 +135,8 @@ export class Machine {
         program.error = new BudgetExceeded(`stopped after ${POINT_BUDGET} points without an end`);
         program.status = 'failed';
       }
-      const point = program.next();
+      const point = this.next(program);
       if (!point) {
-        if (program.status === 'failed') this.abandon(program);
         this.close(program);
         return program.status === 'failed' ? 'failed' : 'done';
       }
@@ -151,6 +155,37 @@ export class Machine {
       if (options.slice?.()) return 'slice';
       this.open ??= this.opened(program);
     }
+  }
+
+  /** The program's next point. Where it fails, or would wait in a circle, it ends and its locks are released. */
+  private next(program: Program): Point | undefined {
+    const point = program.next();
+    const circle = program.status === 'waiting' ? this.circleOf(program) : undefined;
+    if (circle) program.fail(new Deadlock(`deadlock: ${circle}`));
+    if (program.status !== 'failed') return point;
+    this.abandon(program);
+    return undefined;
+  }
+
+  /** The circle of tasks that this wait would close, in words. */
+  private circleOf(program: Program): string | undefined {
+    const follow = (task: Program, path: readonly Program[]): readonly Program[] | undefined => {
+      for (const id of task.waitsFor?.holderTasks?.() ?? []) {
+        const holder = this.programs.get(id);
+        if (holder === program) return path;
+        if (holder?.status !== 'waiting' || path.includes(holder)) continue;
+        const circle = follow(holder, [...path, holder]);
+        if (circle) return circle;
+      }
+      return undefined;
+    };
+    const circle = follow(program, [program]);
+    return circle
+      ?.map((task, index) => {
+        const holder = circle[index + 1] ?? program;
+        return `"${task.spec.label}" waits for ${task.waitsFor?.what ?? 'a lock'}, held by "${holder.spec.label}"`;
+      })
+      .join('; ');
   }
 
   private opened(program: Program): NonNullable<Machine['open']> {
@@ -311,7 +346,7 @@ export class Machine {
     kernel.trace = program.trace;
     kernel.current = program.ref;
     const target = program.points + step.points;
-    while (program.points < target && !program.isOver) program.next();
+    while (program.points < target && !program.isOver) this.next(program);
     this.timeline.push({
       ...step,
       from,

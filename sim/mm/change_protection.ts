@@ -89,7 +89,7 @@ function change_pte_range(kernel: Kernel, vma: Vma, { entries }: PteTable, start
     const pte = entries[vpn % NR] ?? NO_PTE;
     if (pte === NO_PTE) continue;
     const next = changed(kernel, vma, pte);
-    if (next !== pte) kernel.store.set(entries, vpn % NR, next);
+    if (next !== pte) kernel.store.setDense(entries, vpn % NR, next);
   }
 }
 

@@ -178,7 +178,7 @@ export function do_fault_around(kernel: Kernel, vmf: VmFault): number {
     folio_add_rmap_pte(kernel, folio, folio.pfn);
     mlock_vma_folio(kernel, folio, vma);
     add_mm_counter(kernel, vma.mm, mm_counter_file(kernel, folio), 1);
-    kernel.store.set(table.entries, at % PTRS_PER_PTE, withBits(mk_pte(vma, folio.pfn), PTE_YOUNG));
+    kernel.store.setDense(table.entries, at % PTRS_PER_PTE, withBits(mk_pte(vma, folio.pfn), PTE_YOUNG));
     if (at === vpn) result = VM_FAULT_NOPAGE;
   }
   return result;

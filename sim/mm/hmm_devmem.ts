@@ -36,7 +36,7 @@ import { zoneDeviceIsOn } from '../machine/options.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { vmaPointer } from './cviews.ts';
 import { devm_memremap_pages_pgmap, hmm_devmem_pages_create, hmm_devmem_pages_remove } from './memremap-old.ts';
-import { integerField, type PagemapType, page_pgmap, pagemapTypeValue, pointerField, structField } from './pagemap.ts';
+import { integerField, type PagemapType, pagemapTypeValue, pointerField, structField } from './pagemap.ts';
 
 const EINVAL = -22;
 const ENOMEM = -12;
@@ -192,10 +192,4 @@ function* remove(kernel: Kernel, devmem: CStruct): KernelGenerator<void> {
   kernel.store.set(kernel.state, 'devmap_managed_key', kernel.state.devmap_managed_key - 1);
   if (integerField(pagemap, 'type') !== pagemapTypeValue(kernel, 'PUBLIC'))
     __release_region(kernel.store, kernel.state.iomem, res.start, res.end - res.start + 1n);
-}
-
-/** The descriptor of a page, as container_of(page->pgmap) finds it. */
-export function devmemOf(kernel: Kernel, pfn: number): CStruct | undefined {
-  const map = page_pgmap(kernel, pfn);
-  return map && structField(map.pgmap, 'data');
 }

@@ -132,7 +132,7 @@ function tracedPteFault(kernel: Kernel, vma: Vma, vpn: number, flags: number, ta
 /** The end of handle_pte_fault: the entry permits the access, and learns of it. */
 function set_access_flags(kernel: Kernel, vpn: number, flags: number, table: PteTable, pte: Pte): number {
   const bits = (flags & FAULT_FLAG_WRITE) !== 0 ? PTE_YOUNG | PTE_DIRTY : PTE_YOUNG;
-  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, withBits(pte, bits));
+  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, withBits(pte, bits));
   return 0;
 }
 
@@ -149,7 +149,7 @@ function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number,
     folio_add_lru(kernel, folio.pfn);
     pte = mk_pte(vma, folio.pfn, (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY : 0);
   }
-  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, pte);
+  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, pte);
   return 0;
 }
 
@@ -209,6 +209,6 @@ function do_numa_page(kernel: Kernel, { vma, vpn }: VmFault, table: PteTable, pt
   count_vm_event(kernel, 'numa_hint_faults');
   const open = withBits(pte_modify(vma, pte), PTE_YOUNG);
   const wasWritable = (pteBits(pte) & PTE_WRITE) !== 0;
-  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, wasWritable ? maybe_mkwrite(vma, open) : open);
+  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, wasWritable ? maybe_mkwrite(vma, open) : open);
   return 0;
 }

@@ -143,10 +143,10 @@ function copy_present_pte(
   let copy = pte;
   if (is_cow_mapping(src.flags) && pte_write(pte)) {
     copy = withBits(pte, 0, PTE_WRITE);
-    kernel.store.set(from.entries, slot, copy);
+    kernel.store.setDense(from.entries, slot, copy);
   }
   const cleaned = (src.flags & VM_SHARED) !== 0 ? PTE_DIRTY | PTE_YOUNG : PTE_YOUNG;
-  kernel.store.set(to.entries, slot, withBits(copy, 0, cleaned));
+  kernel.store.setDense(to.entries, slot, withBits(copy, 0, cleaned));
   return 0;
 }
 
@@ -159,7 +159,7 @@ function copy_present_page(kernel: Kernel, dst: Vma, to: PteTable, vpn: number, 
   folio_add_new_anon_rmap(kernel, copy, dst, vpn);
   folio_add_lru(kernel, copy.pfn);
   add_mm_counter(kernel, dst.mm, MM_ANONPAGES, 1);
-  kernel.store.set(to.entries, vpn % NR, maybe_mkwrite(dst, mk_pte(dst, copy.pfn, PTE_DIRTY)));
+  kernel.store.setDense(to.entries, vpn % NR, maybe_mkwrite(dst, mk_pte(dst, copy.pfn, PTE_DIRTY)));
   return 0;
 }
 
@@ -188,8 +188,8 @@ function copy_nonpresent_pte(
     if (folio) dupDevice(kernel, dst, folio, pte_pfn(pte));
     if (is_cow_mapping(src.flags)) copy = withPteKind(pte, PteKind.DeviceRead);
   }
-  if (copy !== pte) kernel.store.set(from.entries, vpn % NR, copy);
-  kernel.store.set(to.entries, vpn % NR, copy);
+  if (copy !== pte) kernel.store.setDense(from.entries, vpn % NR, copy);
+  kernel.store.setDense(to.entries, vpn % NR, copy);
   return 0;
 }
 

@@ -109,6 +109,6 @@ function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false)
     mlock_vma_folio(kernel, folio, vma);
   }
   add_mm_counter(kernel, vma.mm, isCow ? MM_ANONPAGES : mm_counter_file(kernel, folio), 1);
-  kernel.store.set(table.entries, slot, pte);
+  kernel.store.setDense(table.entries, slot, pte);
   return 0;
 }

@@ -124,7 +124,7 @@ function reuse_swap_page(kernel: Kernel, folio: Folio, vma: Vma): boolean {
 /** memory.c:wp_page_reuse. */
 function reuse(kernel: Kernel, vma: Vma, vpn: number, table: PteTable, pte: Pte): void {
   const entry = maybe_mkwrite(vma, withBits(pte, PTE_YOUNG | PTE_DIRTY));
-  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, entry);
+  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, entry);
   count_vm_event(kernel, 'pgreuse');
 }
 
@@ -160,7 +160,11 @@ function wp_page_install(
   folio_add_new_anon_rmap(kernel, copy, vma, vpn);
   folio_add_lru(kernel, copy.pfn);
   const entry = mk_pte(vma, copy.pfn);
-  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, unshare ? entry : maybe_mkwrite(vma, withBits(entry, PTE_DIRTY)));
+  kernel.store.setDense(
+    table.entries,
+    vpn % PTRS_PER_PTE,
+    unshare ? entry : maybe_mkwrite(vma, withBits(entry, PTE_DIRTY)),
+  );
   if (!old) return;
   folio_remove_rmap_pte(kernel, old, pte_pfn(pte));
   munlock_vma_folio(kernel, old, vma);

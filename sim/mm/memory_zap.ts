@@ -124,7 +124,7 @@ function isOfDevice(kernel: Kernel, pte: Pte): boolean {
 function zapOne(kernel: Kernel, vma: Vma, table: PteTable, vpn: number): number {
   const slot = vpn % NR;
   const pte = table.entries[slot] ?? NO_PTE;
-  kernel.store.set(table.entries, slot, NO_PTE);
+  kernel.store.setDense(table.entries, slot, NO_PTE);
   const kind = pteBits(pte) & 15;
   if (kind === PteKind.Present || kind === PteKind.ProtNone) return zapPresent(kernel, vma, pte);
   if (kind === PteKind.Swap) {

@@ -91,7 +91,7 @@ function move_ptes(kernel: Kernel, old: PteTable, from: number, table: PteTable,
   for (let i = 0; i < count; i++) {
     const pte = old.entries[(from + i) % NR] ?? NO_PTE;
     if (pte === NO_PTE) continue;
-    kernel.store.set(old.entries, (from + i) % NR, NO_PTE);
-    kernel.store.set(table.entries, (to + i) % NR, pte);
+    kernel.store.setDense(old.entries, (from + i) % NR, NO_PTE);
+    kernel.store.setDense(table.entries, (to + i) % NR, pte);
   }
 }

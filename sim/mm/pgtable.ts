@@ -81,7 +81,7 @@ export function pte_alloc(kernel: Kernel, mm: Mm, vpn: number): PteTable | undef
 export function set_pte_at(kernel: Kernel, mm: Mm, vpn: number, pte: Pte): void {
   const table = pteTableAt(mm, vpn);
   if (!table) throw new RangeError(`set_pte_at: no page table for ${vpn.toString(16)}`);
-  kernel.store.set(table.entries, vpn % PTRS_PER_PTE, pte);
+  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, pte);
 }
 
 /** Puts a huge entry (or a table in its place) at the PMD level; upper tables are made. False: out of memory. */

@@ -24,7 +24,8 @@ const batchSize = (kernel: Kernel): number => (kernel.has('folioBatchOf31') ? 31
 export function folio_add_lru(kernel: Kernel, pfn: number): void {
   const { lru_add, folios } = kernel.state;
   folio_get(kernel, pfn);
-  kernel.store.set(lru_add, lru_add.length, pfn);
+  kernel.store.touch(lru_add);
+  lru_add.push(pfn);
   const isLarge = (folios.get(pfn)?.order ?? 0) > 0;
   if (lru_add.length >= batchSize(kernel) || isLarge) lru_add_drain(kernel);
 }
@@ -33,7 +34,8 @@ export function folio_add_lru(kernel: Kernel, pfn: number): void {
 export function lru_add_drain(kernel: Kernel): void {
   const { lru_add, folios } = kernel.state;
   if (lru_add.length === 0) return;
-  for (const pfn of kernel.store.splice(lru_add, 0, lru_add.length)) {
+  kernel.store.touch(lru_add);
+  for (const pfn of lru_add.splice(0)) {
     const folio = folios.get(pfn);
     if (folio && !testFlag(kernel, pfn, PG_LRU)) {
       // lru_add: what is mlocked goes to the list that is never looked at.

@@ -51,7 +51,8 @@ function initPage(kernel: Kernel, pfn: number, order: number): void {
   if (ref) percpu_ref_get_many(kernel, ref, 2 ** order);
   kernel.pages.refcount.set(pfn, 1);
   const folio = newFolio(kernel, pfn, order);
-  kernel.store.set(folio, 'locked_by', kernel.current);
+  // Nobody saw it before: its first state needs no way back.
+  folio.locked_by = kernel.current;
   kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
   for (let i = 0; i < 2 ** order; i++) setKind(kernel, pfn + i, PageKind.DeviceInUse);
 }

@@ -8,6 +8,7 @@ import { PCI_DEVICES } from '../fs/pci.ts';
 import { DAX_BUS, ND_BUS } from '../fs/pmem.ts';
 import { PROC } from '../fs/proc.ts';
 import { PROC_PID } from '../fs/procPid.ts';
+import { SWAPS } from '../fs/swaps.ts';
 import { MEMORY_HOTPLUG_PARAMETERS, SYS_MEMORY } from '../fs/sysMemory.ts';
 import { NR_HUGEPAGES, TRANSPARENT_HUGEPAGE } from '../fs/vmSysctl.ts';
 import { VMSTAT } from '../fs/vmstat.ts';
@@ -38,6 +39,7 @@ const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
 
 /** Everything that can be read or written by path. */
 const MOUNTS: readonly Mount[] = [
+  SWAPS,
   PROC,
   PROC_PID,
   CGROUP,

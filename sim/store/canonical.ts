@@ -10,6 +10,7 @@
 
 import type { PageColumn } from './column.ts';
 import { PFN_LIMIT } from './radix.ts';
+import { UnorderedMap } from './unorderedMap.ts';
 
 /** `names` are objects that are told by name wherever they are met, and not looked into. */
 export function canonicalText(
@@ -83,7 +84,9 @@ class Graph {
   private content(object: object): string {
     if (Array.isArray(object)) return `[${this.elements(object)}]`;
     if (object instanceof Map) {
-      const entries = Array.from(object, ([key, value]) => `${this.value(key)} => ${this.value(value)}`);
+      const pairs: [unknown, unknown][] = Array.from(object);
+      if (object instanceof UnorderedMap) pairs.sort(([a], [b]) => Number(a) - Number(b));
+      const entries = pairs.map(([key, value]) => `${this.value(key)} => ${this.value(value)}`);
       return `Map{${entries.join(', ')}}`;
     }
     if (object instanceof Set) return `Set{${Array.from(object, (each) => this.value(each)).join(', ')}}`;

@@ -166,6 +166,38 @@ export class SpliceEdit<T> implements Edit {
   }
 }
 
+/** What an array held before it was changed at will. */
+export class ArrayEdit<T> implements Edit {
+  readonly bytes: number;
+  private readonly array: T[];
+  private other: T[];
+
+  constructor(array: T[]) {
+    this.array = array;
+    this.other = array.slice();
+    this.bytes = OBJECT_BYTES + array.length * ELEMENT_BYTES;
+  }
+
+  undo(): void {
+    const { array, other } = this;
+    this.other = array.slice();
+    array.length = other.length;
+    for (let i = 0; i < other.length; i++) array[i] = other[i] as T;
+  }
+
+  redo(): void {
+    this.undo();
+  }
+
+  release(): void {}
+
+  describe(changes: ChangeSet): void {
+    const { array, other } = this;
+    if (array.length !== other.length) changes.key(array, 'length');
+    for (let i = 0; i < Math.max(array.length, other.length); i++) if (array[i] !== other[i]) changes.key(array, i);
+  }
+}
+
 /** More elements than this are not passed as arguments: the engine's stack is finite. */
 const MAX_ARGUMENTS = 1024;
 

@@ -48,6 +48,7 @@ export class MapOrders {
 
   /** `key` was put back into `map`, where its rank says; it is there after `settle`. */
   returned(map: object, key: unknown, rank: number): void {
+    if (rank < 0) return;
     this.ranks.get(map)?.byKey.set(key, rank);
     this.disordered.add(map as AnyMap);
   }

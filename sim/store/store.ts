@@ -7,10 +7,11 @@
 import { canonicalText } from './canonical.ts';
 import { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
-import { MapDeleteEdit, MapSetEdit, PropertyEdit, SpliceEdit, spliceExactly } from './edits.ts';
+import { ArrayEdit, MapDeleteEdit, MapSetEdit, PropertyEdit, SpliceEdit, spliceExactly } from './edits.ts';
 import { type Edit, Journal, MAX_COLUMNS } from './journal.ts';
 import { JournalledColumn } from './journalledColumn.ts';
 import { MapOrders } from './mapOrders.ts';
+import { UnorderedMap } from './unorderedMap.ts';
 
 /** A position in the journal. Positions are ordered; equal positions are the same state. */
 export type Mark = number & { readonly unit?: 'mark' };
@@ -46,6 +47,13 @@ export interface Store {
   /** The same for an entry of a map; one that is not there is 0. */
   mapAdd<K>(map: Map<K, number>, key: K, delta: number): void;
   mapDelete<K, V>(map: Map<K, V>, key: K): void;
+  /**
+   * Journals what an array holds; until the next mark it may then be changed freely, and needs no further entry.
+   * Whoever changes it so says so before each change. As with `add`, positions that nobody marked are not exact.
+   */
+  touch(array: unknown[]): void;
+  /** Writes an element that is there, of an array in which many are written: from some number on the array is touched. */
+  setDense<T>(array: T[], index: number, value: T): void;
   /** Array splice, journalled. Returns the removed elements. */
   splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[];
   /** Journals a change that was just made to objects of the caller's, who brings its exact inverse. */
@@ -86,6 +94,8 @@ export function createStore(options: StoreOptions = {}): Store {
 const DEFAULT_BUDGET = 64 * 2 ** 20;
 const DEFAULT_RUNS = 4096;
 
+/** Elements of one array that are journalled one by one; more, and the array is journalled as a whole. */
+const FEW = 16;
 /** Counters remembered as journalled since the last mark. */
 const COUNTERS = 16;
 
@@ -97,6 +107,10 @@ class JournalledStore implements Store {
   private readonly counterObjects: object[] = [];
   private readonly counterKeys: unknown[] = [];
   private nextCounter = 0;
+  /** Arrays journalled as a whole since the last mark, and how many elements were written of others. */
+  private readonly touched = new Set<object>();
+  private readonly dense = new Map<object, number>();
+  private lastTouched: object | undefined;
 
   constructor(budget: number) {
     this.journal = new Journal(budget);
@@ -181,16 +195,43 @@ class JournalledStore implements Store {
 
   /** Someone may come back to this position: the next addition to any counter is an entry again. */
   private forgetCounters(): void {
-    this.counterObjects.length = 0;
-    this.counterKeys.length = 0;
-    this.nextCounter = 0;
+    if (this.counterObjects.length > 0) {
+      this.counterObjects.length = 0;
+      this.counterKeys.length = 0;
+      this.nextCounter = 0;
+    }
+    if (this.touched.size > 0) this.touched.clear();
+    if (this.dense.size > 0) this.dense.clear();
+    this.lastTouched = undefined;
+  }
+
+  touch(array: unknown[]): void {
+    if (!this.journal.recording || array === this.lastTouched) return;
+    this.lastTouched = array;
+    if (this.touched.has(array)) return;
+    this.touched.add(array);
+    this.journal.edit(new ArrayEdit(array));
+  }
+
+  setDense<T>(array: T[], index: number, value: T): void {
+    if (array[index] === value) return;
+    if (array !== this.lastTouched && !this.touched.has(array)) {
+      const written = this.dense.get(array) ?? 0;
+      if (written < FEW) {
+        this.dense.set(array, written + 1);
+        this.set(array, index, value);
+        return;
+      }
+      this.touch(array);
+    }
+    array[index] = value;
   }
 
   mapDelete<K, V>(map: Map<K, V>, key: K): void {
     const old = map.get(key);
     if (old === undefined && !map.has(key)) return;
     if (this.journal.recording) {
-      const rank = this.orders.rank(map, key);
+      const rank = map instanceof UnorderedMap ? -1 : this.orders.rank(map, key);
       this.journal.edit(new MapDeleteEdit(this.orders, map, key, old as V, rank));
     }
     map.delete(key);

@@ -97,6 +97,13 @@ export class Program {
     }
   }
 
+  /** Ends it with an error where it stands. */
+  fail(error: Error): void {
+    this.stop();
+    this.status = 'failed';
+    this.error = error;
+  }
+
   /** Ends it where it stands; its `finally` blocks run. */
   stop(): void {
     if (this.isOver) return;

@@ -1,4 +1,5 @@
 /** A small device for tests: memory of its own, a free list, and a driver inside the engine that copies pages home. */
+import { pte_pfn, pteKind } from '../../sim/arch/pte.ts';
 import { type CPointer, type CStruct, errorOf, objectPointer } from '../../sim/c/value.ts';
 import { newDevice as deviceState } from '../../sim/drivers/base/devres.ts';
 import { type Mm, VM_FAULT_OOM, VM_READ, VM_WRITE, type Vma, type VmFault } from '../../sim/include/mm_types.ts';
@@ -28,6 +29,7 @@ import { hasBit, migrate_pfn, migratePfnOf } from '../../sim/mm/migrate_pfn.ts';
 import { type MigrateVmaOps, migrate_vma } from '../../sim/mm/migrate_vma_old.ts';
 import { do_mmap, find_vma } from '../../sim/mm/mmap.ts';
 import { type PagemapType, pagemapTypeValue } from '../../sim/mm/pagemap.ts';
+import { pteAt } from '../../sim/mm/pgtable.ts';
 import { device_page_alloc } from '../../sim/mm/zone_device_page.ts';
 import type { KernelGenerator } from '../../sim/task/task.ts';
 import { boot } from './machines.ts';
@@ -248,3 +250,24 @@ export function newSpace(
 }
 
 export const bootWith = (release: Release = '6.12'): Machine => boot('qemu-2g', release);
+
+export const kindAt = (mm: Mm, vpn: number) => pteKind(pteAt(mm, vpn));
+export const frame = (mm: Mm, vpn: number): number => pte_pfn(pteAt(mm, vpn));
+
+export interface Place {
+  machine: Machine;
+  device: TestDevice;
+  mm: Mm;
+  vma: Vma;
+}
+/** A machine with a device, and a process with memory of which the first `touched` pages were written. */
+export function place(
+  release: Release = '6.12',
+  pages = 4,
+  touched = pages,
+  type: 'PRIVATE' | 'COHERENT' = 'PRIVATE',
+): Place {
+  const machine = bootWith(release);
+  const device = newDevice(machine, type);
+  return { machine, device, ...newSpace(machine, pages, touched) };
+}

@@ -12,6 +12,8 @@ import { gup_put_folio } from '../../sim/mm/gup_refs.ts';
 import { make_device_exclusive, make_device_exclusive_range, NULL_PAGE } from '../../sim/mm/make_device_exclusive.ts';
 import { pteAt } from '../../sim/mm/pgtable.ts';
 import { lru_add_drain } from '../../sim/mm/swap.ts';
+import { attempt, value } from '../support/devices.ts';
+import { sh } from '../support/machines.ts';
 import { bootWith, newSpace, run } from '../support/testDevice.ts';
 
 const OWNER = { $struct: 'owner' };
@@ -129,4 +131,30 @@ test('fork gets the page back before it copies, unless its lock is held: -EBUSY'
   expect(mapcount(machine, pfn)).toBe(1);
   const child = run(machine, (kernel) => fork(kernel, mm.owner));
   expect(typeof child).toBe('object');
+});
+
+test('C text: the array gets the pages, locked; since 6.15 the page is returned and its folio written', () => {
+  const lines = [
+    'pid = proc new one',
+    'a = proc mmap pid 2 rw',
+    'int owner',
+    'mm = get_task_mm(find_task_by_vpid(pid))',
+  ];
+  const older = bootWith('6.12');
+  sh(older, ...lines, 'mmap_read_lock(mm)', 'struct page *pages[2]');
+  expect(value(older, 'make_device_exclusive_range(mm, a, a + 2 * 4096, pages, &owner)')).toBe(2n);
+  const pfn = Number(value(older, 'page_to_pfn(pages[1])'));
+  // That of the entry, the caller's, and that of the batch on the way to the LRU.
+  expect([refs(older, pfn), folio_test_locked(older.kernel, pfn)]).toEqual([3, true]);
+  expect(attempt(older, 'make_device_exclusive_range(mm, a, a + 4 * 4096, pages, &owner)').status).not.toBe(0);
+  const newer = bootWith('6.17');
+  sh(
+    newer,
+    ...lines,
+    'mmap_read_lock(mm)',
+    'struct folio *folio',
+    'page = make_device_exclusive(mm, a, &owner, &folio)',
+  );
+  expect(value(newer, '(unsigned long)folio')).toBe(value(newer, '(unsigned long)page'));
+  expect(value(newer, 'make_device_exclusive(mm, 0x1000, &owner, &folio)')).toBe(-14n & ((1n << 64n) - 1n));
 });

@@ -199,12 +199,24 @@ describe('mremap', () => {
     checkAddressSpaces(machine);
   });
 
+  it('numbers pages that nobody touched by their new place, so that they merge there', () => {
+    const machine = start();
+    sh(machine, 'proc mmap p 2 at=A', 'proc mmap p 2 at=A+0x10000', 'proc mremap p A 2 to=A+0x12000');
+    expect(vmas(machine)).toEqual(['16-19 rw']);
+    sh(machine, 'proc write p A+0x10000 4', 'proc mremap p A+0x12000 2 to=A', 'proc mremap p A 2 to=A+0x20000');
+    // Written ones keep their numbers.
+    expect(mmOf(machine).vmas.map(({ start: first, pgoff }) => first - pgoff)).toEqual([0, 14]);
+    checkAddressSpaces(machine);
+  });
+
   it('leaves the old mapping empty with MREMAP_DONTUNMAP', () => {
     const machine = start();
     sh(machine, 'proc mmap p 2 at=A', 'proc write p A 2', 'proc mremap p A 2 to=A+0x8000 dontunmap');
     expect(vmas(machine)).toEqual(['0-1 rw', '8-9 rw']);
     expect(output(machine, 'proc read p A 2')).toBe('0x7f0000000000 2 page(s): 0');
     expect(output(machine, 'proc read p A+0x8000 2')).toBe('0x7f0000008000 2 page(s): word i holds i');
+    // What nobody wrote since belongs to no anon_vma: it could merge with anything.
+    expect(mmOf(machine).vmas.map(({ anon_vma }) => anon_vma !== undefined)).toEqual([false, true]);
     checkAddressSpaces(machine);
   });
 

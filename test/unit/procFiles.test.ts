@@ -1,5 +1,6 @@
 /** /proc/PID, memory cgroups, counters, `proc gup` and `pagemap`: their text, and what they refuse. */
 import { expect, test } from 'vitest';
+import { kpagecgroup_read, kpageflags_read } from '../../sim/fs/kpageflags.ts';
 import { type Machine, stateTree, type TreeNode } from '../../sim/index.ts';
 import { readFile } from '../../sim/shell/commands.ts';
 import { attempt } from '../support/devices.ts';
@@ -212,4 +213,88 @@ test('the State tree shows processes, their mappings, and where the pages are; r
     'present: 2 pages · 8 KiB',
     'zero page: 1 pages · 4 KiB',
   ]);
+});
+
+/** What of a process there is in many kinds: pages of files, shared memory, huge pages, locked and swapped ones. */
+const many = (): Machine =>
+  start(
+    'swapon swapfile 1024',
+    'f = proc mmap pid 8 rw file:data shared',
+    'proc write pid f 8',
+    's = proc mmap pid 8 rw anon shared',
+    'proc write pid s 3',
+    'l = proc mmap pid 4 rw',
+    'proc write pid l 4',
+    'proc mlock pid l 4',
+    'w = proc mmap pid 16 rw',
+    'proc write pid w 16',
+    'proc madvise pid w 16 pageout',
+    'proc read pid w 2',
+    'h = proc mmap pid 512 rw',
+    'proc madvise pid h 512 hugepage',
+    'proc write pid h 512',
+    'proc fork pid',
+    'proc write 101 w 1',
+  );
+
+test('counters of zones and nodes are the sums that are kept, whatever kinds of pages there are', () => {
+  const machine = many();
+  const vmstat = read(machine, '/proc/vmstat');
+  const zoneinfo = read(machine, '/proc/zoneinfo');
+  const names = [...vmstat.matchAll(/^(nr_\S+) (\d+)$/gm)].filter(
+    ([, name]) => !/free_pages|dirty_|memmap|unstable|foll_pin/.test(name ?? ''),
+  );
+  const seen = names.filter(([, , value]) => value !== '0').map(([, name]) => name);
+  for (const wanted of ['nr_anon_pages', 'nr_mapped', 'nr_shmem', 'nr_mlock', 'nr_anon_transparent_hugepages'])
+    expect(seen).toContain(wanted);
+  for (const [, name, value] of names) {
+    const all = [...zoneinfo.matchAll(new RegExp(`^ +${name} +(\\d+)$`, 'gm'))];
+    expect(
+      all.reduce((sum, match) => sum + Number(match[1]), 0),
+      name,
+    ).toBe(Number(value));
+  }
+});
+
+test('meminfo, smaps and status speak of swap, shared memory and huge pages', () => {
+  const machine = many();
+  const meminfo = read(machine, '/proc/meminfo');
+  expect(number(meminfo, 'SwapTotal')).toBe(4096 - 4);
+  expect(number(meminfo, 'SwapTotal') - number(meminfo, 'SwapFree')).toBeGreaterThan(0);
+  expect([number(meminfo, 'AnonHugePages'), number(meminfo, 'Mlocked')]).toEqual([2048, 16]);
+  const status = read(machine, '/proc/100/status');
+  const rollup = read(machine, '/proc/100/smaps_rollup');
+  expect(number(status, 'VmSwap')).toBe(number(rollup, 'Swap'));
+  expect(number(status, 'VmRSS')).toBe(number(rollup, 'Rss'));
+  expect(number(status, 'VmLck')).toBe(16);
+  expect(number(rollup, 'SwapPss')).toBeLessThan(number(rollup, 'Swap'));
+  expect(number(rollup, 'AnonHugePages')).toBe(2048);
+});
+
+test('reading writes nothing', () => {
+  const machine = many();
+  const { kernel } = machine;
+  const mark = kernel.mark();
+  for (const pid of [100, 101])
+    for (const name of ['maps', 'smaps', 'smaps_rollup', 'status', 'statm', 'comm', 'cmdline', 'cgroup'])
+      read(machine, `/proc/${pid}/${name}`);
+  for (const path of ['/proc/meminfo', '/proc/vmstat', '/proc/zoneinfo', '/sys/devices/system/node/node0/meminfo'])
+    read(machine, path);
+  for (const name of ['memory.current', 'memory.stat', 'memory.max', 'memory.events', 'cgroup.procs'])
+    read(machine, `/sys/fs/cgroup/one/${name}`);
+  read(machine, '/sys/fs/cgroup/memory.stat');
+  kpageflags_read(kernel, 0, 0x80000);
+  kpagecgroup_read(kernel, 0, 0x80000);
+  const open = (nodes: TreeNode[]): void => {
+    for (const node of nodes) open(node.children);
+  };
+  open(stateTree(machine, { revision: 1, step: 1, steps: 1, machine: '', release: '6.12', lastStep: '' }));
+  expect(kernel.mark()).toBe(mark);
+});
+
+test('kpagecgroup: pages of a process are those of its cgroup, others are nobody’s', () => {
+  const machine = start();
+  const [folio] = machine.kernel.state.folios.values();
+  expect(kpagecgroup_read(machine.kernel, folio?.pfn ?? 0, 1)[0]).toBe(2n);
+  expect(kpagecgroup_read(machine.kernel, 0x1000, 1)[0]).toBe(0n);
 });
