@@ -88,7 +88,10 @@ const TESTS: readonly HugeTest[] = [
       toDevice(world, buffer, at, 'i');
       if (world.variant === PRIVATE) {
         expect(world.snapshot(dev, pid, at, H)).toEqual(new Array(H).fill(0x26));
-        const words = world.sh(`pagemap ${pid} 0x${at.toString(16)} ${H}`).join('\n').split('\n');
+        const words = world
+          .sh(`pagemap ${pid} 0x${at.toString(16)} ${H}`)
+          .join('\n')
+          .split('\n');
         expect(words).toHaveLength(H);
         for (const word of words) expect(word).toMatch(/swap/i);
         for (const word of words) expect(word).not.toMatch(/present/i);
