@@ -138,3 +138,25 @@ describe('swap', () => {
     expect(world.status('swapoff /other')).toBe(-22);
   });
 });
+
+it('counts slots in use as its entries and its cache do, all along', () => {
+  const world = start();
+  const at = world.map(8);
+  const agree = (): void => {
+    const info = world.kernel.state.swap.get(0);
+    const slots = new Set([...(info?.map.keys() ?? []), ...(info?.cache.keys() ?? [])]);
+    expect(info?.used).toBe(slots.size);
+  };
+  world.write(at, 8, 'i');
+  for (const line of [
+    out(at, 8),
+    `proc read p ${addr(at)} 4`,
+    'c = proc fork p',
+    `proc write c ${addr(at)} 6 3`,
+    `proc munmap p ${addr(at)} 5`,
+    'proc exit c',
+  ]) {
+    world.sh(line);
+    agree();
+  }
+});
