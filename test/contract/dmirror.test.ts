@@ -243,6 +243,17 @@ describe('when something goes wrong', () => {
     }
   });
 
+  it('an invalidation takes the page behind its range out of the table of the device, too', () => {
+    const world = new HmmWorld('6.12');
+    const pid = world.newProcess(0);
+    const at = world.mmap(pid, 3);
+    world.write(pid, at, 3);
+    world.gpu('read', 0, pid, at, 3);
+    world.madvise(pid, at, 1, 'dontneed');
+    expect(world.gpu('read', 0, pid, at + 2 * PAGE, 1)).toMatchObject({ ret: 0, faults: 0 });
+    expect(world.gpu('read', 0, pid, at + PAGE, 1)).toMatchObject({ ret: 0, faults: 1 });
+  });
+
   it('a million words are as good as one: what the device reads is told in runs', () => {
     const world = new HmmWorld('6.12');
     const pid = world.newProcess(0);
