@@ -8,6 +8,7 @@ import { processOf, refuse } from './procArgs.ts';
 
 const NEW = 'proc new [NAME]';
 const FORK = 'proc fork PID';
+const USE = 'proc use PID';
 const EXIT = 'proc exit PID [SIGNAL]';
 const SIGNALS: ReadonlyMap<string, number> = new Map([
   ['SIGBUS', 7],
@@ -21,6 +22,18 @@ const only = (count: number, args: readonly string[], usage: string): void => {
 };
 
 export const PROC_LIFE: readonly ProcCommand[] = [
+  {
+    name: 'use',
+    usage: USE,
+    summary: 'C text speaks for this process from now on (current); without, for the youngest one',
+    // biome-ignore lint/correctness/useYield: all commands of the table are generators
+    *run({ kernel }, args) {
+      only(1, args, USE);
+      const { pid } = processOf(kernel, args[0], 'proc use', USE);
+      if (kernel.state.usedPid !== pid) kernel.store.set(kernel.state, 'usedPid', pid);
+      return integer(pid);
+    },
+  },
   {
     name: 'new',
     usage: NEW,
