@@ -150,13 +150,15 @@ export interface AnonVma {
 export interface AddressSpace {
   readonly id: number;
   readonly name: string;
-  readonly kind: 'file' | 'shmem' | 'hugetlb' | 'device';
+  readonly kind: 'file' | 'shmem' | 'hugetlb' | 'device' | 'dax';
   /** Head page frame by page offset. */
   readonly pages: Map<number, number>;
   /** VMAs that map it (i_mmap). */
   readonly vmas: Vma[];
   /** Pages of the file: a fault behind the end is SIGBUS. */
   size: number;
+  /** Of `dax`: the first page frame of its storage, and whether nobody has struct pages for it. */
+  readonly storage?: { readonly start: number; readonly bare: boolean };
 }
 
 /** A page table of 512 PTEs and the frame that holds it. */
