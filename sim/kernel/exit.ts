@@ -41,6 +41,28 @@ function* leave(kernel: Kernel, process: Process, code: number, signal: string |
   if (!process.parent || process.parent.exit) store.mapDelete(state.processes, process.pid);
 }
 
+const ECHILD = -10;
+
+/** exit.c:do_wait for any child: the pid of one that is over, which is forgotten now; -ECHILD if there is none at all. */
+export function* wait4(kernel: Kernel, parent: Process): KernelGenerator<number> {
+  const children = (): Process[] => [...kernel.state.processes.values()].filter((child) => child.parent === parent);
+  const over = (): Process | undefined => children().find(({ exit }) => exit !== undefined);
+  if (children().length === 0) return ECHILD;
+  if (!over())
+    yield {
+      kind: 'wait',
+      on: {
+        what: `a child of ${parent.pid} to exit`,
+        ready: () => over() !== undefined || children().length === 0 || parent.mm === undefined,
+        holders: () => children().map(({ pid, comm }) => `${comm} (${pid})`),
+      },
+    };
+  const child = over();
+  if (!child) return ECHILD;
+  kernel.store.mapDelete(kernel.state.processes, child.pid);
+  return child.pid;
+}
+
 /** signal.h:fatal_signal_pending. */
 export const fatal_signal_pending = (process: Process): boolean => process.fatal_signal !== undefined;
 

@@ -144,7 +144,8 @@ function set_access_flags(kernel: Kernel, vpn: number, flags: number, table: Pte
 
 /** memory.c:do_anonymous_page for a small page: the zero page for reading, a fresh page for writing. */
 function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable): number {
-  if ((vma.flags & VM_SHARED) !== 0) return VM_FAULT_SIGBUS;
+  // check_stable_address_space: what looks untouched may have been reaped.
+  if ((vma.flags & VM_SHARED) !== 0 || vma.mm.unstable) return VM_FAULT_SIGBUS;
   let pte: Pte;
   if ((flags & FAULT_FLAG_WRITE) === 0) pte = mk_pte(vma, zero_pfn(kernel), PTE_SPECIAL);
   else {

@@ -7,6 +7,7 @@ import {
   VM_FAULT_ERROR,
   VM_FAULT_NOPAGE,
   VM_FAULT_OOM,
+  VM_FAULT_SIGBUS,
   VM_SHARED,
   type VmFault,
 } from '../include/mm_types.ts';
@@ -97,6 +98,8 @@ function* do_shared_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number>
 /** memory.c:finish_fault with set_pte_range: the entry, unless somebody was faster. The reference becomes the mapping's. */
 function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false): number {
   const { vma, vpn } = vmf;
+  // check_stable_address_space, for private mappings.
+  if ((vma.flags & VM_SHARED) === 0 && vma.mm.unstable) return VM_FAULT_SIGBUS;
   const table = pte_alloc(kernel, vma.mm, vpn);
   if (!table) return VM_FAULT_OOM;
   const slot = vpn % PTRS_PER_PTE;
