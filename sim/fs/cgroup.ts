@@ -4,6 +4,8 @@
  */
 import type { MemCgroup, Process } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { shrink_to_limit } from '../mm/memcg_oom.ts';
+import type { KernelGenerator } from '../task/task.ts';
 import { type Counters, countFolio, pageTables } from './counters.ts';
 import type { Mount, VirtualFile } from './files.ts';
 
@@ -80,12 +82,12 @@ function memoryStat(kernel: Kernel, memcg: MemCgroup): string {
 const events = ({ events: { max, oom, oom_kill } }: MemCgroup): string =>
   `low 0\nhigh 0\nmax ${max}\noom ${oom}\noom_kill ${oom_kill}\noom_group_kill 0\n`;
 
-/** memcontrol.c:memory_max_write: the new limit; who is above it already gets no further page. */
-function writeMax(kernel: Kernel, memcg: MemCgroup, text: string): number {
+/** memcontrol.c:memory_max_write: the new limit, and what is above it has to go. */
+function writeMax(kernel: Kernel, memcg: MemCgroup, text: string): KernelGenerator<number> | number {
   const max = page_counter_memparse(text);
   if (max === undefined) return EINVAL;
   kernel.store.set(memcg, 'max', max);
-  return 0;
+  return memcg.usage > max ? shrink_to_limit(kernel, memcg) : 0;
 }
 
 /** cgroup.procs: a process moves here; what it was charged for stays charged where it is. */
@@ -128,6 +130,7 @@ const emptyRoot: MemCgroup = {
   max: Number.POSITIVE_INFINITY,
   events: { max: 0, oom: 0, oom_kill: 0 },
   stat: { pgfault: 0 },
+  hand: { mm: 0, vpn: 0 },
 };
 
 export const CGROUP: Mount = {

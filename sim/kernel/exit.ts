@@ -33,9 +33,51 @@ function* leave(kernel: Kernel, process: Process, code: number, signal: string |
   if (mm) yield* mmput(kernel, mm);
   while (process.fds.length > 0) yield* close_device(kernel, process, process.fds[0] as OpenFile);
   store.set(process, 'exit', { code, signal });
+  if (process.fatal_signal !== undefined) store.set(process, 'fatal_signal', undefined);
   // exit_notify: children that are over already are waited for by init.
   for (const child of [...state.processes.values()])
     if (child.parent === process && child.exit) store.mapDelete(state.processes, child.pid);
   // Whoever has no parent here, or none that lives, is waited for at once.
   if (!process.parent || process.parent.exit) store.mapDelete(state.processes, process.pid);
+}
+
+const ECHILD = -10;
+
+/** exit.c:do_wait for any child: the pid of one that is over, which is forgotten now; -ECHILD if there is none at all. */
+export function* wait4(kernel: Kernel, parent: Process): KernelGenerator<number> {
+  const children = (): Process[] => [...kernel.state.processes.values()].filter((child) => child.parent === parent);
+  const over = (): Process | undefined => children().find(({ exit }) => exit !== undefined);
+  if (children().length === 0) return ECHILD;
+  if (!over())
+    yield {
+      kind: 'wait',
+      on: {
+        what: `a child of ${parent.pid} to exit`,
+        ready: () => over() !== undefined || children().length === 0 || parent.mm === undefined,
+        holders: () => children().map(({ pid, comm }) => `${comm} (${pid})`),
+      },
+    };
+  const child = over();
+  if (!child) return ECHILD;
+  kernel.store.mapDelete(kernel.state.processes, child.pid);
+  return child.pid;
+}
+
+/** signal.h:fatal_signal_pending. */
+export const fatal_signal_pending = (process: Process): boolean => process.fatal_signal !== undefined;
+
+const SIGKILL = 9;
+
+/**
+ * signal.c:get_signal, for whoever was killed while it was in the kernel: on the way back to user space it ends. Gives
+ * those that did.
+ */
+export function* deliver_fatal_signals(kernel: Kernel): KernelGenerator<readonly Process[]> {
+  const dead: Process[] = [];
+  for (const process of [...kernel.state.processes.values()])
+    if (fatal_signal_pending(process) && process.mm) {
+      dead.push(process);
+      yield* do_exit(kernel, process, SIGKILL, process.fatal_signal);
+    }
+  return dead;
 }

@@ -31,6 +31,9 @@ export function mm_alloc(kernel: Kernel, owner: Process, memcg = mem_cgroup(kern
     total_vm: 0,
     locked_vm: 0,
     pinned_vm: 0,
+    hiwater_rss: 0,
+    hiwater_vm: 0,
+    unstable: false,
     memcg,
     notifier_subscriptions: undefined,
     hmm: undefined,
@@ -52,6 +55,8 @@ const task_struct = (kernel: Kernel, comm: string, parent: Process | undefined):
   mm: undefined,
   fds: [],
   exit: undefined,
+  oom_score_adj: parent?.oom_score_adj ?? 0,
+  fatal_signal: undefined,
 });
 
 const isFull = (kernel: Kernel): boolean => kernel.state.processes.size >= MAX_PROCESSES;

@@ -33,6 +33,24 @@ export function* down_read(kernel: Kernel, sem: RwSem): KernelGenerator<void> {
   kernel.store.splice(sem.readers, sem.readers.length, 0, current);
 }
 
+/** rwsem.c:down_read_killable: false where the wait was ended by a signal that ends the task. */
+export function* down_read_killable(kernel: Kernel, sem: RwSem, isKilled: () => boolean): KernelGenerator<boolean> {
+  const { current } = kernel;
+  const ready = (): boolean => sem.writer === undefined && sem.waiting.every((task) => task.id === current.id);
+  if (!ready())
+    yield {
+      kind: 'wait',
+      on: wait(
+        `${sem.name} for reading`,
+        () => ready() || isKilled(),
+        () => [...holdersOf(sem), ...sem.waiting],
+      ),
+    };
+  if (!ready()) return false;
+  kernel.store.splice(sem.readers, sem.readers.length, 0, current);
+  return true;
+}
+
 /** down_read_trylock. */
 export function down_read_trylock(kernel: Kernel, sem: RwSem): boolean {
   if (sem.writer !== undefined || sem.waiting.length > 0) return false;

@@ -167,6 +167,8 @@ export interface KernelState {
   /** The processes by pid, those that are over and were not waited for among them. */
   readonly processes: Map<number, Process>;
   nextPid: number;
+  /** The process that `proc use` chose for C text; 0: none. */
+  usedPid: number;
   /** Every address space that still has a user or a reference. */
   readonly mms: Map<number, Mm>;
   nextMm: number;
@@ -297,6 +299,7 @@ export class Kernel {
       nvdimm: { buses: [], dax: [], regions: 0, uuids: 0 },
       processes: new Map(),
       nextPid: 100,
+      usedPid: 0,
       mms: new Map(),
       nextMm: 1,
       folios: new UnorderedMap(),

@@ -159,7 +159,7 @@ export const vma_needs_dirty_tracking = (vma: Vma): boolean =>
 
 /** vma_is_fsdax: the file's pages are those of a device. */
 export function vma_is_fsdax(kernel: Kernel, vma: Vma): boolean {
-  const first = vma.file?.pages.values().next().value;
+  const first = vma.file?.storage?.start ?? vma.file?.pages.values().next().value;
   const map = first === undefined ? undefined : page_pgmap(kernel, first);
   return map !== undefined && (!kernel.has('fsdaxType') || typeOf(kernel, map.pgmap) === 'FS_DAX');
 }

@@ -1,4 +1,4 @@
-/** mm/madvise.c, page by page: MADV_FREE and MADV_PAGEOUT. */
+/** mm/madvise.c, page by page: MADV_FREE, MADV_COLD and MADV_PAGEOUT. */
 import {
   NO_PTE,
   PTE_DIRTY,
@@ -108,8 +108,36 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
   }
 }
 
-/** madvise.c:madvise_cold_or_pageout_pte_range: pages that only this mapping has go out; those of devices stay. */
-export function* madvise_pageout_range(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
+/** swap.c:folio_deactivate: to the inactive list. (The kernel gathers such pages in a batch first.) */
+function folio_deactivate(kernel: Kernel, folio: Folio): void {
+  const { pfn } = folio;
+  if (!testFlag(kernel, pfn, PG_ACTIVE)) return;
+  countLru(kernel, folio, -1);
+  clearFlag(kernel, pfn, PG_ACTIVE | PG_REFERENCED);
+  countLru(kernel, folio, 1);
+  count_vm_event(kernel, 'pgdeactivate', 2 ** folio.order);
+}
+
+/** Its entry forgets that the page was used. */
+function makeOld(kernel: Kernel, vma: Vma, vpn: number): void {
+  const huge = hugePmdAt(vma.mm, vpn);
+  const table = pteTableAt(vma.mm, vpn);
+  if (huge) set_pmd_at(kernel, vma.mm, vpn, { ...huge, entry: withBits(huge.entry, 0, PTE_YOUNG) });
+  else if (table)
+    kernel.store.set(table.entries, vpn % 512, withBits(table.entries[vpn % 512] ?? NO_PTE, 0, PTE_YOUNG));
+}
+
+/**
+ * madvise.c:madvise_cold_or_pageout_pte_range: pages that only this mapping has go out, or with `cold` are the next
+ * to go; those of devices stay.
+ */
+export function* madvise_cold_or_pageout_range(
+  kernel: Kernel,
+  vma: Vma,
+  start: number,
+  end: number,
+  cold: boolean,
+): KernelGenerator<void> {
   const { mm } = vma;
   for (let vpn = start; vpn < end; vpn++) {
     yield* splitPart(kernel, vma, vpn, end);
@@ -120,12 +148,17 @@ export function* madvise_pageout_range(kernel: Kernel, vma: Vma, start: number, 
       continue;
     }
     const pte = huge ? huge.entry : (table?.entries[vpn % 512] ?? NO_PTE);
+    const at = vpn;
     if (huge) vpn += 511 - (vpn % 512);
     if (!pte_present(pte) || pte_special(pte)) continue;
     const folio = folioOf(kernel, pte_pfn(pte));
     if (!folio || isDevicePage(kernel, folio.pfn) || folio_mapcount(kernel, folio) !== 1) continue;
     if (testFlag(kernel, folio.pfn, PG_UNEVICTABLE) || !testFlag(kernel, folio.pfn, PG_LRU)) continue;
     clearFlag(kernel, folio.pfn, PG_REFERENCED);
-    yield* pageout_folio(kernel, folio.pfn);
+    if (!cold) yield* pageout_folio(kernel, folio.pfn);
+    else {
+      makeOld(kernel, vma, at);
+      folio_deactivate(kernel, folio);
+    }
   }
 }

@@ -13,16 +13,19 @@ export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
     max: Number.POSITIVE_INFINITY,
     events: { max: 0, oom: 0, oom_kill: 0 },
     stat: { pgfault: 0 },
+    hand: { mm: 0, vpn: 0 },
   };
   kernel.store.mapSet(memcgs, name, memcg);
   return memcg;
 }
 
-/** memcontrol.c:try_charge_memcg: false where the limit does not allow it. */
+/**
+ * memcontrol.c:try_charge_memcg up to where it would reclaim: false where the limit does not allow it. What follows
+ * may sleep and is for the fault to do (mm/memcg_oom.ts).
+ */
 export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boolean {
   if (memcg.usage + pages > memcg.max) {
     kernel.store.set(memcg.events, 'max', memcg.events.max + 1);
-    kernel.store.set(memcg.events, 'oom', memcg.events.oom + 1);
     return false;
   }
   kernel.store.add(memcg, 'usage', pages);

@@ -40,6 +40,7 @@ import { alloc_anon_folio } from './anon_folio.ts';
 import { isDevicePage } from './folio.ts';
 import { do_huge_pmd_fault, do_huge_pmd_missing } from './huge_memory.ts';
 import { hugetlb_fault } from './hugetlb.ts';
+import { fault_out_of_memory } from './memcg_oom.ts';
 import { do_fault } from './memory_file.ts';
 import { do_swap_page } from './memory_swap.ts';
 import { do_wp_page, quick_wp_page } from './memory_wp.ts';
@@ -63,9 +64,18 @@ const LONG_WAY = -1;
  */
 export function* handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): KernelGenerator<number> {
   if ((vma.flags & accessOf(flags)) === 0) return VM_FAULT_SIGSEGV;
-  const result = quick_mm_fault(kernel, vma, vpn, flags);
-  if (result !== LONG_WAY) return result;
-  return yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, { vma, vpn, flags }), hex);
+  const { events } = vma.mm.memcg;
+  for (;;) {
+    const refusals = events.max;
+    let result = quick_mm_fault(kernel, vma, vpn, flags);
+    if (result === LONG_WAY)
+      result = yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, { vma, vpn, flags }), hex);
+    if ((result & VM_FAULT_OOM) === 0) return result;
+    if (!(yield* fault_out_of_memory(kernel, vma.mm, flags, events.max > refusals))) return result;
+    // The kernel waits inside the fault, which is one.
+    count_vm_event(kernel, 'pgfault', -1);
+    kernel.store.add(vma.mm.memcg.stat, 'pgfault', -1);
+  }
 }
 
 const accessOf = (flags: number): number =>
@@ -138,7 +148,8 @@ function set_access_flags(kernel: Kernel, vpn: number, flags: number, table: Pte
 
 /** memory.c:do_anonymous_page for a small page: the zero page for reading, a fresh page for writing. */
 function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable): number {
-  if ((vma.flags & VM_SHARED) !== 0) return VM_FAULT_SIGBUS;
+  // check_stable_address_space: what looks untouched may have been reaped.
+  if ((vma.flags & VM_SHARED) !== 0 || vma.mm.unstable) return VM_FAULT_SIGBUS;
   let pte: Pte;
   if ((flags & FAULT_FLAG_WRITE) === 0) pte = mk_pte(vma, zero_pfn(kernel), PTE_SPECIAL);
   else {

@@ -196,7 +196,8 @@ function* wp_shared(kernel: Kernel, vmf: VmFault, pte: Pte, folio: Folio | undef
   const { vma, vpn } = vmf;
   const table = pteTableAt(vma.mm, vpn);
   if (!table) return 0;
-  if (!folio) {
+  // A page of a device belongs to no file system that wants to hear of it.
+  if (!folio || vma.file?.kind === 'dax') {
     reuse(kernel, vma, vpn, table, pte);
     return 0;
   }

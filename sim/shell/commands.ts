@@ -26,7 +26,7 @@ import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
 import { GPU } from './gpu.ts';
 import { INJECT } from './inject.ts';
-import { MKDIR } from './mkdir.ts';
+import { MKDIR, RMDIR } from './mkdir.ts';
 import { MODULE_COMMANDS } from './modprobe.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
@@ -155,6 +155,7 @@ const list: readonly Command[] = [
   PAGE_TYPES,
   PAGEMAP,
   MKDIR,
+  RMDIR,
   OCCUPY,
   INJECT,
   ...MODULE_COMMANDS,

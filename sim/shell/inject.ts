@@ -3,7 +3,7 @@ import { is_device_private_entry, pte_pfn, pte_present, pte_special } from '../a
 import type { Mm } from '../include/mm_types.ts';
 import { hex, type Kernel, type KernelState } from '../machine/kernel.ts';
 import { folio_get, folio_put, folioOf } from '../mm/folio.ts';
-import { oom_reap_task_mm } from '../mm/oom_kill.ts';
+import { oom_reap_task_mm } from '../mm/oom_reaper.ts';
 import { hugePmdAt, pteAt } from '../mm/pgtable.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';

@@ -1,6 +1,9 @@
 /** `proc mmap|munmap|mprotect|mremap|madvise|mlock|munlock`: the calls that change mappings. */
 import { type CValue, integer } from '../c/value.ts';
-import { type AddressSpace, type Mm, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE } from '../include/mm_types.ts';
+import { type DaxMapping, dax_file } from '../drivers/dax.ts';
+import type { PciDev } from '../drivers/p2pdma.ts';
+import { p2pmem_alloc_mmap } from '../drivers/p2pmem_mmap.ts';
+import { type Mm, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE } from '../include/mm_types.ts';
 import { down_write, up_write } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { ADVICE, do_madvise } from '../mm/madvise.ts';
@@ -15,11 +18,15 @@ import { ShellError } from './error.ts';
 import type { ProcCommand } from './proc.ts';
 import { addressOf, pagesOf, processOf, protOf, refuse } from './procArgs.ts';
 
-const MMAP = 'proc mmap PID PAGES [none|r|rw] [anon|file:NAME|hugetlb] [private|shared] [at=ADDR]';
+const MMAP =
+  'proc mmap PID PAGES [none|r|rw] [anon|file:NAME|hugetlb|dax:NAME|p2pmem:DEVICE] [private|shared] [off=PAGES] [at=ADDR]';
 const MREMAP = 'proc mremap PID ADDR PAGES [new=PAGES] [to=ADDR] [dontunmap]';
 const MADVISE = 'proc madvise PID ADDR PAGES ADVICE';
 
+const ENOENT = -2;
 const EACCES = -13;
+const ENODEV = -19;
+const EINVAL = -22;
 const pointer = (vpn: number): CValue => integer(BigInt(vpn) << 12n, 'unsigned long');
 const zero = integer(0);
 
@@ -40,44 +47,83 @@ function rangeOf(kernel: Kernel, args: readonly string[], what: string, usage: s
 
 interface MmapWords {
   prot: number;
-  kind: 'anon' | 'hugetlb' | 'file';
+  kind: 'anon' | 'hugetlb' | 'file' | 'dax' | 'p2pmem';
   name: string;
-  shared: boolean;
+  /** Undefined: whatever is usual, which is private but for what is on a device. */
+  shared: boolean | undefined;
+  pgoff: number;
   at: number | undefined;
 }
 
 function mmapWords(kernel: Kernel, words: readonly string[]): MmapWords {
-  const found: MmapWords = { prot: VM_READ | VM_WRITE, kind: 'anon', name: '', shared: false, at: undefined };
+  const found: MmapWords = {
+    prot: VM_READ | VM_WRITE,
+    kind: 'anon',
+    name: '',
+    shared: undefined,
+    pgoff: 0,
+    at: undefined,
+  };
   for (const word of words) {
     const prot = protOf(word);
-    const [, file] = /^file:([\w.][\w./-]{0,63})$/.exec(word) ?? [];
+    const [, scheme, name] = /^(file|dax|p2pmem):([\w./][\w./:-]{0,63})$/.exec(word) ?? [];
     if (prot !== undefined) found.prot = prot;
     else if (word === 'anon' || word === 'hugetlb') found.kind = word;
-    else if (file !== undefined) {
-      found.kind = 'file';
-      found.name = file;
+    else if (name !== undefined) {
+      found.kind = scheme as 'file' | 'dax' | 'p2pmem';
+      found.name = name;
     } else if (word === 'private' || word === 'shared') found.shared = word === 'shared';
+    else if (word.startsWith('off=')) found.pgoff = pagesOf(kernel, word.slice(4), 'proc mmap', MMAP);
     else if (word.startsWith('at=')) found.at = addressOf(kernel, word.slice(3), 'proc mmap', MMAP);
     else throw new ShellError(`usage: ${MMAP}`);
   }
   return found;
 }
 
+/** The storage or the provider that a word names. */
+function backingOf(kernel: Kernel, { kind, name }: MmapWords): DaxMapping | PciDev | undefined {
+  if (kind === 'p2pmem')
+    return (
+      kernel.state.pci.get(name) ??
+      refuse('proc mmap', ENODEV, `${name}: nobody has looked such a device up, like 0000:03:00.0`)
+    );
+  if (kind !== 'dax') return undefined;
+  const mapping = kernel.state.dax.get(name);
+  if (!mapping?.mapped) return refuse('proc mmap', ENOENT, `dax:${name}: dax map makes one`);
+  if (mapping.model === 'PMEM') return refuse('proc mmap', EINVAL, `${name} goes through the page cache: file:NAME`);
+  return mapping;
+}
+
+const addressText = (vpn: number): string => (vpn < 0 ? String(vpn) : hex(BigInt(vpn) << 12n));
+
 function* mmap({ kernel, print }: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
-  const [pid, count, ...words] = args;
+  const [pid, count, ...rest] = args;
   const { mm } = processOf(kernel, pid, 'proc mmap', MMAP);
   const pages = pagesOf(kernel, count, 'proc mmap', MMAP);
-  const { prot, kind, name, shared, at } = mmapWords(kernel, words);
+  const words = mmapWords(kernel, rest);
+  const { prot, kind, name, pgoff, at } = words;
+  const shared = words.shared ?? (kind === 'dax' || kind === 'p2pmem');
+  const backing = backingOf(kernel, words);
+  if (kind === 'anon' || kind === 'hugetlb') {
+    if (pgoff !== 0) refuse('proc mmap', EINVAL, 'off= is an offset in a file');
+  } else if (kind === 'dax' && !shared) refuse('proc mmap', EINVAL, 'a private mapping of DAX is not modelled');
   const flags = (shared ? VM_SHARED : 0) | (kind === 'hugetlb' ? VM_HUGETLB : 0);
   yield* down_write(kernel, mm.mmap_lock);
-  const known = kernel.state.files.get(name);
-  // A file that is not there yet is made with this size, but only for a mapping that comes about.
-  const file: AddressSpace | undefined = kind === 'file' ? (known ?? open_file(kernel, name, pages)) : undefined;
-  const request: MmapRequest = { pages, prot, flags, file, pgoff: 0, at };
-  const start = yield* kernel.call('do_mmap', [`${pages} page(s)`], call(kernel, mm, request), (vpn) =>
-    vpn < 0 ? String(vpn) : hex(BigInt(vpn) << 12n),
-  );
-  if (file && !known && start < 0) forget_file(kernel, name);
+  let start: number;
+  if (backing && 'pdev' in backing) {
+    const body = p2pmem_alloc_mmap(kernel, mm, backing, { pages, prot, shared, pgoff, at });
+    start = yield* kernel.call('p2pmem_alloc_mmap', [`${pages} page(s)`], body, addressText);
+  } else {
+    const known = kernel.state.files.get(name);
+    // A file that is not there yet is made with this size, but only for a mapping that comes about.
+    const made = kind === 'file' && !known ? open_file(kernel, name, pgoff + pages) : undefined;
+    const { nextFile } = kernel.state;
+    const file = backing ? dax_file(kernel, backing) : kind === 'file' ? (known ?? made) : undefined;
+    const isNew = made !== undefined || kernel.state.nextFile !== nextFile;
+    const request: MmapRequest = { pages, prot, flags, file, pgoff, at };
+    start = yield* kernel.call('do_mmap', [`${pages} page(s)`], call(kernel, mm, request), addressText);
+    if (file && isNew && start < 0) forget_file(kernel, file.name);
+  }
   up_write(kernel, mm.mmap_lock);
   if (start < 0) refuse('proc mmap', start);
   print(hex(BigInt(start) << 12n));

@@ -6,6 +6,7 @@ import {
   is_migration_entry,
   type Pte,
   PteKind,
+  pte_devmap,
   pte_none,
   pte_pfn,
   pte_present,
@@ -121,7 +122,8 @@ function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean
     bump(count.swap, pte_pfn(pte));
     return;
   }
-  const isMapping = pte_present(pte) ? !pte_special(pte) : is_device_private_entry(pte);
+  // Devmap entries lead to storage that nobody counts.
+  const isMapping = pte_present(pte) ? !pte_special(pte) && !pte_devmap(pte) : is_device_private_entry(pte);
   const isExclusive = is_device_exclusive_entry(pte);
   if (!isMapping && !isExclusive && !is_migration_entry(pte)) return;
   const pfn = pte_pfn(pte);
