@@ -264,12 +264,13 @@ class ReaderSession implements Session {
   live(term: string): string | undefined {
     return liveValue(this.desk.machine, term);
   }
-  timeline(): { label: string; current: boolean; undone: boolean }[] {
+  timeline(): { label: string; current: boolean; undone: boolean; output: readonly string[] }[] {
     const { machine } = this.desk;
     return machine.steps.map((step, index) => ({
       label: step.label,
       current: index === machine.position - 1,
       undone: index >= machine.position,
+      output: step.output,
     }));
   }
 
@@ -418,7 +419,11 @@ class ReaderSession implements Session {
     return this.enqueue(async () => {
       this.endExample();
       this.makeRoomFor(scene, releases);
-      const { program } = this.begin({ kind: 'script', label: scene.title, entries: scene.run ?? [] });
+      const { program } = this.begin({
+        kind: 'script',
+        label: scene.title,
+        entries: [...(scene.setup ?? []), ...(scene.run ?? [])],
+      });
       return await this.follow({
         program: program.id,
         state: { sceneId: scene.id, uri, blockStart: 0, status: 'running', why: '' },

@@ -78,7 +78,7 @@ export interface Session {
   /** A term's value in the machine now: `zone:ZONE_DEVICE`, `sections`, `maxPfn` ... */
   live(term: string): string | undefined;
   /** Steps of the timeline, for the timeline view and `zonescope: go to step`. */
-  timeline(): { label: string; current: boolean; undone: boolean }[];
+  timeline(): { label: string; current: boolean; undone: boolean; output: readonly string[] }[];
 
   /** A line that is cancelled stops at its next statement, or does not begin. */
   runLine(line: string, isCancelled?: () => boolean): Promise<LineResult>;
