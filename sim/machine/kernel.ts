@@ -187,6 +187,8 @@ export interface KernelState {
   readonly injected: Map<string, number>;
   /** References that `inject pin` holds, by page frame. */
   readonly injectedPins: Map<number, number>;
+  /** The word that the userfaultfd handler of a process fills pages with, by the mm's number. */
+  readonly uffd: Map<number, number>;
   /** Every mutex that was initialised and not destroyed. */
   readonly mutexes: Mutex[];
   /** The module test_hmm, while it is loaded. */
@@ -307,6 +309,7 @@ export class Kernel {
       vm: new Map(),
       injected: new Map(),
       injectedPins: new Map(),
+      uffd: new Map(),
       mutexes: [],
       dmirror: undefined,
       userPins: new Map(),
