@@ -164,6 +164,10 @@ function printResult(result: LineResult, around: Surroundings): void {
   if (result.output) (result.status === 0 ? around.print : around.complain)(result.output);
   if (result.blockedOn)
     around.print(`waits for ${result.blockedOn.what}; held by ${result.blockedOn.holders.join(', ') || 'nobody'}`);
+  for (const { line, status, output } of result.ended ?? []) {
+    around.print(`has waited, and ends: ${line}`);
+    if (output) (status === 0 ? around.print : around.complain)(output);
+  }
 }
 
 async function runExample(request: Extract<Request, { command: 'run' }>, around: Surroundings): Promise<number> {

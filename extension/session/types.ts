@@ -15,6 +15,8 @@ export interface LineResult {
   value?: string;
   printk?: string[];
   blockedOn?: { what: string; holders: readonly string[] };
+  /** Earlier lines that waited, and have come to their end now. */
+  ended?: { line: string; status: number; output: string }[];
   /** Steps it added to the timeline. */
   steps: number;
   /** Where and why C text could not be run as written. */
