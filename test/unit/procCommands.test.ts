@@ -78,7 +78,7 @@ describe.each(RELEASES)('bad command lines in %s', (release) => {
     ['proc read 100 0xffffffffffff0000 1', EFAULT, /SIGSEGV/],
     ['proc mmap 100 1048576', ENOMEM, /ENOMEM/],
     // Words that are none.
-    ['proc', EINVAL, /^usage:\n {2}proc new \[NAME\]/],
+    ['proc', EINVAL, /^usage:\n {2}proc [^]*\n {2}proc fork PID\n/],
     ['proc dance 100', EINVAL, /^usage:/],
     ['proc new 9x', EINVAL, /a name has 1 to 15/],
     ['proc new a b', EINVAL, /^usage: proc new \[NAME\]$/],
@@ -185,6 +185,8 @@ describe('what a newcomer finds', () => {
     const help = (line: string): string => sh(machine, line).output.join('\n');
     for (const name of ['proc', 'gpu', 'inject', 'modprobe', 'rmmod', 'pagemap', 'swapon'])
       expect(help('help')).toMatch(new RegExp(`^${name}\\b`, 'm'));
+    for (const text of help('help').split('\n')) expect(text.length, text).toBeLessThan(140);
+    expect(help('help gpu')).toMatch(/^gpu open\|close N PID\ngpu read\|/);
     for (const word of [
       'new',
       'fork',
