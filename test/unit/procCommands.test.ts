@@ -6,6 +6,7 @@ import { CStop } from '../../sim/c/environment.ts';
 import { BadAccess } from '../../sim/c/value.ts';
 import { type Machine, type Release, runShellLine, statusOf } from '../../sim/index.ts';
 import { ShellError } from '../../sim/shell/error.ts';
+import { checkAddressSpaces } from '../support/addressSpaces.ts';
 import { boot, sh } from '../support/machines.ts';
 import { short } from '../support/same.ts';
 import '../support/seed.ts';
@@ -78,7 +79,7 @@ describe.each(RELEASES)('bad command lines in %s', (release) => {
     ['proc read 100 0xffffffffffff0000 1', EFAULT, /SIGSEGV/],
     ['proc mmap 100 1048576', ENOMEM, /ENOMEM/],
     // Words that are none.
-    ['proc', EINVAL, /^usage:\n {2}proc [^]*\n {2}proc fork PID\n/],
+    ['proc', EINVAL, /^usage:\n {2}proc .*\n[\s\S]*\n {2}proc fork PID\n/],
     ['proc dance 100', EINVAL, /^usage:/],
     ['proc new 9x', EINVAL, /a name has 1 to 15/],
     ['proc new a b', EINVAL, /^usage: proc new \[NAME\]$/],
@@ -313,5 +314,6 @@ describe('any words at all', () => {
       }),
       { numRuns: 250 },
     );
+    checkAddressSpaces(machine);
   });
 });
