@@ -125,7 +125,9 @@ function* mmap({ kernel, print }: CommandContext, args: readonly string[]): Kern
     if (file && isNew && start < 0) forget_file(kernel, file.name);
   }
   up_write(kernel, mm.mmap_lock);
-  if (start < 0) refuse('proc mmap', start);
+  const noPool = kind === 'hugetlb' && kernel.state.hugetlb.heads.size === 0;
+  if (start < 0)
+    refuse('proc mmap', start, noPool ? 'no huge pages; echo 8 > /proc/sys/vm/nr_hugepages makes some' : '');
   print(hex(BigInt(start) << 12n));
   return pointer(start);
 }
@@ -140,7 +142,14 @@ function* call(kernel: Kernel, mm: Mm, request: MmapRequest): KernelGenerator<nu
 /** Words of a line that take a range, and the call: 0 or an errno. */
 type RangeCall = (kernel: Kernel, range: Range) => KernelGenerator<number>;
 
-function rangeCommand(name: string, tail: string, summary: string, count: number, act: RangeCall): ProcCommand {
+function rangeCommand(
+  name: string,
+  tail: string,
+  summary: string,
+  count: number,
+  act: RangeCall,
+  check: (word: string) => unknown = () => undefined,
+): ProcCommand {
   const what = `proc ${name}`;
   const usage = `${what} PID ADDR PAGES${tail}`;
   return {
@@ -151,6 +160,7 @@ function rangeCommand(name: string, tail: string, summary: string, count: number
       const range = rangeOf(kernel, args, what, usage);
       if (range.more.length !== count) throw new ShellError(`usage: ${usage}`);
       const { start, pages, more } = range;
+      check(more[0] ?? '');
       const words = [hex(BigInt(start) << 12n), `${pages} page(s)`, ...more];
       const result = yield* kernel.call(name, words, act(kernel, range), String);
       if (result < 0) refuse(what, result, result === EACCES ? 'the file does not allow it' : '');
@@ -168,16 +178,22 @@ function* munmap(kernel: Kernel, { mm, start, pages }: Range): KernelGenerator<n
 }
 
 function* mprotect(kernel: Kernel, { mm, start, pages, more }: Range): KernelGenerator<number> {
-  const prot = protOf(more[0] ?? '');
-  if (prot === undefined) throw new ShellError(`proc mprotect: ${more[0]}: one of none, r, rw`);
-  return yield* do_mprotect(kernel, mm, start, pages, prot);
+  return yield* do_mprotect(kernel, mm, start, pages, protection(more[0] ?? ''));
+}
+
+function protection(word: string): number {
+  return protOf(word) ?? refuse('proc mprotect', EINVAL, `${word}: one of none, r, rw`);
 }
 
 function* madvise(kernel: Kernel, { mm, start, pages, more }: Range): KernelGenerator<number> {
-  const name = (more[0] ?? '').toUpperCase().replace(/^MADV_/, '');
-  if (!Object.hasOwn(ADVICE, name))
-    throw new ShellError(`proc madvise: ${more[0]}: one of ${Object.keys(ADVICE).join(', ')}`);
-  return yield* do_madvise(kernel, mm, start, pages, name);
+  return yield* do_madvise(kernel, mm, start, pages, advice(more[0] ?? ''));
+}
+
+function advice(word: string): string {
+  const name = word.toUpperCase().replace(/^MADV_/, '');
+  return Object.hasOwn(ADVICE, name)
+    ? name
+    : refuse('proc madvise', EINVAL, `${word}: one of ${Object.keys(ADVICE).join(', ')}`);
 }
 
 /* ---- mremap ---- */
@@ -207,7 +223,7 @@ function* mremap({ kernel, print }: CommandContext, args: readonly string[]): Ke
 export const PROC_MAPPINGS: readonly ProcCommand[] = [
   { name: 'mmap', usage: MMAP, summary: 'a new mapping; prints its address', run: mmap },
   rangeCommand('munmap', '', 'the range is mapped no more', 0, munmap),
-  rangeCommand('mprotect', ' none|r|rw', 'the range gets another protection', 1, mprotect),
+  rangeCommand('mprotect', ' none|r|rw', 'the range gets another protection', 1, mprotect, protection),
   {
     name: 'mremap',
     usage: MREMAP,
@@ -215,7 +231,14 @@ export const PROC_MAPPINGS: readonly ProcCommand[] = [
     run: mremap,
   },
   {
-    ...rangeCommand('madvise', ' ADVICE', `advice about the range: ${Object.keys(ADVICE).join(', ')}`, 1, madvise),
+    ...rangeCommand(
+      'madvise',
+      ' ADVICE',
+      `advice about the range: ${Object.keys(ADVICE).join(', ')}`,
+      1,
+      madvise,
+      advice,
+    ),
     usage: MADVISE,
   },
   rangeCommand('mlock', '', 'faults the range in and keeps it in memory', 0, (kernel, { mm, start, pages }) =>

@@ -239,6 +239,19 @@ export const PAGE_LOCK_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
+  {
+    kind: 'function',
+    name: 'copy_highpage',
+    contract:
+      'Copies what one page holds to another. A driver of a real device lets its own engine copy, because the CPU cannot address device memory.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/highmem.h',
+        prototype: 'void copy_highpage(struct page *to, struct page *from)',
+      },
+    ],
+  },
 ];
 
 export const MM_RECORDS: readonly FunctionRecord[] = [
