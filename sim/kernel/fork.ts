@@ -23,6 +23,7 @@ export function mm_alloc(kernel: Kernel, owner: Process, memcg = mem_cgroup(kern
     mm_users: 1,
     mm_count: 1,
     mmap_lock: rwsem(`mmap_lock of ${owner.comm} (${owner.pid})`),
+    callers: [],
     vmas: [],
     pmds: new Map(),
     upper: new Map(),

@@ -10,15 +10,15 @@ import {
 } from '../drivers/dmirror/ioctl.ts';
 import { dmirror_fops_open } from '../drivers/dmirror/mirror.ts';
 import { protName } from '../drivers/dmirror/snapshot.ts';
-import { type Process, VM_READ, VM_WRITE } from '../include/mm_types.ts';
-import { close_device } from '../kernel/exit.ts';
+import { type PageData, type Process, VM_READ, VM_WRITE } from '../include/mm_types.ts';
+import { close_device, fget, fput, system_call } from '../kernel/exit.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';
 import { errnoText } from './errnoText.ts';
 import { ShellError } from './error.ts';
 import { describePages, type Pattern, parsePattern, patternPage } from './pattern.ts';
-import { numberOf, processOf } from './procArgs.ts';
+import { numberOf, pidOf, processOf } from './procArgs.ts';
 
 const USAGE = [
   'gpu open|close N PID',
@@ -44,8 +44,9 @@ const numeric = (kernel: Kernel, text: string | undefined): bigint =>
 function deviceOf({ kernel }: CommandContext, text: string | undefined): DmirrorDevice {
   const id = numeric(kernel, text);
   const found = kernel.state.dmirror?.devices.find((device) => BigInt(device.id) === id);
-  if (found) return found;
-  const why = kernel.state.dmirror ? `there is no hmm_dmirror${id}` : 'test_hmm is not loaded; modprobe test_hmm';
+  if (found && kernel.state.dmirror?.module === 'live') return found;
+  const isLoaded = kernel.state.dmirror?.module === 'live';
+  const why = isLoaded ? `there is no hmm_dmirror${id}` : 'test_hmm is not loaded; modprobe test_hmm';
   throw new ShellError(`gpu: /dev/hmm_dmirror${id}: ${errnoText(ENODEV)}: ${why}`, ENODEV);
 }
 
@@ -93,6 +94,14 @@ const IOCTLS: ReadonlySet<string> = new Set<DmirrorCommand>([
   'check-exclusive',
 ]);
 
+/** A call on an open file, which a close meanwhile leaves to its end. */
+function* holding<T>(kernel: Kernel, { file }: Dmirror, call: KernelGenerator<T>): KernelGenerator<T> {
+  if (file) fget(kernel, file);
+  const result = yield* call;
+  if (file) yield* fput(kernel, file);
+  return result;
+}
+
 const COUNTED: Pattern = { base: 0, step: 1 };
 
 function* ioctl(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<CValue> {
@@ -109,7 +118,9 @@ function* ioctl(context: CommandContext, command: DmirrorCommand, args: readonly
   // What overflows is refused by the kernel; what does not and is beyond reason, here.
   const overflows = address >= BigInt.asUintN(64, address + (npages << 12n));
   if (!overflows && npages > MOST_PAGES) throw new ShellError(`gpu: at most ${MOST_PAGES} pages at a time`);
-  const result = yield* dmirror_ioctl(kernel, dmirror, command, address, npages, (page) => patternPage(pattern, page));
+  const buffer = (page: number): PageData => patternPage(pattern, page);
+  const call = dmirror_ioctl(kernel, dmirror, command, address, npages, buffer);
+  const result = yield* holding(kernel, dmirror, call);
   return report(context, command, result);
 }
 
@@ -146,11 +157,12 @@ function* mmap(context: CommandContext, args: readonly string[]): KernelGenerato
   const protection = Object.hasOwn(PROTECTIONS, prot) ? PROTECTIONS[prot] : undefined;
   if (more.length > 0 || protection === undefined) throw usage();
   const mdevice = deviceOf(context, device);
-  const dmirror = openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu', USAGE));
+  const process = processOf(kernel, pid, 'gpu', USAGE);
+  const dmirror = openMirror(kernel, mdevice, process);
   const count = BigInt.asIntN(64, numeric(kernel, pages));
   if (count <= 0n) throw new ShellError(`gpu mmap: ${errnoText(EINVAL)}`, EINVAL);
   if (count > MOST_PAGES) throw new ShellError(`gpu: at most ${MOST_PAGES} pages at a time`);
-  const start = yield* dmirror_mmap(kernel, dmirror, Number(count), protection);
+  const start = yield* holding(kernel, dmirror, dmirror_mmap(kernel, dmirror, process.mm, Number(count), protection));
   if (start < 0) throw new ShellError(`gpu mmap: ${errnoText(start)}`, start);
   print(hex(start * 4096));
   return integer(start * 4096, 'unsigned long');
@@ -167,14 +179,24 @@ function* plain(context: CommandContext, command: DmirrorCommand, args: readonly
   if (value !== undefined && value !== '0' && value !== '1') throw usage();
   const npages = command === 'flags' ? BigInt(value ?? 0) : 1n;
   // The kernel would refuse a length of nothing; flags are cleared with an address and a length all the same.
-  const result = yield* dmirror_ioctl(kernel, dmirror, command, 0n, npages, () => ({ base: 0, step: 0 }));
+  const call = dmirror_ioctl(kernel, dmirror, command, 0n, npages, () => ({ base: 0, step: 0 }));
+  const result = yield* holding(kernel, dmirror, call);
   return report(context, command, result);
 }
 
 function anyMirror(kernel: Kernel, mdevice: DmirrorDevice): Dmirror {
-  const found = kernel.state.dmirror?.mirrors.find((mirror) => mirror.mdevice === mdevice);
+  const found = kernel.state.dmirror?.mirrors.find((mirror) => mirror.mdevice === mdevice && mirror.file);
   if (!found) throw new ShellError(`gpu: nobody has /dev/hmm_dmirror${mdevice.id} open: ${errnoText(EBADF)}`, EBADF);
   return found;
+}
+
+function dispatch(context: CommandContext, [verb, ...rest]: readonly string[]): KernelGenerator<CValue> {
+  if (verb === 'open') return open(context, rest);
+  if (verb === 'close') return close(context, rest);
+  if (verb === 'mmap') return mmap(context, rest);
+  if (verb === 'release' || verb === 'flags') return plain(context, verb, rest);
+  if (verb !== undefined && IOCTLS.has(verb)) return ioctl(context, verb as DmirrorCommand, rest);
+  throw usage();
 }
 
 export const GPU: Command = {
@@ -183,12 +205,9 @@ export const GPU: Command = {
   summary:
     'the test GPU of the module test_hmm: mirror a process, read and write its memory, move pages, snapshot. VALUE: N, i, i+N, -i (word i holds that); without, word i holds i',
   run(context, args) {
-    const [verb, ...rest] = args;
-    if (verb === 'open') return open(context, rest);
-    if (verb === 'close') return close(context, rest);
-    if (verb === 'mmap') return mmap(context, rest);
-    if (verb === 'release' || verb === 'flags') return plain(context, verb, rest);
-    if (verb !== undefined && IOCTLS.has(verb)) return ioctl(context, verb as DmirrorCommand, rest);
-    throw usage();
+    const { kernel } = context;
+    const mm = kernel.state.processes.get(pidOf(kernel, args[2]))?.mm;
+    const call = dispatch(context, args);
+    return mm ? system_call(kernel, mm, call) : call;
   },
 };

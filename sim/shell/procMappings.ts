@@ -70,23 +70,31 @@ function* mmap({ kernel, print }: CommandContext, args: readonly string[]): Kern
   const { prot, kind, name, shared, at } = mmapWords(kernel, words);
   const flags = (shared ? VM_SHARED : 0) | (kind === 'hugetlb' ? VM_HUGETLB : 0);
   yield* down_write(kernel, mm.mmap_lock);
-  const known = kernel.state.files.get(name);
-  // A file that is not there yet is made with this size, but only for a mapping that comes about.
-  const file: AddressSpace | undefined = kind === 'file' ? (known ?? open_file(kernel, name, pages)) : undefined;
-  const request: MmapRequest = { pages, prot, flags, file, pgoff: 0, at };
-  const start = yield* kernel.call('do_mmap', [`${pages} page(s)`], call(kernel, mm, request), (vpn) =>
+  const request = { pages, prot, flags, pgoff: 0, at };
+  const named = kind === 'file' ? name : undefined;
+  const start = yield* kernel.call('do_mmap', [`${pages} page(s)`], call(kernel, mm, request, named), (vpn) =>
     vpn < 0 ? String(vpn) : hex(BigInt(vpn) << 12n),
   );
-  if (file && !known && start < 0) forget_file(kernel, name);
   up_write(kernel, mm.mmap_lock);
   if (start < 0) refuse('proc mmap', start);
   print(hex(BigInt(start) << 12n));
   return pointer(start);
 }
 
-function* call(kernel: Kernel, mm: Mm, request: MmapRequest): KernelGenerator<number> {
-  yield* [];
-  return do_mmap(kernel, mm, request);
+/** A file that is not there yet is made with the size of the mapping, but only for one that comes about. */
+// biome-ignore lint/correctness/useYield: nobody comes between the file and its mapping
+function* call(
+  kernel: Kernel,
+  mm: Mm,
+  request: Omit<MmapRequest, 'file'>,
+  name: string | undefined,
+): KernelGenerator<number> {
+  const known = name === undefined ? undefined : kernel.state.files.get(name);
+  const file: AddressSpace | undefined =
+    name === undefined ? undefined : (known ?? open_file(kernel, name, request.pages));
+  const start = do_mmap(kernel, mm, { ...request, file });
+  if (name !== undefined && !known && start < 0) forget_file(kernel, name);
+  return start;
 }
 
 /* ---- a range and a result of 0 ---- */

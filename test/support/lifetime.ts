@@ -216,7 +216,7 @@ export class Life {
       const shared = (vma.flags & VM_SHARED) !== 0;
       const from = vma.file?.kind;
       const kind: Kind = from === 'hugetlb' || from === 'device' || from === 'file' ? from : 'anon';
-      const file = kind === 'hugetlb' && !shared ? undefined : fileAt(model, machine, process.pid, vma.start);
+      const file = kind === 'hugetlb' && !shared ? undefined : fileAt(model, machine, process.pid, vma.start, false);
       for (let vpn = vma.start; vpn < vma.end; vpn++) {
         const index = vma.pgoff + (vpn - vma.start);
         const page = fresh(kind, shared, file, index, vma.flags & (READ | WRITE));

@@ -5,6 +5,7 @@ import type { Machine, Program } from '../../sim/index.ts';
 import { statusOf } from '../../sim/index.ts';
 import { vma_lookup } from '../../sim/mm/vma.ts';
 import {
+  type Cell,
   copyOf,
   type FileModel,
   fresh,
@@ -138,14 +139,18 @@ const settled = (model: Model, pid: number): ProcessModel | undefined => {
 };
 
 /** The file behind a mapping, as the engine has it. */
-export function fileAt(model: Model, machine: Machine, pid: number, vpn: number): FileModel | undefined {
+export function fileAt(model: Model, machine: Machine, pid: number, vpn: number, isNew = true): FileModel | undefined {
   const mm = machine.kernel.state.processes.get(pid)?.mm;
   const file = mm && vma_lookup(mm, vpn)?.file;
   if (!file || file.kind === 'device') return undefined;
   const key = `${file.name} ${file.id}`;
-  const known = model.files.get(key) ?? { name: key, size: file.size, cells: new Map() };
-  model.files.set(key, known);
-  return known;
+  const known = model.files.get(key);
+  if (known) return known;
+  // Of one that came about between others nobody knows what was written.
+  const cells = isNew ? [] : Array.from({ length: file.size }, (_, i): [number, Cell] => [i, undefined]);
+  const found: FileModel = { name: key, size: file.size, cells: new Map(cells) };
+  model.files.set(key, found);
+  return found;
 }
 
 export function mmap(pid: number, count: number, prot: string, what: string, shared: boolean, at?: number): Op {
@@ -407,8 +412,8 @@ export const gpuMmap = (device: number, pid: number, pages: number, prot: string
   line: `gpu mmap ${device} ${pid} ${pages} ${prot}`,
   changes: [pid],
   done(model, { error, value }) {
-    const mirror = mirrorOf(model, pid, device);
-    const process = mirror && settled(model, mirror.pid);
+    // In the memory of whoever asks, whatever the device mirrors.
+    const process = mirrorOf(model, pid, device) && settled(model, pid);
     if (!process) return;
     if (error || value?.kind !== 'integer') {
       // A mapping that could not be filled stays.
