@@ -71,6 +71,8 @@ export interface Mm {
   mm_users: number;
   mm_count: number;
   readonly mmap_lock: RwSem;
+  /** Tasks in the middle of a system call of its process: each would be a thread with the address space in use. */
+  readonly callers: TaskRef[];
   /** Ascending, never overlapping. */
   readonly vmas: Vma[];
   /** The lowest two levels of the page table, by vpn >> 9. */

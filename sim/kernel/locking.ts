@@ -179,7 +179,7 @@ export function releaseLocksOf(kernel: Kernel, task: number): void {
   for (const mm of state.mms.values()) {
     const sem = mm.mmap_lock;
     if (sem.writer && isOurs(sem.writer)) store.set(sem, 'writer', undefined);
-    for (const list of [sem.readers, sem.waiting])
+    for (const list of [sem.readers, sem.waiting, mm.callers])
       for (let i = list.length - 1; i >= 0; i--) if (isOurs(list[i] as TaskRef)) store.splice(list, i, 1);
   }
   for (const mutex of state.mutexes) if (mutex.owner && isOurs(mutex.owner)) store.set(mutex, 'owner', undefined);

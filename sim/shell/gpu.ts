@@ -10,15 +10,15 @@ import {
 } from '../drivers/dmirror/ioctl.ts';
 import { dmirror_fops_open } from '../drivers/dmirror/mirror.ts';
 import { protName } from '../drivers/dmirror/snapshot.ts';
-import { type Process, VM_READ, VM_WRITE } from '../include/mm_types.ts';
-import { close_device } from '../kernel/exit.ts';
+import { type PageData, type Process, VM_READ, VM_WRITE } from '../include/mm_types.ts';
+import { close_device, fget, fput, system_call } from '../kernel/exit.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';
 import { errnoText } from './errnoText.ts';
 import { ShellError } from './error.ts';
 import { describePages, type Pattern, parsePattern, patternPage } from './pattern.ts';
-import { numberOf, processOf, refuse } from './procArgs.ts';
+import { numberOf, pidOf, processOf, refuse } from './procArgs.ts';
 
 const USAGE = [
   'gpu open|close N PID',
@@ -67,11 +67,12 @@ const numeric = (kernel: Kernel, text: string | undefined, verb: string): bigint
 function deviceOf({ kernel }: CommandContext, text: string | undefined, verb: string): DmirrorDevice {
   const id = numberOf(kernel, text, `gpu ${verb}`, usageOf(verb));
   const found = kernel.state.dmirror?.devices.find((device) => BigInt(device.id) === id);
-  if (found) return found;
-  const devices = kernel.state.dmirror?.devices;
-  const why = devices
-    ? `there are hmm_dmirror0 to hmm_dmirror${devices.at(-1)?.id ?? 0}`
-    : 'test_hmm is not loaded; modprobe test_hmm';
+  const { devices, module } = kernel.state.dmirror ?? {};
+  if (found && module === 'live') return found;
+  const why =
+    devices && module === 'live'
+      ? `there are hmm_dmirror0 to hmm_dmirror${devices.at(-1)?.id ?? 0}`
+      : 'test_hmm is not loaded; modprobe test_hmm';
   throw new ShellError(`gpu ${verb}: device ${id}: ${errnoText(ENODEV)}: ${why}`, ENODEV);
 }
 
@@ -119,6 +120,14 @@ const IOCTLS: ReadonlySet<string> = new Set<DmirrorCommand>([
   'check-exclusive',
 ]);
 
+/** A call on an open file, which a close meanwhile leaves to its end. */
+function* holding<T>(kernel: Kernel, { file }: Dmirror, call: KernelGenerator<T>): KernelGenerator<T> {
+  if (file) fget(kernel, file);
+  const result = yield* call;
+  if (file) yield* fput(kernel, file);
+  return result;
+}
+
 const COUNTED: Pattern = { base: 0, step: 1 };
 
 function* ioctl(context: CommandContext, command: DmirrorCommand, args: readonly string[]): KernelGenerator<CValue> {
@@ -135,7 +144,9 @@ function* ioctl(context: CommandContext, command: DmirrorCommand, args: readonly
   // What overflows is refused by the kernel; what does not and is beyond reason, here.
   const overflows = address >= BigInt.asUintN(64, address + (npages << 12n));
   if (!overflows && npages > MOST_PAGES) refuse(`gpu ${command}`, EINVAL, `at most ${MOST_PAGES} pages at a time`);
-  const result = yield* dmirror_ioctl(kernel, dmirror, command, address, npages, (page) => patternPage(pattern, page));
+  const buffer = (page: number): PageData => patternPage(pattern, page);
+  const call = dmirror_ioctl(kernel, dmirror, command, address, npages, buffer);
+  const result = yield* holding(kernel, dmirror, call);
   return report(context, command, result);
 }
 
@@ -172,11 +183,12 @@ function* mmap(context: CommandContext, args: readonly string[]): KernelGenerato
   const protection = Object.hasOwn(PROTECTIONS, prot) ? PROTECTIONS[prot] : undefined;
   if (more.length > 0 || protection === undefined) throw usage('mmap');
   const mdevice = deviceOf(context, device, 'mmap');
-  const dmirror = openMirror(kernel, mdevice, processOf(kernel, pid, 'gpu mmap', usageOf('mmap')), 'mmap');
+  const process = processOf(kernel, pid, 'gpu mmap', usageOf('mmap'));
+  const dmirror = openMirror(kernel, mdevice, process, 'mmap');
   const count = BigInt.asIntN(64, numeric(kernel, pages, 'mmap'));
   if (count <= 0n) throw new ShellError(`gpu mmap: ${errnoText(EINVAL)}`, EINVAL);
   if (count > MOST_PAGES) refuse('gpu mmap', EINVAL, `at most ${MOST_PAGES} pages at a time`);
-  const start = yield* dmirror_mmap(kernel, dmirror, Number(count), protection);
+  const start = yield* holding(kernel, dmirror, dmirror_mmap(kernel, dmirror, process.mm, Number(count), protection));
   if (start < 0) throw new ShellError(`gpu mmap: ${errnoText(start)}`, start);
   print(hex(start * 4096));
   return integer(start * 4096, 'unsigned long');
@@ -195,15 +207,25 @@ function* plain(context: CommandContext, command: DmirrorCommand, args: readonly
   if (value !== undefined && value !== '0' && value !== '1') throw usage(command);
   const npages = command === 'flags' ? BigInt(value ?? 0) : 1n;
   // The kernel would refuse a length of nothing; flags are cleared with an address and a length all the same.
-  const result = yield* dmirror_ioctl(kernel, dmirror, command, 0n, npages, () => ({ base: 0, step: 0 }));
+  const call = dmirror_ioctl(kernel, dmirror, command, 0n, npages, () => ({ base: 0, step: 0 }));
+  const result = yield* holding(kernel, dmirror, call);
   return report(context, command, result);
 }
 
 function anyMirror(kernel: Kernel, mdevice: DmirrorDevice, verb: string): Dmirror {
-  const found = kernel.state.dmirror?.mirrors.find((mirror) => mirror.mdevice === mdevice);
+  const found = kernel.state.dmirror?.mirrors.find((mirror) => mirror.mdevice === mdevice && mirror.file);
   if (!found)
     throw new ShellError(`gpu ${verb}: nobody has /dev/hmm_dmirror${mdevice.id} open: ${errnoText(EBADF)}`, EBADF);
   return found;
+}
+
+function dispatch(context: CommandContext, [verb, ...rest]: readonly string[]): KernelGenerator<CValue> {
+  if (verb === 'open') return open(context, rest);
+  if (verb === 'close') return close(context, rest);
+  if (verb === 'mmap') return mmap(context, rest);
+  if (verb === 'release' || verb === 'flags') return plain(context, verb, rest);
+  if (verb !== undefined && IOCTLS.has(verb)) return ioctl(context, verb as DmirrorCommand, rest);
+  throw new ShellError(`usage: ${USAGE.replaceAll(' | ', '\n       ')}`);
 }
 
 export const GPU: Command = {
@@ -212,12 +234,9 @@ export const GPU: Command = {
   summary: 'the test GPU of the module test_hmm mirrors a process, reads and writes its memory, and takes its pages',
   details: DETAILS,
   run(context, args) {
-    const [verb, ...rest] = args;
-    if (verb === 'open') return open(context, rest);
-    if (verb === 'close') return close(context, rest);
-    if (verb === 'mmap') return mmap(context, rest);
-    if (verb === 'release' || verb === 'flags') return plain(context, verb, rest);
-    if (verb !== undefined && IOCTLS.has(verb)) return ioctl(context, verb as DmirrorCommand, rest);
-    throw new ShellError(`usage: ${USAGE.replaceAll(' | ', '\n       ')}`);
+    const { kernel } = context;
+    const mm = kernel.state.processes.get(pidOf(kernel, args[2]))?.mm;
+    const call = dispatch(context, args);
+    return mm ? system_call(kernel, mm, call) : call;
   },
 };

@@ -29,6 +29,10 @@ export function numberOf(kernel: Kernel, text: string | undefined, what: string,
   );
 }
 
+/** The number of a process, where a word is one; -1 otherwise. */
+export const pidOf = (kernel: Kernel, text: string | undefined): number =>
+  Number(text === undefined ? -1 : (sumOf(kernel, text) ?? -1));
+
 /** A process that lives; -ESRCH. */
 export function processOf(kernel: Kernel, text: string | undefined, what: string, usage: string): Process & { mm: Mm } {
   const pid = numberOf(kernel, text, what, usage);

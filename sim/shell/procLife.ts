@@ -53,6 +53,7 @@ export const PROC_LIFE: readonly ProcCommand[] = [
   },
   {
     name: 'fork',
+    isCall: true,
     usage: FORK,
     summary: 'a child with a copy of the address space, pages shared until one writes; prints its PID',
     *run({ kernel, print }, args) {

@@ -3,7 +3,7 @@ import { type CValue, integer } from '../c/value.ts';
 import { type DaxMapping, dax_file } from '../drivers/dax.ts';
 import type { PciDev } from '../drivers/p2pdma.ts';
 import { p2pmem_alloc_mmap } from '../drivers/p2pmem_mmap.ts';
-import { type Mm, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE } from '../include/mm_types.ts';
+import { type AddressSpace, type Mm, VM_HUGETLB, VM_READ, VM_SHARED, VM_WRITE } from '../include/mm_types.ts';
 import { down_write, up_write } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { ADVICE, do_madvise } from '../mm/madvise.ts';
@@ -109,21 +109,13 @@ function* mmap({ kernel, print }: CommandContext, args: readonly string[]): Kern
   } else if (kind === 'dax' && !shared) refuse('proc mmap', EINVAL, 'a private mapping of DAX is not modelled');
   const flags = (shared ? VM_SHARED : 0) | (kind === 'hugetlb' ? VM_HUGETLB : 0);
   yield* down_write(kernel, mm.mmap_lock);
-  let start: number;
-  if (backing && 'pdev' in backing) {
-    const body = p2pmem_alloc_mmap(kernel, mm, backing, { pages, prot, shared, pgoff, at });
-    start = yield* kernel.call('p2pmem_alloc_mmap', [`${pages} page(s)`], body, addressText);
-  } else {
-    const known = kernel.state.files.get(name);
-    // A file that is not there yet is made with this size, but only for a mapping that comes about.
-    const made = kind === 'file' && !known ? open_file(kernel, name, pgoff + pages) : undefined;
-    const { nextFile } = kernel.state;
-    const file = backing ? dax_file(kernel, backing) : kind === 'file' ? (known ?? made) : undefined;
-    const isNew = made !== undefined || kernel.state.nextFile !== nextFile;
-    const request: MmapRequest = { pages, prot, flags, file, pgoff, at };
-    start = yield* kernel.call('do_mmap', [`${pages} page(s)`], call(kernel, mm, request), addressText);
-    if (file && isNew && start < 0) forget_file(kernel, file.name);
-  }
+  const request = { pages, prot, flags, pgoff, at };
+  const body =
+    backing && 'pdev' in backing
+      ? p2pmem_alloc_mmap(kernel, mm, backing, { pages, prot, shared, pgoff, at })
+      : call(kernel, mm, request, backing ?? (kind === 'file' ? name : undefined));
+  const what = backing && 'pdev' in backing ? 'p2pmem_alloc_mmap' : 'do_mmap';
+  const start = yield* kernel.call(what, [`${pages} page(s)`], body, addressText);
   up_write(kernel, mm.mmap_lock);
   const noPool = kind === 'hugetlb' && kernel.state.hugetlb.heads.size === 0;
   if (start < 0)
@@ -132,9 +124,25 @@ function* mmap({ kernel, print }: CommandContext, args: readonly string[]): Kern
   return pointer(start);
 }
 
-function* call(kernel: Kernel, mm: Mm, request: MmapRequest): KernelGenerator<number> {
-  yield* [];
-  return do_mmap(kernel, mm, request);
+/** A file that is not there yet is made with the size of the mapping, but only for one that comes about. */
+// biome-ignore lint/correctness/useYield: nobody comes between the file and its mapping
+function* call(
+  kernel: Kernel,
+  mm: Mm,
+  request: Omit<MmapRequest, 'file'>,
+  from: DaxMapping | string | undefined,
+): KernelGenerator<number> {
+  const { nextFile } = kernel.state;
+  const file = fileOf(kernel, from, request.pgoff + request.pages);
+  const start = do_mmap(kernel, mm, { ...request, file });
+  if (file && kernel.state.nextFile !== nextFile && start < 0) forget_file(kernel, file.name);
+  return start;
+}
+
+function fileOf(kernel: Kernel, from: DaxMapping | string | undefined, pages: number): AddressSpace | undefined {
+  if (from === undefined) return undefined;
+  if (typeof from !== 'string') return dax_file(kernel, from);
+  return kernel.state.files.get(from) ?? open_file(kernel, from, pages);
 }
 
 /* ---- a range and a result of 0 ---- */
