@@ -85,6 +85,8 @@ function* zap(kernel: Kernel, vma: Vma, start: number, end: number): KernelGener
     if (pmd?.kind === 'table') yield* zap_pte_range(kernel, vma, pmd, vpn, next);
     vpn = next;
   }
+  // That flush comes when pages of files have been marked as accessed.
+  if (kernel.state.lru_activate.length > 0) lru_add_drain(kernel);
 }
 
 /* ---- small entries ---- */
