@@ -18,9 +18,16 @@ export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
   return memcg;
 }
 
+/** What the page tables of its address spaces take: memory of the kernel, which counts (and is never refused here). */
+export function kmem_pages(kernel: Kernel, memcg: MemCgroup): number {
+  let bytes = 0;
+  for (const mm of kernel.state.mms.values()) if (mm.memcg === memcg) bytes += mm.pgtables_bytes;
+  return bytes / 4096;
+}
+
 /** memcontrol.c:try_charge_memcg: false where the limit does not allow it. */
 export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boolean {
-  if (memcg.usage + pages > memcg.max) {
+  if (Number.isFinite(memcg.max) && memcg.usage + kmem_pages(kernel, memcg) + pages > memcg.max) {
     kernel.store.set(memcg.events, 'max', memcg.events.max + 1);
     kernel.store.set(memcg.events, 'oom', memcg.events.oom + 1);
     return false;

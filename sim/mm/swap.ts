@@ -48,14 +48,18 @@ function folio_batch_move_lru(kernel: Kernel, batch: number[], move: Move): void
 export const folio_add_lru = (kernel: Kernel, pfn: number): void =>
   folio_batch_add_and_move(kernel, kernel.state.lru_add, pfn, lru_add);
 
-/** swap.c:lru_add. What is mlocked goes to the list that is never looked at. */
+/** swap.c:lru_add. What is mlocked goes to the list that is never looked at, and what no longer is leaves it. */
 function lru_add(kernel: Kernel, folio: Folio): void {
   const { pfn } = folio;
   if (testFlag(kernel, pfn, PG_LRU)) return;
-  if (testFlag(kernel, pfn, PG_MLOCKED)) {
+  const wasUnevictable = testFlag(kernel, pfn, PG_UNEVICTABLE);
+  const isMlocked = testFlag(kernel, pfn, PG_MLOCKED);
+  if (isMlocked) {
     clearFlag(kernel, pfn, PG_ACTIVE);
     setFlag(kernel, pfn, PG_UNEVICTABLE);
-  }
+  } else if (wasUnevictable) clearFlag(kernel, pfn, PG_UNEVICTABLE);
+  if (isMlocked !== wasUnevictable)
+    count_vm_event(kernel, isMlocked ? 'unevictable_pgs_culled' : 'unevictable_pgs_rescued', 2 ** folio.order);
   setFlag(kernel, pfn, PG_LRU);
   countLru(kernel, folio, 1);
 }

@@ -57,9 +57,7 @@ export function* pageout_folio(kernel: Kernel, pfn: number): KernelGenerator<num
   if (!folio || !folio_isolate_lru(kernel, folio.pfn)) return 0;
   // reclaim_pages
   clearFlag(kernel, folio.pfn, PG_ACTIVE);
-  const freed = yield* kernel.call('shrink_folio_list', [hex(folio.pfn)], shrink(kernel, folio), String);
-  if (freed > 0) count_vm_event(kernel, 'pgsteal_direct', freed);
-  return freed;
+  return yield* kernel.call('shrink_folio_list', [hex(folio.pfn)], shrink(kernel, folio), String);
 }
 
 /** Splits what is huge (the kernel may swap a huge page whole), then each page for itself. */
