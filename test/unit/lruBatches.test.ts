@@ -64,6 +64,20 @@ describe('the batches of the LRU', () => {
     expect(world.vm('pgactivate')).toBe(0);
   });
 
+  it('pin_user_pages alone does not touch what it pins', () => {
+    const seen = ['', 'fast', 'pin', 'pin fast'].map((how) => {
+      const { at, sh, page } = start();
+      sh(`proc gup p ${addr(at)} 1 ${how}`);
+      return page();
+    });
+    expect(seen).toEqual([
+      'lru referenced swapbacked, ref 2',
+      'lru referenced swapbacked, ref 2',
+      'lru swapbacked, ref 1025',
+      'lru referenced swapbacked, ref 1025',
+    ]);
+  });
+
   it('MADV_FREE leaves a page swap-backed until the batch is drained', () => {
     const { world, at, drain, sh, page } = start();
     sh(`proc madvise p ${addr(at)} 1 FREE`);
