@@ -2,7 +2,7 @@
  * mm/swap.c: the way to the LRU lists. A new folio waits in a per-CPU batch, which holds a reference, until the
  * batch is full or someone drains it; so does one that shall go to another list. One CPU runs here.
  */
-import type { Folio } from '../include/mm_types.ts';
+import { type Folio, VM_LOCKED, VM_SPECIAL, type Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { folio_get, folio_put_system, folioHead } from './folio.ts';
 import {
@@ -47,6 +47,16 @@ function folio_batch_move_lru(kernel: Kernel, batch: number[], move: Move): void
 /** swap.c:folio_add_lru (lru_cache_add). */
 export const folio_add_lru = (kernel: Kernel, pfn: number): void =>
   folio_batch_add_and_move(kernel, kernel.state.lru_add, pfn, lru_add);
+
+/**
+ * swap.c:folio_add_lru_vma, for fresh anonymous folios (lru_cache_add_active_or_unevictable to 5.8, which says where
+ * they begin). Who is mlocked has been marked with its mapping.
+ */
+export function folio_add_lru_vma(kernel: Kernel, pfn: number, vma: Vma): void {
+  if (kernel.has('anonStartsActive') && (vma.flags & (VM_LOCKED | VM_SPECIAL)) !== VM_LOCKED)
+    setFlag(kernel, pfn, PG_ACTIVE);
+  folio_add_lru(kernel, pfn);
+}
 
 /** swap.c:lru_add. What is mlocked goes to the list that is never looked at, and what no longer is leaves it. */
 function lru_add(kernel: Kernel, folio: Folio): void {

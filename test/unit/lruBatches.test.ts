@@ -64,6 +64,27 @@ describe('the batches of the LRU', () => {
     expect(world.vm('pgactivate')).toBe(0);
   });
 
+  it('to 5.8 fresh anonymous pages begin among the active ones', () => {
+    const seen = (['4.14', '5.8', '5.9', '6.12'] as const).map((release) => {
+      const world = new FaultWorld(release);
+      const at = world.map(1);
+      world.write(at);
+      world.sh('c = proc fork p');
+      world.write(at);
+      world.run(function* () {
+        yield* [];
+        lru_add_drain(world.kernel);
+      });
+      return [world.vm('nr_active_anon'), world.vm('nr_inactive_anon')];
+    });
+    expect(seen).toEqual([
+      [2, 0],
+      [2, 0],
+      [0, 2],
+      [0, 2],
+    ]);
+  });
+
   it('pin_user_pages alone does not touch what it pins', () => {
     const seen = ['', 'fast', 'pin', 'pin fast'].map((how) => {
       const { at, sh, page } = start();
