@@ -85,3 +85,24 @@ describe('a memory cgroup that is full', () => {
     expect([bytes.filter((byte) => byte === 0x22).length, bytes.filter((byte) => byte === 0).length]).toEqual([13, 51]);
   });
 });
+
+describe('a huge page that moves whole (6.19 on)', () => {
+  it('stays dirty on the device and when it comes back', () => {
+    const world = new HmmWorld('7.3');
+    const pid = world.newProcess(0);
+    const at = 0x7f0000000000;
+    world.mmap(pid, 512, `rw at=${at}`);
+    world.madvise(pid, at, 512, 'HUGEPAGE');
+    world.write(pid, at, 1);
+    const smaps = (): (string | undefined)[] => {
+      const text = world.sh(`cat /proc/${pid}/smaps`).join('\n');
+      return ['Private_Dirty', 'Private_Clean', 'AnonHugePages'].map(
+        (name) => new RegExp(`${name}: +(\\d+) kB`).exec(text)?.[1],
+      );
+    };
+    world.gpu('to-dev', 0, pid, at, 512);
+    expect(smaps()).toEqual(['2048', '0', '2048']);
+    world.read(pid, at, 1);
+    expect(smaps()).toEqual(['2048', '0', '2048']);
+  });
+});
