@@ -52,10 +52,9 @@ export function countFolio(kernel: Kernel, folio: Folio, counters: Counters): vo
   if (folio_mapcount(kernel, folio) > 0) add(counters, 'nr_mapped', mappedPages(kernel, folio));
 }
 
-/** Frames that hold page tables, of every process or of those of one memory cgroup. */
-export function* pageTables(kernel: Kernel, memcg?: MemCgroup): Generator<number> {
+/** Frames that hold page tables, of every process. */
+function* pageTables(kernel: Kernel): Generator<number> {
   for (const mm of kernel.state.mms.values()) {
-    if (memcg && mm.memcg !== memcg) continue;
     yield* mm.upper.values();
     for (const pmd of mm.pmds.values()) {
       const table = pmd.kind === 'table' ? pmd : pmd.deposited;

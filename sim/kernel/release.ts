@@ -755,6 +755,12 @@ export const FACTS = {
     source: 'mm/mmap.c:__get_unmapped_area: only lengths that are multiples of 2 MiB (6.13 and stable 6.12.y)',
   },
   // Page faults, fork and protection
+  anonStartsActive: {
+    since: '4.3',
+    until: '5.8',
+    source:
+      'mm/swap.c:lru_cache_add_active_or_unevictable: fresh anonymous pages begin on the active list; on the inactive one since (from the history)',
+  },
   wpReuseByCount: {
     since: '5.9',
     source:

@@ -183,6 +183,10 @@ export interface KernelState {
   readonly memcgs: Map<string, MemCgroup>;
   /** The per-CPU batches of mm/swap.c (one CPU runs): folios on their way to the LRU lists, each with a reference. */
   readonly lru_add: number[];
+  /** Those that are on a list and wait to be moved: to the active one, and by MADV_FREE to that of files. */
+  readonly lru_activate: number[];
+  readonly lru_deactivate: number[];
+  readonly lru_lazyfree: number[];
   /** Counters of /proc/vmstat that change with processes: node counters and events, by their names there. */
   readonly vm: Map<string, number>;
   /** Faults that `inject` arms, and how often each still strikes. */
@@ -309,6 +313,9 @@ export class Kernel {
       nextFile: 1,
       memcgs: new Map(),
       lru_add: [],
+      lru_activate: [],
+      lru_deactivate: [],
+      lru_lazyfree: [],
       vm: new Map(),
       injected: new Map(),
       injectedPins: new Map(),

@@ -48,7 +48,7 @@ import { add_mm_counter } from './mm_counter.ts';
 import { is_numa_hint, is_shared, maybe_mkwrite, mk_pte, pte_modify, vma_is_anonymous } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc, pteTableAt } from './pgtable.ts';
 import { anon_vma_prepare } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 import { handle_userfault } from './userfaultfd.ts';
 import { count_vm_event } from './vmstat.ts';
 import { zero_pfn } from './zero_page.ts';
@@ -157,7 +157,7 @@ function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number,
     const folio = alloc_anon_folio(kernel, vma, vpn);
     if (!folio) return VM_FAULT_OOM;
     add_mm_counter(kernel, vma.mm, MM_ANONPAGES, 1);
-    folio_add_lru(kernel, folio.pfn);
+    folio_add_lru_vma(kernel, folio.pfn, vma);
     pte = mk_pte(vma, folio.pfn, (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY : 0);
   }
   kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, pte);

@@ -26,7 +26,7 @@ import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { maybe_mkwrite, mk_pte } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc } from './pgtable.ts';
 import { anon_vma_prepare, folio_add_new_anon_rmap, folio_add_rmap_pte } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 
 const indexOf = ({ vma, vpn }: VmFault): number => vma.pgoff + (vpn - vma.start);
 
@@ -108,7 +108,7 @@ function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false)
   if ((vmf.flags & FAULT_FLAG_WRITE) !== 0) pte = maybe_mkwrite(vma, withBits(pte, PTE_DIRTY));
   if (isCow) {
     folio_add_new_anon_rmap(kernel, folio, vma, vpn);
-    folio_add_lru(kernel, folio.pfn);
+    folio_add_lru_vma(kernel, folio.pfn, vma);
   } else {
     folio_add_rmap_pte(kernel, folio, folio.pfn);
     mlock_vma_folio(kernel, folio, vma);

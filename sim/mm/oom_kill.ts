@@ -1,4 +1,5 @@
 /** mm/oom_kill.c (6.12): who has to go when memory cannot be had, and how the log tells of it. */
+
 import {
   type MemCgroup,
   MM_ANONPAGES,
@@ -11,6 +12,7 @@ import { do_exit } from '../kernel/exit.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { gfpText } from './gfp.ts';
+import { mem_cgroup_usage } from './memcontrol.ts';
 import { oom_reap_task_mm } from './oom_reaper.ts';
 import { total_swap_pages } from './vmscan_reclaim.ts';
 import { count_vm_event } from './vmstat.ts';
@@ -127,7 +129,7 @@ function dump_header(kernel: Kernel, oc: OomControl): void {
   );
   if (memcg)
     kernel.pr_info(
-      `memory: usage ${kB(memcg.usage)}, limit ${Number.isFinite(memcg.max) ? kB(memcg.max) : '9007199254740988kB'}, failcnt ${memcg.events.max}`,
+      `memory: usage ${kB(mem_cgroup_usage(kernel, memcg))}, limit ${Number.isFinite(memcg.max) ? kB(memcg.max) : '9007199254740988kB'}, failcnt ${memcg.events.max}`,
     );
   dump_tasks(kernel, oc);
 }

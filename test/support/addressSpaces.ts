@@ -193,7 +193,8 @@ function countCaches(kernel: Kernel, { refs }: Count): void {
       bump(refs, folioHead(kernel, pfn));
     }
   for (const folio of state.folios.values()) if (folio.swap !== undefined) bump(refs, folio.pfn, 2 ** folio.order);
-  for (const pfn of state.lru_add) bump(refs, pfn);
+  for (const pfn of [...state.lru_add, ...state.lru_activate, ...state.lru_deactivate, ...state.lru_lazyfree])
+    bump(refs, pfn);
   for (const [pfn, pins] of state.injectedPins) bump(refs, folioHead(kernel, pfn), pins);
   for (const holder of state.userPins.values())
     for (const pages of holder.values())
