@@ -123,8 +123,6 @@ class RunEdit implements Edit {
     if (this.counter) this.counter.nr_free += this.delta;
   }
 
-  release(): void {}
-
   describe(changes: ChangeSet): void {
     changes.key(this.area, 'nr_free');
     if (this.counter) changes.key(this.counter, 'nr_free');

@@ -7,7 +7,17 @@
 import { canonicalText } from './canonical.ts';
 import { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
-import { ArrayEdit, MapDeleteEdit, MapSetEdit, PropertyEdit, SpliceEdit, spliceExactly } from './edits.ts';
+import {
+  ArrayEdit,
+  MAP_DELETE,
+  MAP_SET,
+  MAP_SET_NEW,
+  SET,
+  SET_LONGER,
+  SET_NEW,
+  SpliceEdit,
+  spliceExactly,
+} from './edits.ts';
 import { type Edit, Journal, MAX_COLUMNS } from './journal.ts';
 import { JournalledColumn } from './journalledColumn.ts';
 import { MapOrders } from './mapOrders.ts';
@@ -101,8 +111,8 @@ const COUNTERS = 16;
 
 class JournalledStore implements Store {
   readonly columns = new Map<string, JournalledColumn>();
-  private readonly journal: Journal;
   private readonly orders = new MapOrders();
+  private readonly journal: Journal;
   /* Counters whose value at the last mark is in the journal; the newest take the place of the oldest. */
   private readonly counterObjects: object[] = [];
   private readonly counterKeys: unknown[] = [];
@@ -113,7 +123,7 @@ class JournalledStore implements Store {
   private lastTouched: object | undefined;
 
   constructor(budget: number) {
-    this.journal = new Journal(budget);
+    this.journal = new Journal(budget, this.orders);
   }
 
   get newest(): Mark {
@@ -147,17 +157,18 @@ class JournalledStore implements Store {
     object[key] = value;
     if (!this.journal.recording) return;
     const isLonger = length >= 0 && key !== 'length' && (object as unknown as unknown[]).length > length;
-    this.journal.edit(new PropertyEdit(object, key, existed, old, isLonger ? length : -1));
+    this.journal.write(isLonger ? SET_LONGER : existed ? SET : SET_NEW, object, key, old, length);
   }
 
   mapSet<K, V>(map: Map<K, V>, key: K, value: V): void {
     const old = map.get(key);
-    const existed = old !== undefined || map.has(key);
+    const isUnordered = map instanceof UnorderedMap;
+    const existed = old !== undefined || (!isUnordered && map.has(key));
     if (existed && Object.is(old, value)) return;
     map.set(key, value);
     if (!this.journal.recording) return;
-    if (!existed) this.orders.appended(map, key);
-    this.journal.edit(new MapSetEdit(this.orders, map, key, existed, old));
+    if (!existed && !isUnordered) this.orders.appended(map, key);
+    this.journal.write(existed ? MAP_SET : MAP_SET_NEW, map, key, old, 0);
   }
 
   add<T extends object, K extends keyof T>(object: T, key: K, delta: number): void {
@@ -229,10 +240,11 @@ class JournalledStore implements Store {
 
   mapDelete<K, V>(map: Map<K, V>, key: K): void {
     const old = map.get(key);
-    if (old === undefined && !map.has(key)) return;
+    const isUnordered = map instanceof UnorderedMap;
+    if (old === undefined && (isUnordered || !map.has(key))) return;
     if (this.journal.recording) {
-      const rank = map instanceof UnorderedMap ? -1 : this.orders.rank(map, key);
-      this.journal.edit(new MapDeleteEdit(this.orders, map, key, old as V, rank));
+      const rank = isUnordered ? -1 : this.orders.rank(map, key);
+      this.journal.write(MAP_DELETE, map, key, old, rank);
     }
     map.delete(key);
   }

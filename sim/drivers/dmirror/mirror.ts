@@ -11,6 +11,7 @@ import {
   mmu_interval_notifier_remove,
   mmu_interval_set_seq,
 } from '../../mm/mmu_notifier.ts';
+import { UnorderedMap } from '../../store/unorderedMap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { stateOf } from './backing.ts';
 import { type Dmirror, type DmirrorDevice, deviceName } from './dmirror.ts';
@@ -77,7 +78,15 @@ export function* dmirror_fops_open(
   const { mm } = process;
   if (!mm) return ENOMEM;
   const mutex = mutex_init(kernel, `the mirror of ${process.comm} (${process.pid}) on ${deviceName(mdevice.id)}`);
-  const dmirror: Dmirror = { mdevice, process, pt: new Map(), mutex, file: undefined, notifier: undefined, flags: 0 };
+  const dmirror: Dmirror = {
+    mdevice,
+    process,
+    pt: new UnorderedMap(),
+    mutex,
+    file: undefined,
+    notifier: undefined,
+    flags: 0,
+  };
   const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate };
   const sub = yield* mmu_interval_notifier_insert(kernel, mm, 0, WHOLE_ADDRESS_SPACE, ops);
   if (typeof sub === 'number') {

@@ -2,6 +2,7 @@
 import { objectPointer } from '../../c/value.ts';
 import { mutex_destroy, mutex_init } from '../../kernel/locking.ts';
 import type { Kernel } from '../../machine/kernel.ts';
+import { UnorderedMap } from '../../store/unorderedMap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { stateOf } from './backing.ts';
 import { dmirror_allocate_chunk, dmirror_device_remove_chunks } from './devmem.ts';
@@ -37,7 +38,13 @@ function* dmirror_device_remove(kernel: Kernel, mdevice: DmirrorDevice): KernelG
  */
 export function* hmm_dmirror_init(kernel: Kernel, spm: readonly [bigint, bigint] | undefined): KernelGenerator<number> {
   const { store, state } = kernel;
-  const dmirror: DmirrorState = { devices: [], mirrors: [], backing: new Map(), user: new Map(), huge: new Map() };
+  const dmirror: DmirrorState = {
+    devices: [],
+    mirrors: [],
+    backing: new UnorderedMap(),
+    user: new UnorderedMap(),
+    huge: new UnorderedMap(),
+  };
   store.set(state, 'dmirror', dmirror);
   // The first coherent device takes spm_addr_dev1: test_hmm.c asks whether the minor number less two is not zero.
   const wanted: [DmirrorType, bigint][] = [
