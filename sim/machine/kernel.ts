@@ -58,16 +58,36 @@ export interface TraceNode {
 
 /** So many calls of one call are kept by name: a migration of a million pages makes millions. */
 const MAX_CALLS = 200;
+/** Once a statement has made so many calls, only the first few of each are kept. */
+const MANY_CALLS = 2000;
+const FEW_CALLS = 4;
+/** Of the others every so manieth passes its points, so that whoever lets the program run can breathe. */
+const BREATH = 64;
 
 /** A call that has not returned. */
 interface OpenCall {
   node: TraceNode;
+  /** Calls it made, in the statement of C text that runs. */
+  made: number;
 }
+
+/** Arguments as printed for people; a function where they are made often and rarely looked at. */
+type CallArgs = readonly string[] | (() => readonly string[]);
+const printed = (args: CallArgs): readonly string[] => (typeof args === 'function' ? args() : args);
 
 /** The calls one task makes, step by step. */
 export class Trace {
   roots: TraceNode[] = [];
   readonly open: OpenCall[] = [];
+  /** Calls of the statement of C text that runs, or of the line. */
+  made = 0;
+
+  /** A statement of C text begins: it may make as many calls as any. */
+  statement(): void {
+    this.made = 0;
+    const last = this.open.at(-1);
+    if (last) last.made = 0;
+  }
 
   /** Ends a step: its calls so far. Calls still open go on in the next step as calls of the same name. */
   cut(): TraceNode[] {
@@ -377,16 +397,18 @@ export class Kernel {
 
   /* ---- trace ---- */
 
-  /** Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. */
-  *call<T>(
-    name: string,
-    args: readonly string[],
-    body: KernelGenerator<T>,
-    print: (value: T) => string,
-  ): KernelGenerator<T> {
+  /** Calls that are only counted, and run now. */
+  private quiet = 0;
+
+  /**
+   * Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. One of very
+   * many is only counted, and is a frame only if it comes to a point of its own: if it sleeps or runs C text.
+   */
+  *call<T>(name: string, args: CallArgs, body: KernelGenerator<T>, print: (value: T) => string): KernelGenerator<T> {
+    if (this.isOneOfMany()) return yield* this.quietCall(name, args, body, print);
     const { trace } = this;
-    const call = this.enter(name, args);
-    const frame = { name, kind: 'kernel', args } as const;
+    const call = this.enter(name, printed(args));
+    const frame = { name, kind: 'kernel', args: call.node.args } as const;
     try {
       yield { kind: 'call', frame };
       const value = yield* body;
@@ -398,9 +420,46 @@ export class Kernel {
     }
   }
 
+  private *quietCall<T>(
+    name: string,
+    args: CallArgs,
+    body: KernelGenerator<T>,
+    print: (value: T) => string,
+  ): KernelGenerator<T> {
+    let isQuiet = true;
+    let isOver = false;
+    this.quiet++;
+    try {
+      const first = body.next();
+      isOver = first.done === true;
+      if (first.done) return first.value;
+      // Those around it find out the same way, before anyone else runs.
+      this.quiet--;
+      isQuiet = false;
+      const frame = { name, kind: 'kernel', args: printed(args) } as const;
+      yield { kind: 'call', frame };
+      yield first.value;
+      const value = yield* body;
+      isOver = true;
+      yield { kind: 'return', frame, value: print(value) };
+      return value;
+    } finally {
+      if (isQuiet) this.quiet--;
+      else if (!isOver) body.return(undefined as T);
+    }
+  }
+
   /** The same for a kernel function that neither sleeps nor calls back. */
-  leaf<T>(name: string, args: readonly string[], body: () => T, print: (value: T) => string): T {
-    const call = this.enter(name, args);
+  leaf<T>(name: string, args: CallArgs, body: () => T, print: (value: T) => string): T {
+    if (this.isOneOfMany()) {
+      this.quiet++;
+      try {
+        return body();
+      } finally {
+        this.quiet--;
+      }
+    }
+    const call = this.enter(name, printed(args));
     try {
       const value = body();
       call.node.result = print(value);
@@ -412,18 +471,27 @@ export class Kernel {
 
   /** Has the call that runs made so many calls that another would only be counted? Then it is, and need not be told. */
   isCrowded(): boolean {
-    const above = this.trace.open.at(-1)?.node;
-    if (!above || above.calls.length < MAX_CALLS) return false;
-    above.more = (above.more ?? 0) + 1;
+    return this.isOneOfMany();
+  }
+
+  private isOneOfMany(): boolean {
+    if (this.quiet > 0) return true;
+    const { open, made } = this.trace;
+    const above = open[open.length - 1];
+    if (!above || above.made < (made > MANY_CALLS ? FEW_CALLS : MAX_CALLS) || above.made % BREATH === 0) return false;
+    above.made++;
+    above.node.more = (above.node.more ?? 0) + 1;
     return true;
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {
-    const call: OpenCall = { node: { name, args, result: '', calls: [] } };
+    const call: OpenCall = { node: { name, args, result: '', calls: [] }, made: 0 };
     const { open, roots } = this.trace;
-    const above = open.at(-1)?.node;
-    const calls = above?.calls ?? roots;
-    if (above && calls.length >= MAX_CALLS) above.more = (above.more ?? 0) + 1;
+    const above = open.at(-1);
+    this.trace.made++;
+    if (above) above.made++;
+    const calls = above?.node.calls ?? roots;
+    if (above && calls.length >= MAX_CALLS) above.node.more = (above.node.more ?? 0) + 1;
     else calls.push(call.node);
     open.push(call);
     return call;

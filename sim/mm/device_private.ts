@@ -50,7 +50,7 @@ const nameOf = (kernel: Kernel): string => (kernel.has('devPagemapOps') ? 'migra
 function* tellDriver(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
   return yield* kernel.call(
     nameOf(kernel),
-    [map.name, hex(vmf.vpn * 4096)],
+    () => [map.name, hex(vmf.vpn * 4096)],
     map.native ? map.native.migrate_to_ram(kernel, vmf) : callC(kernel, map, vmf, pfn),
     (bits) => hex(bits),
   );

@@ -68,7 +68,7 @@ export function* handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: n
 
 const accessOf = (flags: number): number =>
   (flags & FAULT_FLAG_WRITE) !== 0 ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC;
-const faultArgs = (vpn: number, flags: number): string[] => [
+const faultArgs = (vpn: number, flags: number) => (): string[] => [
   hex(vpn * 4096),
   (flags & FAULT_FLAG_WRITE) !== 0 ? 'FAULT_FLAG_WRITE' : hex(flags),
 ];
@@ -181,7 +181,7 @@ function* handle_pte_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number
   if (!table) return 0;
   if (is_numa_hint(vma, pte)) return do_numa_page(kernel, vmf, table, pte);
   if ((flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE)) !== 0 && (pteBits(pte) & PTE_WRITE) === 0)
-    return yield* kernel.call('do_wp_page', [hex(vpn * 4096)], do_wp_page(kernel, vmf, pte), hex);
+    return yield* kernel.call('do_wp_page', () => [hex(vpn * 4096)], do_wp_page(kernel, vmf, pte), hex);
   return set_access_flags(kernel, vpn, flags, table, pte);
 }
 
@@ -193,7 +193,7 @@ function* do_pte_missing(kernel: Kernel, vmf: VmFault): KernelGenerator<number> 
   if (!table) return VM_FAULT_OOM;
   return kernel.leaf(
     'do_anonymous_page',
-    [hex(vpn * 4096)],
+    () => [hex(vpn * 4096)],
     () => do_anonymous_page(kernel, vma, vpn, flags, table),
     hex,
   );

@@ -67,7 +67,7 @@ export const PTE_MARKER_GUARD = 4;
 
 /** memory.c:do_swap_page. */
 export function* do_swap_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
-  return yield* kernel.call('do_swap_page', [hex(vmf.vpn * 4096)], byKind(kernel, vmf, pte), hex);
+  return yield* kernel.call('do_swap_page', () => [hex(vmf.vpn * 4096)], byKind(kernel, vmf, pte), hex);
 }
 
 function* byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {

@@ -57,7 +57,7 @@ export function* mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuN
   if (!subscriptions) return 0;
   const error = yield* kernel.call(
     'mmu_notifier_invalidate_range_start',
-    [rangeText(range), eventName(range)],
+    () => [rangeText(range), eventName(range)],
     start(kernel, subscriptions, range),
     String,
   );
@@ -110,7 +110,7 @@ function* invalidate(
 ): KernelGenerator<boolean> {
   return yield* kernel.call(
     'invalidate',
-    [rangeText(range), eventName(range), `cur_seq ${cur_seq}`],
+    () => [rangeText(range), eventName(range), `cur_seq ${cur_seq}`],
     sub.ops.invalidate(kernel, sub, range, cur_seq),
     String,
   );
@@ -145,7 +145,7 @@ export function* mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNot
   if (!subscriptions) return;
   yield* kernel.call(
     'mmu_notifier_invalidate_range_end',
-    [rangeText(range), eventName(range)],
+    () => [rangeText(range), eventName(range)],
     end(kernel, subscriptions, range),
     () => '',
   );
