@@ -30,6 +30,16 @@ export function clearFlag(kernel: Kernel, pfn: number, flag: number): void {
   kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) & ~flag) >>> 0);
 }
 
+/** The epoch of the store in which a record was made. */
+const BORN = Symbol('born');
+type BornFolio = Folio & { readonly [BORN]?: number };
+
+/** Writes a field of a record. One that came with the step that runs goes with its entry when that is undone. */
+export function setFolio<K extends keyof Folio>(kernel: Kernel, folio: Folio, key: K, value: Folio[K]): void {
+  if ((folio as BornFolio)[BORN] === kernel.store.epoch) folio[key] = value;
+  else kernel.store.set(folio, key, value);
+}
+
 /** Begins the life of a folio on pages that have their first reference already. */
 export function newFolio(
   kernel: Kernel,
@@ -39,7 +49,8 @@ export function newFolio(
   index = 0,
   memcg: MemCgroup | undefined = undefined,
 ): Folio {
-  const folio: Folio = {
+  const folio: BornFolio = {
+    [BORN]: kernel.store.epoch,
     pfn,
     order,
     mapping,

@@ -7,7 +7,7 @@ import { type AddressSpace, type AnonVma, type Folio, VM_LOCKED, type Vma } from
 import { kindOf } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
+import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, setFolio, testFlag } from './folio_record.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
 import { find_mergeable_anon_vma } from './vma.ts';
@@ -141,8 +141,8 @@ function countMapped(kernel: Kernel, folio: Folio, pages: number): void {
 /** rmap.c:__folio_set_anon. */
 function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
   if (!vma.anon_vma) throw new Error('__folio_set_anon: anon_vma_prepare comes first');
-  kernel.store.set(folio, 'mapping', vma.anon_vma);
-  kernel.store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
+  setFolio(kernel, folio, 'mapping', vma.anon_vma);
+  setFolio(kernel, folio, 'index', vma.pgoff + (vpn - vma.start));
 }
 
 /**
@@ -236,7 +236,7 @@ export function folio_try_dup_anon_rmap(kernel: Kernel, folio: Folio, pfn: numbe
 
 /** rmap.c:folio_move_anon_rmap: the page belongs to this VMA's own anon_vma from now on. */
 export function folio_move_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma): void {
-  if (vma.anon_vma) kernel.store.set(folio, 'mapping', vma.anon_vma);
+  if (vma.anon_vma) setFolio(kernel, folio, 'mapping', vma.anon_vma);
 }
 
 /** folio_mapcount: all entries that map the folio or a page of it. */

@@ -26,6 +26,16 @@ export const MAP_SET_NEW = 244;
 /** An entry that was deleted from a map; the number is its rank. */
 export const MAP_DELETE = 245;
 
+/** An operation of its owner's; its subject is the key. */
+export const OPERATION = 246;
+
+/** A change that its owner undoes and redoes, of which there are many: what differs stands in the journal. */
+export interface Operation {
+  undo(subject: object, other: unknown, number: number): void;
+  redo(subject: object, other: unknown, number: number): void;
+  describe(subject: object, other: unknown, changes: ChangeSet): void;
+}
+
 /** What such an entry takes, and what it keeps alive. */
 export const WRITE_BYTES = 80;
 
@@ -48,6 +58,12 @@ export function exchangeWrite(
     if (!forward && kind === SET_LONGER) (object as unknown as unknown[]).length = number;
     return number;
   }
+  if (kind === OPERATION) {
+    const operation = refs[at] as Operation;
+    if (forward) operation.redo(key as object, other, number);
+    else operation.undo(key as object, other, number);
+    return number;
+  }
   const map = refs[at] as Map<unknown, unknown>;
   refs[at + 2] = map.get(key);
   if (kind === MAP_SET) map.set(key, other);
@@ -63,8 +79,9 @@ export function exchangeWrite(
   return number;
 }
 
-export function describeWrite(refs: readonly unknown[], at: number, changes: ChangeSet): void {
-  changes.key(refs[at] as object, refs[at + 1]);
+export function describeWrite(kind: number, refs: readonly unknown[], at: number, changes: ChangeSet): void {
+  if (kind === OPERATION) (refs[at] as Operation).describe(refs[at + 1] as object, refs[at + 2], changes);
+  else changes.key(refs[at] as object, refs[at + 1]);
 }
 
 /** Elements of an array that were replaced by others. */

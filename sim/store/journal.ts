@@ -169,7 +169,7 @@ export class Journal {
         const pfn = chunk.number[i] as number;
         if (kind < FIRST_WRITE) changes.pages(pfn, pfn + 1);
         else if (kind >= EDIT) this.editOf(chunk, i).describe(changes);
-        else describeWrite(chunk.refs, chunk.word[i] as number, changes);
+        else describeWrite(kind, chunk.refs, chunk.word[i] as number, changes);
       }
     }
   }

@@ -12,6 +12,8 @@ import {
   MAP_DELETE,
   MAP_SET,
   MAP_SET_NEW,
+  OPERATION,
+  type Operation,
   SET,
   SET_LONGER,
   SET_NEW,
@@ -53,7 +55,7 @@ export interface Store {
    * Adds to a counter. Between two marks only the first of many additions is an entry of the journal, for one
    * that changes with every page; so a position in between that nobody marked has no exact counters.
    */
-  add<T extends object, K extends keyof T>(object: T, key: K, delta: number): void;
+  add<T extends object, K extends keyof T>(object: T, key: K, delta: number | bigint): void;
   /** The same for an entry of a map; one that is not there is 0. */
   mapAdd<K>(map: Map<K, number>, key: K, delta: number): void;
   mapDelete<K, V>(map: Map<K, V>, key: K): void;
@@ -68,6 +70,14 @@ export interface Store {
   splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[];
   /** Journals a change that was just made to objects of the caller's, who brings its exact inverse. */
   edit(edit: Edit): void;
+  /** The same for changes of which there are many: the operation is one, and gets what it was applied to. */
+  operation(operation: Operation, subject: object, other: unknown, number: number): void;
+  /**
+   * Rises at every mark. What was made in the epoch that runs and is in the journal as an entry of a map may be
+   * changed unjournalled: with the entry the whole object goes and comes. As with `add`, positions that nobody
+   * marked are not exact.
+   */
+  readonly epoch: number;
   /** Now. */
   mark(): Mark;
   /**
@@ -107,7 +117,7 @@ const DEFAULT_RUNS = 4096;
 /** Elements of one array that are journalled one by one; more, and the array is journalled as a whole. */
 const FEW = 16;
 /** Counters remembered as journalled since the last mark. */
-const COUNTERS = 16;
+const COUNTERS = 24;
 
 class JournalledStore implements Store {
   readonly columns = new Map<string, JournalledColumn>();
@@ -121,6 +131,7 @@ class JournalledStore implements Store {
   private readonly touched = new Set<object>();
   private readonly dense = new Map<object, number>();
   private lastTouched: object | undefined;
+  epoch = 1;
 
   constructor(budget: number) {
     this.journal = new Journal(budget, this.orders);
@@ -171,9 +182,10 @@ class JournalledStore implements Store {
     this.journal.write(existed ? MAP_SET : MAP_SET_NEW, map, key, old, 0);
   }
 
-  add<T extends object, K extends keyof T>(object: T, key: K, delta: number): void {
+  add<T extends object, K extends keyof T>(object: T, key: K, delta: number | bigint): void {
     if (delta === 0) return;
-    const value = (object[key] as number) + delta;
+    // Counter and difference are both numbers, or both bigints.
+    const value = (object[key] as number) + (delta as number);
     if (this.isCounted(object, key)) object[key] = value as T[K];
     else {
       this.set(object, key, value as T[K]);
@@ -206,6 +218,7 @@ class JournalledStore implements Store {
 
   /** Someone may come back to this position: the next addition to any counter is an entry again. */
   private forgetCounters(): void {
+    this.epoch++;
     if (this.counterObjects.length > 0) {
       this.counterObjects.length = 0;
       this.counterKeys.length = 0;
@@ -262,6 +275,10 @@ class JournalledStore implements Store {
 
   edit(edit: Edit): void {
     if (this.journal.recording) this.journal.edit(edit);
+  }
+
+  operation(operation: Operation, subject: object, other: unknown, number: number): void {
+    if (this.journal.recording) this.journal.write(OPERATION, operation, subject, other, number);
   }
 
   mark(): Mark {

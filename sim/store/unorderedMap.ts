@@ -17,6 +17,8 @@ export class UnorderedMap<V> extends Map<number, V> {
   /* The leaf found last: neighbours follow each other. */
   #lastIndex = Number.NaN;
   #last: Leaf<V> | undefined;
+  /** The leaf that became empty last. */
+  #spare: Leaf<V> | undefined;
 
   override get size(): number {
     return this.#size;
@@ -52,6 +54,7 @@ export class UnorderedMap<V> extends Map<number, V> {
     this.#size--;
     if (--leaf.count === 0) {
       this.#leaves.delete(index);
+      this.#spare = leaf;
       this.#lastIndex = Number.NaN;
       this.#last = undefined;
     }
@@ -105,7 +108,8 @@ export class UnorderedMap<V> extends Map<number, V> {
   }
 
   #newLeaf(index: number): Leaf<V> {
-    const leaf: Leaf<V> = { count: 0, slots: new Array<V | undefined>(LEAF).fill(undefined) };
+    const leaf: Leaf<V> = this.#spare ?? { count: 0, slots: new Array<V | undefined>(LEAF).fill(undefined) };
+    this.#spare = undefined;
     this.#leaves.set(index, leaf);
     this.#lastIndex = index;
     this.#last = leaf;
