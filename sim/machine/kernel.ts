@@ -33,7 +33,7 @@ import { type Resource, resource } from '../kernel/resource.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
 import { UnorderedMap } from '../store/unorderedMap.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import type { KernelGenerator, Point } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
 import { type Options, optionsOf } from './options.ts';
 
@@ -144,6 +144,57 @@ export interface MemmapRun {
 
 /** How C functions of a program are called back (`ops->page_free(page)`); set by whoever runs the program. */
 export type CallBack = (pointer: CPointer, args: readonly CValue[]) => KernelGenerator<CValue>;
+
+/** A call that is over. */
+class Finished<T> implements KernelGenerator<T> {
+  private readonly result: IteratorReturnResult<T>;
+
+  constructor(value: T) {
+    this.result = { done: true, value };
+  }
+
+  next(): IteratorResult<Point, T> {
+    return this.result;
+  }
+
+  return(value: T): IteratorResult<Point, T> {
+    return { done: true, value };
+  }
+
+  throw(error: unknown): never {
+    throw error;
+  }
+
+  [Symbol.iterator](): KernelGenerator<T> {
+    return this;
+  }
+
+  [Symbol.dispose](): void {}
+
+  readonly [Symbol.toStringTag] = 'Finished';
+}
+
+/** The rest of a quiet call that came to its first point: a frame after all. Those around it learn it the same way. */
+function* stopped<T>(
+  name: string,
+  args: CallArgs,
+  body: KernelGenerator<T>,
+  point: Point,
+  print: (value: T) => string,
+): KernelGenerator<T> {
+  const frame = { name, kind: 'kernel', args: printed(args) } as const;
+  let isOver = false;
+  try {
+    yield { kind: 'call', frame };
+    yield point;
+    const value = yield* body;
+    isOver = true;
+    yield { kind: 'return', frame, value: print(value) };
+    return value;
+  } finally {
+    if (!isOver) body.return(undefined as T);
+  }
+}
 
 /** Everything that changes apart from page columns: the roots of the object graph. */
 export interface KernelState {
@@ -404,8 +455,16 @@ export class Kernel {
    * Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. One of very
    * many is only counted, and is a frame only if it comes to a point of its own: if it sleeps or runs C text.
    */
-  *call<T>(name: string, args: CallArgs, body: KernelGenerator<T>, print: (value: T) => string): KernelGenerator<T> {
-    if (this.isOneOfMany()) return yield* this.quietCall(name, args, body, print);
+  call<T>(name: string, args: CallArgs, body: KernelGenerator<T>, print: (value: T) => string): KernelGenerator<T> {
+    return this.isOneOfMany() ? this.quietCall(name, args, body, print) : this.namedCall(name, args, body, print);
+  }
+
+  private *namedCall<T>(
+    name: string,
+    args: CallArgs,
+    body: KernelGenerator<T>,
+    print: (value: T) => string,
+  ): KernelGenerator<T> {
     const { trace } = this;
     const call = this.enter(name, printed(args));
     const frame = { name, kind: 'kernel', args: call.node.args } as const;
@@ -420,32 +479,19 @@ export class Kernel {
     }
   }
 
-  private *quietCall<T>(
+  /** Runs at once, as far as it comes: mostly to its end, and then nothing is left to do. */
+  private quietCall<T>(
     name: string,
     args: CallArgs,
     body: KernelGenerator<T>,
     print: (value: T) => string,
   ): KernelGenerator<T> {
-    let isQuiet = true;
-    let isOver = false;
     this.quiet++;
     try {
       const first = body.next();
-      isOver = first.done === true;
-      if (first.done) return first.value;
-      // Those around it find out the same way, before anyone else runs.
-      this.quiet--;
-      isQuiet = false;
-      const frame = { name, kind: 'kernel', args: printed(args) } as const;
-      yield { kind: 'call', frame };
-      yield first.value;
-      const value = yield* body;
-      isOver = true;
-      yield { kind: 'return', frame, value: print(value) };
-      return value;
+      return first.done ? new Finished(first.value) : stopped(name, args, body, first.value, print);
     } finally {
-      if (isQuiet) this.quiet--;
-      else if (!isOver) body.return(undefined as T);
+      this.quiet--;
     }
   }
 
