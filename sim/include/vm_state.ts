@@ -43,6 +43,8 @@ export interface SwapInfo {
   readonly cache: Map<number, number>;
   /** What is written in the slots. */
   readonly data: Map<number, PageData>;
+  /** inuse_pages: slots in use, by entries or by the cache. */
+  used: number;
   /** Where the search for a free slot begins. */
   next: number;
 }

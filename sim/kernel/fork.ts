@@ -1,5 +1,5 @@
 /** kernel/fork.c: processes and their address spaces, and who keeps one alive. */
-import { type Mm, type Process, VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED } from '../include/mm_types.ts';
+import { type Mm, type Process, VM_ACCOUNT, VM_DONTCOPY, VM_LOCKED, VM_UFFD_MISSING } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { mem_cgroup } from '../mm/memcontrol.ts';
 import { copy_page_range } from '../mm/memory_copy.ts';
@@ -110,7 +110,8 @@ function* dup_mmap(kernel: Kernel, mm: Mm, old: Mm): KernelGenerator<number> {
       break;
     }
     const copy = vm_area_dup(vma, mm);
-    copy.flags &= ~VM_LOCKED;
+    // dup_userfaultfd: the handler is the parent's.
+    copy.flags &= ~(VM_LOCKED | VM_UFFD_MISSING);
     anon_vma_fork(kernel, copy, vma);
     vma_link(kernel, copy);
     store.set(mm, 'total_vm', mm.total_vm + vma_pages(copy));
@@ -139,5 +140,6 @@ export function* mmput(kernel: Kernel, mm: Mm): KernelGenerator<void> {
   if (mm.mm_users > 0) return;
   yield* mmu_notifier_release(kernel, mm);
   yield* exit_mmap(kernel, mm);
+  kernel.store.mapDelete(kernel.state.uffd, mm.id);
   mmdrop(kernel, mm);
 }

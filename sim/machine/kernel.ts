@@ -33,7 +33,7 @@ import { type Resource, resource } from '../kernel/resource.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
 import { UnorderedMap } from '../store/unorderedMap.ts';
-import type { KernelGenerator, Point } from '../task/task.ts';
+import { finished, type KernelGenerator, type Point } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
 import { type Options, optionsOf } from './options.ts';
 
@@ -59,7 +59,7 @@ export interface TraceNode {
 /** So many calls of one call are kept by name: a migration of a million pages makes millions. */
 const MAX_CALLS = 200;
 /** Once a statement has made so many calls, only the first few of each are kept. */
-const MANY_CALLS = 2000;
+const MANY_CALLS = 1000;
 const FEW_CALLS = 4;
 /** Of the others every so manieth passes its points, so that whoever lets the program run can breathe. */
 const BREATH = 64;
@@ -145,35 +145,6 @@ export interface MemmapRun {
 /** How C functions of a program are called back (`ops->page_free(page)`); set by whoever runs the program. */
 export type CallBack = (pointer: CPointer, args: readonly CValue[]) => KernelGenerator<CValue>;
 
-/** A call that is over. */
-class Finished<T> implements KernelGenerator<T> {
-  private readonly result: IteratorReturnResult<T>;
-
-  constructor(value: T) {
-    this.result = { done: true, value };
-  }
-
-  next(): IteratorResult<Point, T> {
-    return this.result;
-  }
-
-  return(value: T): IteratorResult<Point, T> {
-    return { done: true, value };
-  }
-
-  throw(error: unknown): never {
-    throw error;
-  }
-
-  [Symbol.iterator](): KernelGenerator<T> {
-    return this;
-  }
-
-  [Symbol.dispose](): void {}
-
-  readonly [Symbol.toStringTag] = 'Finished';
-}
-
 /** The rest of a quiet call that came to its first point: a frame after all. Those around it learn it the same way. */
 function* stopped<T>(
   name: string,
@@ -258,6 +229,8 @@ export interface KernelState {
   readonly injected: Map<string, number>;
   /** References that `inject pin` holds, by page frame. */
   readonly injectedPins: Map<number, number>;
+  /** The word that the userfaultfd handler of a process fills pages with, by the mm's number. */
+  readonly uffd: Map<number, number>;
   /** Every mutex that was initialised and not destroyed. */
   readonly mutexes: Mutex[];
   /** The module test_hmm, while it is loaded. */
@@ -378,6 +351,7 @@ export class Kernel {
       vm: new Map(),
       injected: new Map(),
       injectedPins: new Map(),
+      uffd: new Map(),
       mutexes: [],
       dmirror: undefined,
       userPins: new Map(),
@@ -451,6 +425,11 @@ export class Kernel {
   /** Calls that are only counted, and run now. */
   private quiet = 0;
 
+  /** Is what runs inside a call that is only counted? Then nothing it calls is told. */
+  isQuiet(): boolean {
+    return this.quiet > 0;
+  }
+
   /**
    * Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. One of very
    * many is only counted, and is a frame only if it comes to a point of its own: if it sleeps or runs C text.
@@ -489,7 +468,7 @@ export class Kernel {
     this.quiet++;
     try {
       const first = body.next();
-      return first.done ? new Finished(first.value) : stopped(name, args, body, first.value, print);
+      return first.done ? finished(first.value) : stopped(name, args, body, first.value, print);
     } finally {
       this.quiet--;
     }

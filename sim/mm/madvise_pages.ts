@@ -30,7 +30,7 @@ import {
 } from './folio_record.ts';
 import { split_folio, split_huge_pmd } from './huge_split.ts';
 import { add_mm_counter } from './mm_counter.ts';
-import { hugePmdAt, pteTableAt } from './pgtable.ts';
+import { hugePmdAt, pteTableAt, set_pmd_at } from './pgtable.ts';
 import { folio_mapcount, folio_test_anon } from './rmap.ts';
 import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
 import { pageout_folio } from './vmscan.ts';
@@ -60,6 +60,20 @@ function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelG
   }
 }
 
+/** huge_memory.c:madvise_free_huge_pmd: a whole huge page that nobody else maps. */
+function madvise_free_huge_pmd(kernel: Kernel, vma: Vma, vpn: number): void {
+  const huge = hugePmdAt(vma.mm, vpn);
+  if (!huge || !pte_present(huge.entry) || pte_special(huge.entry)) return;
+  const folio = folioOf(kernel, pte_pfn(huge.entry));
+  if (!folio || isDevicePage(kernel, folio.pfn) || folio_mapcount(kernel, folio) !== 1) return;
+  if (!folio_trylock(kernel, folio.pfn)) return;
+  clearFlag(kernel, folio.pfn, PG_DIRTY);
+  folio_unlock(kernel, folio.pfn);
+  const entry = withBits(huge.entry, 0, PTE_YOUNG | PTE_DIRTY);
+  if (entry !== huge.entry) set_pmd_at(kernel, vma.mm, vpn, { ...huge, entry });
+  folio_mark_lazyfree(kernel, folio);
+}
+
 /** madvise.c:madvise_free_pte_range. Entries of devices stay as they are; swapped pages are dropped. */
 export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
   const { mm } = vma;
@@ -67,7 +81,7 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     yield* splitPart(kernel, vma, vpn, end);
     const table = pteTableAt(mm, vpn);
     if (!table) {
-      // A whole huge page stays mapped; its pages are given up only once it is split.
+      madvise_free_huge_pmd(kernel, vma, vpn);
       vpn += 511 - (vpn % 512);
       continue;
     }

@@ -29,12 +29,13 @@ import {
   VM_HUGETLB,
   VM_READ,
   VM_SHARED,
+  VM_UFFD_MISSING,
   VM_WRITE,
   type Vma,
   type VmFault,
 } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { finished, type KernelGenerator } from '../task/task.ts';
 import { alloc_anon_folio } from './anon_folio.ts';
 import { isDevicePage } from './folio.ts';
 import { do_huge_pmd_fault, do_huge_pmd_missing } from './huge_memory.ts';
@@ -47,6 +48,7 @@ import { is_numa_hint, is_shared, maybe_mkwrite, mk_pte, pte_modify, vma_is_anon
 import { PTRS_PER_PTE, pte_alloc, pteTableAt } from './pgtable.ts';
 import { anon_vma_prepare } from './rmap.ts';
 import { folio_add_lru } from './swap.ts';
+import { handle_userfault } from './userfaultfd.ts';
 import { count_vm_event } from './vmstat.ts';
 import { zero_pfn } from './zero_page.ts';
 
@@ -59,11 +61,11 @@ const LONG_WAY = -1;
  * memory.c:handle_mm_fault: makes the page at `vpn` accessible as the flags say; VM_FAULT_* bits. The mmap lock
  * is held for reading.
  */
-export function* handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): KernelGenerator<number> {
-  if ((vma.flags & accessOf(flags)) === 0) return VM_FAULT_SIGSEGV;
+export function handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): KernelGenerator<number> {
+  if ((vma.flags & accessOf(flags)) === 0) return finished(VM_FAULT_SIGSEGV);
   const result = quick_mm_fault(kernel, vma, vpn, flags);
-  if (result !== LONG_WAY) return result;
-  return yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, { vma, vpn, flags }), hex);
+  if (result !== LONG_WAY) return finished(result);
+  return kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, { vma, vpn, flags }), hex);
 }
 
 const accessOf = (flags: number): number =>
@@ -90,7 +92,9 @@ function quick_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): n
   if (pmd?.kind !== 'table') return LONG_WAY;
   const pte = pmd.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
   if (
-    pte === NO_PTE ? !vma_is_anonymous(vma) || (vma.flags & VM_SHARED) !== 0 : !isQuickPresent(kernel, vma, pte, flags)
+    pte === NO_PTE
+      ? !vma_is_anonymous(vma) || (vma.flags & (VM_SHARED | VM_UFFD_MISSING)) !== 0
+      : !isQuickPresent(kernel, vma, pte, flags)
   )
     return LONG_WAY;
   if (kernel.isCrowded()) return account(kernel, vma, quick_pte_fault(kernel, vma, vpn, flags, pmd, pte));
@@ -161,10 +165,10 @@ function* counted(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
 function* __handle_mm_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const { vma, vpn } = vmf;
   const pmd = vma.mm.pmds.get(Math.floor(vpn / PTRS_PER_PTE));
-  if (!pmd) {
+  if (!pmd && (vma.flags & VM_UFFD_MISSING) === 0) {
     const result = do_huge_pmd_missing(kernel, vmf);
     if ((result & VM_FAULT_FALLBACK) === 0) return result;
-  } else if (pmd.kind === 'huge') {
+  } else if (pmd?.kind === 'huge') {
     const result = yield* do_huge_pmd_fault(kernel, vmf, pmd);
     if ((result & VM_FAULT_FALLBACK) === 0) return result;
   }
@@ -191,6 +195,7 @@ function* do_pte_missing(kernel: Kernel, vmf: VmFault): KernelGenerator<number> 
   if (!vma_is_anonymous(vma)) return yield* do_fault(kernel, vmf);
   const table = pte_alloc(kernel, vma.mm, vpn);
   if (!table) return VM_FAULT_OOM;
+  if ((vma.flags & VM_UFFD_MISSING) !== 0) return yield* handle_userfault(kernel, vmf);
   return kernel.leaf(
     'do_anonymous_page',
     () => [hex(vpn * 4096)],

@@ -1,6 +1,6 @@
 /** mm/migrate_device.c: migrate_vma_pages: the new pages get the identity of the old ones; for entries without a page they are inserted. */
 import { mkPte, PTE_DEVMAP, PTE_DIRTY, PTE_WRITE, PteKind, pte_none, pte_present, pte_special } from '../arch/pte.ts';
-import { type Folio, MM_ANONPAGES, VM_WRITE, type Vma } from '../include/mm_types.ts';
+import { type Folio, MM_ANONPAGES, VM_UFFD_MISSING, VM_WRITE, type Vma } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -58,6 +58,8 @@ function moveOne(kernel: Kernel, from: Folio, toPfn: number, faultPage: number |
 
 /** migrate_vma_insert_page: an anonymous page where none, or the page of zeros, is mapped. False: something is in the way, or lacking. */
 function migrate_vma_insert_page(kernel: Kernel, vma: Vma, vpn: number, toPfn: number): boolean {
+  // What is missing there is a handler's business.
+  if ((vma.flags & VM_UFFD_MISSING) !== 0) return false;
   if (vma.file) return false;
   const { mm } = vma;
   const table = pte_alloc(kernel, mm, vpn);

@@ -2,7 +2,7 @@
 import type { Mm } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { pushTouched, removeTouched } from '../store/remove.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { finished, type KernelGenerator } from '../task/task.ts';
 import {
   eventName,
   type IntervalSub,
@@ -52,16 +52,15 @@ export const mmu_notifier_range = (
  * Tells everyone that the range is about to change. -EAGAIN if someone would have to sleep and may not: then
  * there is no end to be called. Of a range that may sleep it is always 0.
  */
-export function* mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<number> {
+export function mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<number> {
   const subscriptions = subscriptionsOf(range.mm);
-  if (!subscriptions) return 0;
-  const error = yield* kernel.call(
+  if (!subscriptions) return finished(0);
+  return kernel.call(
     'mmu_notifier_invalidate_range_start',
     () => [rangeText(range), eventName(range)],
     start(kernel, subscriptions, range),
     String,
   );
-  return range.blockable ? 0 : error;
 }
 
 function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<number> {
@@ -78,7 +77,7 @@ function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifier
   const error = yield* mn_hlist_invalidate_range_start(kernel, subscriptions, range);
   // As in the kernel, an interval tree told before stays in its invalidation: it never hears of an end.
   if (error !== 0 && !range.blockable && !subscriptions.has_itree) removeTouched(store, subscriptions.active, record);
-  return error;
+  return range.blockable ? 0 : error;
 }
 
 /** mn_itree_invalidate with mn_itree_inv_start_range. False: a driver would have to sleep. */
@@ -96,6 +95,7 @@ function* mn_itree_invalidate(
     if (sub.end <= range.start) continue;
     if (!isInvalidating(subscriptions)) store.add(subscriptions, 'invalidate_seq', 1);
     if (cur_seq === 0) cur_seq = subscriptions.invalidate_seq;
+    if (kernel.isQuiet() && sub.ops.invalidateNow?.(kernel, sub, range, cur_seq)) continue;
     if (yield* invalidate(kernel, sub, range, cur_seq)) continue;
     if (!range.blockable) return false;
     kernel.WARN('WARN_ON(mmu_notifier_range_blockable(range)): invalidate() gave false where it may sleep');
@@ -141,10 +141,10 @@ function* mn_hlist_invalidate_range_start(
 }
 
 /** Tells everyone that the range has changed. */
-export function* mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
+export function mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
   const subscriptions = subscriptionsOf(range.mm);
-  if (!subscriptions) return;
-  yield* kernel.call(
+  if (!subscriptions) return finished(undefined);
+  return kernel.call(
     'mmu_notifier_invalidate_range_end',
     () => [rangeText(range), eventName(range)],
     end(kernel, subscriptions, range),

@@ -18,17 +18,13 @@ const infoOf = (kernel: Kernel, entry: SwapEntry): SwapInfo | undefined => kerne
 const slotOf = (entry: SwapEntry): number => Math.floor(entry / TYPES);
 
 /** Slots in use, by entries or by the cache. */
-export const inUse = (info: SwapInfo): number => {
-  let count = info.map.size;
-  for (const slot of info.cache.keys()) if (!info.map.has(slot)) count++;
-  return count;
-};
+export const inUse = (info: SwapInfo): number => info.used;
 
 /** swapfile.c:get_swap_pages: a free slot of the file with the highest priority. Undefined if all are full. */
 export function folio_alloc_swap(kernel: Kernel): SwapEntry | undefined {
   const files = [...kernel.state.swap.values()].sort((a, b) => b.prio - a.prio);
   for (const info of files)
-    for (let tried = 1; tried < info.max; tried++) {
+    for (let tried = inUse(info) < info.max - 1 ? 1 : info.max; tried < info.max; tried++) {
       const slot = 1 + ((info.next - 1 + tried - 1) % (info.max - 1));
       if (info.map.has(slot) || info.cache.has(slot)) continue;
       kernel.store.set(info, 'next', slot + 1 < info.max ? slot + 1 : 1);
@@ -61,7 +57,9 @@ export function swap_free(kernel: Kernel, entry: SwapEntry): void {
 }
 
 function forgetIfFree(kernel: Kernel, info: SwapInfo, slot: number): void {
-  if (!info.map.has(slot) && !info.cache.has(slot)) kernel.store.mapDelete(info.data, slot);
+  if (info.map.has(slot) || info.cache.has(slot)) return;
+  kernel.store.mapDelete(info.data, slot);
+  kernel.store.add(info, 'used', -1);
 }
 
 /** swapfile.c:free_swap_and_cache: the entry goes; a page that only waited in the cache for it goes, too. */
@@ -89,6 +87,7 @@ export function swap_cache_get_folio(kernel: Kernel, entry: SwapEntry): Folio | 
 export function add_to_swap_cache(kernel: Kernel, folio: Folio, entry: SwapEntry): void {
   const info = infoOf(kernel, entry);
   if (!info) return;
+  if (!info.map.has(slotOf(entry))) kernel.store.add(info, 'used', 1);
   kernel.store.mapSet(info.cache, slotOf(entry), folio.pfn);
   kernel.store.set(folio, 'swap', entry);
   setFlag(kernel, folio.pfn, PG_SWAPCACHE);

@@ -34,6 +34,7 @@ export function swapon(kernel: Kernel, name: string, pages: number): number {
     map: new Map(),
     cache: new Map(),
     data: new Map(),
+    used: 0,
     next: HEADER,
   };
   kernel.store.mapSet(swap, type, info);

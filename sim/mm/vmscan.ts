@@ -9,7 +9,7 @@ import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_clear_dirty, folio_mark_dirty } from './filemap.ts';
-import { folio_put_system, folioOf } from './folio.ts';
+import { folio_get, folio_put_system, folioOf } from './folio.ts';
 import { PG_DIRTY, PG_SWAPBACKED, PG_UNEVICTABLE, testFlag } from './folio_record.ts';
 import { split_folio } from './huge_split.ts';
 import { add_mm_counter } from './mm_counter.ts';
@@ -66,7 +66,10 @@ function* shrink(kernel: Kernel, folio: Folio): KernelGenerator<number> {
   let freed = (yield* shrinkOne(kernel, folio)) ? 1 : 0;
   for (let page = pfn + 1; page < end; page++) {
     const tail = kernel.state.folios.get(page);
-    if (tail && folio_isolate_lru(kernel, page) && (yield* shrinkOne(kernel, tail))) freed++;
+    if (!tail) continue;
+    // The head was off its list when it was split, so its pages are, each held by us.
+    folio_get(kernel, page);
+    if (yield* shrinkOne(kernel, tail)) freed++;
   }
   return freed;
 }

@@ -29,6 +29,22 @@ const USAGE = [
   'gpu flags N PID 0|1',
 ].join(' | ');
 
+const DETAILS = [
+  'N: 0 and 1 have private memory, 2 and 3 coherent memory (modprobe test_hmm with two addresses).',
+  'Each command is an ioctl of lib/test_hmm.c: ret, cpages (pages done), faults (device faults), or its errno.',
+  '  open, close               the process opens the device, which mirrors its address space from then on',
+  '  read, write [VALUE]       through the page table of the device; write: word i of the range holds VALUE',
+  '                            (N, i, i+N, -i, -i+N; without: i); read prints what the device saw',
+  '  read-unlocked             hmm_range_fault_unlocked_timeout serves the faults (7.3)',
+  '  to-dev, to-sys            migrate_vma to the memory of the device, and back',
+  '  snapshot                  a byte a page of what the page table of the CPU holds; nothing is touched',
+  '  exclusive                 make_device_exclusive: only the device may touch the pages (5.14)',
+  '  check-exclusive           -EPERM while it may',
+  '  release                   all memory of the device goes, and comes back when it is needed (6.1)',
+  '  flags 1                   the next allocation of the device fails (6.19)',
+  '  mmap                      maps pages of the driver into the process; prints the address',
+].join('\n');
+
 const EBADF = -9;
 const ENODEV = -19;
 const EINVAL = -22;
@@ -180,8 +196,8 @@ function anyMirror(kernel: Kernel, mdevice: DmirrorDevice): Dmirror {
 export const GPU: Command = {
   name: 'gpu',
   usage: USAGE,
-  summary:
-    'the test GPU of the module test_hmm: mirror a process, read and write its memory, move pages, snapshot. VALUE: N, i, i+N, -i (word i holds that); without, word i holds i',
+  summary: 'the test GPU of the module test_hmm mirrors a process, reads and writes its memory, and takes its pages',
+  details: DETAILS,
   run(context, args) {
     const [verb, ...rest] = args;
     if (verb === 'open') return open(context, rest);

@@ -25,6 +25,13 @@ const USAGE = [
   'inject list',
   'inject clear [FAULT]',
 ].join(' | ');
+const DETAILS = [
+  ...[...FAULTS].map(([name, what]) => `  ${name.padEnd(20)} ${what}`),
+  '  non-blockable        the OOM reaper takes the memory of a process; whoever would have to sleep is refused',
+  '  pin, unpin           someone else holds the page at an address, or lets it go',
+  '  unmovable, movable   pages of a memory block are in use by the kernel, or by programs',
+  '  list, clear          what is armed and held; clear disarms, and lets go of pinned pages',
+].join('\n');
 const MOST = 1_000_000;
 
 function addressSpace(kernel: Kernel, pid: string | undefined): Mm {
@@ -106,7 +113,8 @@ function* clear(kernel: Kernel, fault: string | undefined): KernelGenerator<void
 export const INJECT: Command = {
   name: 'inject',
   usage: USAGE,
-  summary: `${[...FAULTS].map(([name, what]) => `${name}: ${what}`).join('; ')}; non-blockable: the OOM reaper takes the memory of a process, and nobody who is told may sleep; pin: someone else holds a page; unmovable, movable: pages of a memory block are in use`,
+  summary: 'lets something go wrong that takes luck on a real machine',
+  details: DETAILS,
   run(context, args) {
     const [fault, value, extra, ...more] = args;
     if (fault === 'unmovable' || fault === 'movable') return INJECT_BLOCK.run(context, args);

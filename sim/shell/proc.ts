@@ -7,6 +7,7 @@ import { PROC_ACCESS } from './procAccess.ts';
 import { PROC_GUP } from './procGup.ts';
 import { PROC_LIFE } from './procLife.ts';
 import { PROC_MAPPINGS } from './procMappings.ts';
+import { PROC_UFFD } from './procUffd.ts';
 
 /** One word behind `proc`. */
 export interface ProcCommand {
@@ -17,7 +18,7 @@ export interface ProcCommand {
   run(context: CommandContext, args: readonly string[]): KernelGenerator<CValue | undefined>;
 }
 
-const PROC_COMMANDS: readonly ProcCommand[] = [...PROC_LIFE, ...PROC_MAPPINGS, ...PROC_ACCESS, ...PROC_GUP];
+const PROC_COMMANDS: readonly ProcCommand[] = [...PROC_LIFE, ...PROC_MAPPINGS, ...PROC_ACCESS, ...PROC_GUP, PROC_UFFD];
 
 const TABLE = PROC_COMMANDS.map((command) => `  ${command.usage}\n      ${command.summary}`).join('\n');
 

@@ -5,10 +5,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Release } from '../../sim/index.ts';
 import { shellProgram } from '../../sim/index.ts';
-import type { FactId } from '../../sim/kernel/release.ts';
+import { RELEASES as ALL_RELEASES, type FactId } from '../../sim/kernel/release.ts';
 import { all, COHERENT, HmmWorld, hasAll, hasAny, PRIVATE } from '../support/hmm.ts';
 
-const RELEASES: readonly Release[] = ['5.8', '5.15', '6.1', '6.6', '6.12', '7.3'];
+/** The long tier runs every release that has the device. */
+const RELEASES: readonly Release[] =
+  process.env.ZONESCOPE_TIER === 'long'
+    ? ALL_RELEASES.filter((release) => hasAll(release, ['testHmm']))
+    : ['5.8', '5.15', '6.1', '6.6', '6.12', '7.3'];
 /** HMM_BUFFER_SIZE in pages. */
 const N = 1024;
 /** NTIMES. */

@@ -218,3 +218,39 @@ for (const release of RELEASES)
           },
         );
     });
+
+describe('hmm-tests with a handler in user space', () => {
+  for (const release of ['6.12', '7.3'] as const)
+    for (const variant of [PRIVATE, COHERENT]) {
+      const setUp = (): { world: HmmWorld; pid: number; at: number; dev: number } => {
+        const world = new HmmWorld(release, variant);
+        const dev = variant.dev0;
+        const pid = world.newProcess(dev);
+        const at = world.mmap(pid, 4);
+        world.sh(`proc uffd ${pid} 0x${at.toString(16)} 4 0xabababab`);
+        return { world, pid, at, dev };
+      };
+      const filled = all(4, String(0xabababab | 0));
+
+      it.skipIf(!hasAll(release, ['hmmRangeFaultUnlocked']))(
+        `T39 userfaultfd_read on ${release}, ${variant.name}: the lock is dropped while the handler fills pages`,
+        () => {
+          const { world, pid, at, dev } = setUp();
+          const seen = world.gpu('read-unlocked', dev, pid, at, 4);
+          expect(seen).toMatchObject({ ret: 0, cpages: 4 });
+          expect(seen.lines).toEqual(filled);
+          world.expectAtRest();
+        },
+      );
+
+      it(`on ${release}, ${variant.name}: a read that keeps the lock cannot wait for the handler, the CPU can`, () => {
+        const { world, pid, at, dev } = setUp();
+        expect(world.gpu('read', dev, pid, at, 4).ret).toBe(-14);
+        expect(world.read(pid, at, 4)).toEqual(filled);
+        expect(world.gpu('read', dev, pid, at, 4)).toMatchObject({ ret: 0, cpages: 4, lines: filled });
+        const child = world.fork(pid);
+        expect(world.read(child, at, 4)).toEqual(filled);
+        world.expectAtRest();
+      });
+    }
+});

@@ -60,7 +60,7 @@ export interface Dmirror {
   file: OpenFile | undefined;
   /** Of the address space, which outlives the process while the file is open. */
   notifier: IntervalSub | undefined;
-  /** HMM_DMIRROR_FLAG_* (7.0). */
+  /** HMM_DMIRROR_FLAG_* (6.19). */
   flags: number;
 }
 

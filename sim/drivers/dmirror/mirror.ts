@@ -24,6 +24,7 @@ const WHOLE_ADDRESS_SPACE = 2 ** 52 - 1;
 export interface DmirrorOps {
   readonly dmirror: Dmirror;
   invalidate(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): KernelGenerator<boolean>;
+  invalidateNow?(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean;
 }
 
 /** Takes the mirror's mutex as an invalidation may: sleeping, or not at all. */
@@ -50,6 +51,10 @@ export function dmirror_do_update(kernel: Kernel, dmirror: Dmirror, start: numbe
   for (const vpn of [...pt.keys()]) if (vpn >= start && vpn <= end) kernel.store.mapDelete(pt, vpn);
 }
 
+/** The device's own migrations bring its table up to date themselves. */
+const isOwn = (kernel: Kernel, dmirror: Dmirror, range: MmuNotifierRange): boolean =>
+  range.event === MMU_NOTIFY_MIGRATE && range.owner === dmirror.mdevice.owner && kernel.has('notifyMigrate');
+
 /** dmirror_interval_invalidate: the CPU's page table is about to change. */
 function* dmirror_interval_invalidate(
   kernel: Kernel,
@@ -58,13 +63,22 @@ function* dmirror_interval_invalidate(
   cur_seq: number,
 ): KernelGenerator<boolean> {
   const { dmirror } = sub.ops as DmirrorOps;
-  // The device's own migrations bring its table up to date themselves.
-  if (kernel.has('notifyMigrate') && range.event === MMU_NOTIFY_MIGRATE && range.owner === dmirror.mdevice.owner)
-    return true;
+  if (isOwn(kernel, dmirror, range)) return true;
   if (!(yield* lockForInvalidation(kernel, dmirror, range))) return false;
   mmu_interval_set_seq(kernel, sub, cur_seq);
   dmirror_do_update(kernel, dmirror, range.start, range.end);
   mutex_unlock(kernel, dmirror.mutex);
+  return true;
+}
+
+/** The same where nobody holds the mutex. */
+function invalidateNow(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean {
+  const { dmirror } = sub.ops as DmirrorOps;
+  if (isOwn(kernel, dmirror, range)) return true;
+  if (dmirror.mutex.owner) return false;
+  // Taken and let go again before anyone could see it.
+  mmu_interval_set_seq(kernel, sub, cur_seq);
+  dmirror_do_update(kernel, dmirror, range.start, range.end);
   return true;
 }
 
@@ -87,7 +101,7 @@ export function* dmirror_fops_open(
     notifier: undefined,
     flags: 0,
   };
-  const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate };
+  const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate, invalidateNow };
   const sub = yield* mmu_interval_notifier_insert(kernel, mm, 0, WHOLE_ADDRESS_SPACE, ops);
   if (typeof sub === 'number') {
     mutex_destroy(kernel, mutex);
