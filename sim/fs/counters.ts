@@ -2,7 +2,7 @@
  * Counters of /proc/vmstat and its kin by node and zone: counted anew from the folios and page tables when a file
  * is read. The sums over the machine are those that mod_vm keeps.
  */
-import type { Folio, MemCgroup } from '../include/mm_types.ts';
+import type { Folio } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { lruOf, PG_DIRTY, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_SWAPCACHE, testFlag } from '../mm/folio_record.ts';
 import { is_hugetlb_head } from '../mm/hugetlb_pool.ts';

@@ -30,7 +30,7 @@ export function percpuRef(object: CStruct, who: string): PercpuRef {
 export const percpu_ref_is_live = (ref: PercpuRef): boolean => ref.dead === 0n;
 
 export function percpu_ref_get_many(kernel: Kernel, ref: PercpuRef, count: number): void {
-  if (count !== 0) kernel.store.set(ref, 'count', ref.count + BigInt(count));
+  if (count !== 0) kernel.store.add(ref, 'count', BigInt(count));
 }
 
 export function percpu_ref_tryget_live(kernel: Kernel, ref: PercpuRef): boolean {
@@ -41,8 +41,8 @@ export function percpu_ref_tryget_live(kernel: Kernel, ref: PercpuRef): boolean 
 
 /** Drops references of a ref whose release tells nobody: the kernel's own. Never below zero. */
 export function dropReferences(kernel: Kernel, ref: PercpuRef, count: number): void {
-  const left = ref.count - BigInt(count);
-  kernel.store.set(ref, 'count', left < 0n ? 0n : left);
+  const dropped = BigInt(count);
+  kernel.store.add(ref, 'count', dropped > ref.count ? -ref.count : -dropped);
 }
 
 /** `percpu_ref_put_many`: the last one calls the release function. */

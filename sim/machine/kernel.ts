@@ -33,7 +33,7 @@ import { type Resource, resource } from '../kernel/resource.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
 import { UnorderedMap } from '../store/unorderedMap.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { finished, type KernelGenerator, type Point } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
 import { type Options, optionsOf } from './options.ts';
 
@@ -58,16 +58,36 @@ export interface TraceNode {
 
 /** So many calls of one call are kept by name: a migration of a million pages makes millions. */
 const MAX_CALLS = 200;
+/** Once a statement has made so many calls, only the first few of each are kept. */
+const MANY_CALLS = 1000;
+const FEW_CALLS = 4;
+/** Of the others every so manieth passes its points, so that whoever lets the program run can breathe. */
+const BREATH = 64;
 
 /** A call that has not returned. */
 interface OpenCall {
   node: TraceNode;
+  /** Calls it made, in the statement of C text that runs. */
+  made: number;
 }
+
+/** Arguments as printed for people; a function where they are made often and rarely looked at. */
+type CallArgs = readonly string[] | (() => readonly string[]);
+const printed = (args: CallArgs): readonly string[] => (typeof args === 'function' ? args() : args);
 
 /** The calls one task makes, step by step. */
 export class Trace {
   roots: TraceNode[] = [];
   readonly open: OpenCall[] = [];
+  /** Calls of the statement of C text that runs, or of the line. */
+  made = 0;
+
+  /** A statement of C text begins: it may make as many calls as any. */
+  statement(): void {
+    this.made = 0;
+    const last = this.open.at(-1);
+    if (last) last.made = 0;
+  }
 
   /** Ends a step: its calls so far. Calls still open go on in the next step as calls of the same name. */
   cut(): TraceNode[] {
@@ -124,6 +144,28 @@ export interface MemmapRun {
 
 /** How C functions of a program are called back (`ops->page_free(page)`); set by whoever runs the program. */
 export type CallBack = (pointer: CPointer, args: readonly CValue[]) => KernelGenerator<CValue>;
+
+/** The rest of a quiet call that came to its first point: a frame after all. Those around it learn it the same way. */
+function* stopped<T>(
+  name: string,
+  args: CallArgs,
+  body: KernelGenerator<T>,
+  point: Point,
+  print: (value: T) => string,
+): KernelGenerator<T> {
+  const frame = { name, kind: 'kernel', args: printed(args) } as const;
+  let isOver = false;
+  try {
+    yield { kind: 'call', frame };
+    yield point;
+    const value = yield* body;
+    isOver = true;
+    yield { kind: 'return', frame, value: print(value) };
+    return value;
+  } finally {
+    if (!isOver) body.return(undefined as T);
+  }
+}
 
 /** Everything that changes apart from page columns: the roots of the object graph. */
 export interface KernelState {
@@ -390,16 +432,31 @@ export class Kernel {
 
   /* ---- trace ---- */
 
-  /** Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. */
-  *call<T>(
+  /** Calls that are only counted, and run now. */
+  private quiet = 0;
+
+  /** Is what runs inside a call that is only counted? Then nothing it calls is told. */
+  isQuiet(): boolean {
+    return this.quiet > 0;
+  }
+
+  /**
+   * Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. One of very
+   * many is only counted, and is a frame only if it comes to a point of its own: if it sleeps or runs C text.
+   */
+  call<T>(name: string, args: CallArgs, body: KernelGenerator<T>, print: (value: T) => string): KernelGenerator<T> {
+    return this.isOneOfMany() ? this.quietCall(name, args, body, print) : this.namedCall(name, args, body, print);
+  }
+
+  private *namedCall<T>(
     name: string,
-    args: readonly string[],
+    args: CallArgs,
     body: KernelGenerator<T>,
     print: (value: T) => string,
   ): KernelGenerator<T> {
     const { trace } = this;
-    const call = this.enter(name, args);
-    const frame = { name, kind: 'kernel', args } as const;
+    const call = this.enter(name, printed(args));
+    const frame = { name, kind: 'kernel', args: call.node.args } as const;
     try {
       yield { kind: 'call', frame };
       const value = yield* body;
@@ -411,9 +468,33 @@ export class Kernel {
     }
   }
 
+  /** Runs at once, as far as it comes: mostly to its end, and then nothing is left to do. */
+  private quietCall<T>(
+    name: string,
+    args: CallArgs,
+    body: KernelGenerator<T>,
+    print: (value: T) => string,
+  ): KernelGenerator<T> {
+    this.quiet++;
+    try {
+      const first = body.next();
+      return first.done ? finished(first.value) : stopped(name, args, body, first.value, print);
+    } finally {
+      this.quiet--;
+    }
+  }
+
   /** The same for a kernel function that neither sleeps nor calls back. */
-  leaf<T>(name: string, args: readonly string[], body: () => T, print: (value: T) => string): T {
-    const call = this.enter(name, args);
+  leaf<T>(name: string, args: CallArgs, body: () => T, print: (value: T) => string): T {
+    if (this.isOneOfMany()) {
+      this.quiet++;
+      try {
+        return body();
+      } finally {
+        this.quiet--;
+      }
+    }
+    const call = this.enter(name, printed(args));
     try {
       const value = body();
       call.node.result = print(value);
@@ -425,18 +506,27 @@ export class Kernel {
 
   /** Has the call that runs made so many calls that another would only be counted? Then it is, and need not be told. */
   isCrowded(): boolean {
-    const above = this.trace.open.at(-1)?.node;
-    if (!above || above.calls.length < MAX_CALLS) return false;
-    above.more = (above.more ?? 0) + 1;
+    return this.isOneOfMany();
+  }
+
+  private isOneOfMany(): boolean {
+    if (this.quiet > 0) return true;
+    const { open, made } = this.trace;
+    const above = open[open.length - 1];
+    if (!above || above.made < (made > MANY_CALLS ? FEW_CALLS : MAX_CALLS) || above.made % BREATH === 0) return false;
+    above.made++;
+    above.node.more = (above.node.more ?? 0) + 1;
     return true;
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {
-    const call: OpenCall = { node: { name, args, result: '', calls: [] } };
+    const call: OpenCall = { node: { name, args, result: '', calls: [] }, made: 0 };
     const { open, roots } = this.trace;
-    const above = open.at(-1)?.node;
-    const calls = above?.calls ?? roots;
-    if (above && calls.length >= MAX_CALLS) above.more = (above.more ?? 0) + 1;
+    const above = open.at(-1);
+    this.trace.made++;
+    if (above) above.made++;
+    const calls = above?.node.calls ?? roots;
+    if (above && calls.length >= MAX_CALLS) above.node.more = (above.node.more ?? 0) + 1;
     else calls.push(call.node);
     open.push(call);
     return call;

@@ -58,7 +58,7 @@ function translate(kernel: Kernel, mm: Mm, vpn: number, write: boolean): number 
   if ((bits & wanted) !== wanted) {
     const touched = withBits(entry, wanted);
     if (isHuge) set_pmd_at(kernel, mm, vpn, { ...pmd, entry: touched });
-    else kernel.store.set(pmd.entries, vpn % 512, touched);
+    else kernel.store.setDense(pmd.entries, vpn % 512, touched);
   }
   return isHuge ? pte_pfn(entry) + (vpn % 512) : pte_pfn(entry);
 }

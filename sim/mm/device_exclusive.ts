@@ -73,8 +73,8 @@ export function try_restore_exclusive_pte(kernel: Kernel, vma: Vma, vpn: number)
 }
 
 /** memory.c:remove_device_exclusive_entry: a CPU touches the page. VM_FAULT_* bits. */
-export function* remove_device_exclusive_entry(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
-  return yield* kernel.call('remove_device_exclusive_entry', [hex(vmf.vpn * 4096)], remove(kernel, vmf), hex);
+export function remove_device_exclusive_entry(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+  return kernel.call('remove_device_exclusive_entry', () => [hex(vmf.vpn * 4096)], remove(kernel, vmf), hex);
 }
 
 function* remove(kernel: Kernel, { vma, vpn }: VmFault): KernelGenerator<number> {

@@ -47,10 +47,10 @@ export function* device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number)
 /** migrate_to_ram of the ops from 5.3, page_fault of the pagemap or of struct hmm_devmem before. */
 const nameOf = (kernel: Kernel): string => (kernel.has('devPagemapOps') ? 'migrate_to_ram' : 'page_fault');
 
-function* tellDriver(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
-  return yield* kernel.call(
+function tellDriver(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
+  return kernel.call(
     nameOf(kernel),
-    [map.name, hex(vmf.vpn * 4096)],
+    () => [map.name, hex(vmf.vpn * 4096)],
     map.native ? map.native.migrate_to_ram(kernel, vmf) : callC(kernel, map, vmf, pfn),
     (bits) => hex(bits),
   );

@@ -30,6 +30,46 @@ export function clearFlag(kernel: Kernel, pfn: number, flag: number): void {
   kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) & ~flag) >>> 0);
 }
 
+/** A record that knows the epoch of the store in which it was made; that is no part of what it says. */
+class FolioRecord implements Folio {
+  readonly pfn: number;
+  order: number;
+  mapping: Folio['mapping'];
+  index: number;
+  memcg: MemCgroup | undefined;
+  swap: Folio['swap'] = undefined;
+  entire_mapcount = -1;
+  pincount = 0;
+  locked_by: Folio['locked_by'] = undefined;
+  readonly #born: number;
+
+  constructor(
+    pfn: number,
+    order: number,
+    mapping: Folio['mapping'],
+    index: number,
+    memcg: MemCgroup | undefined,
+    born: number,
+  ) {
+    this.pfn = pfn;
+    this.order = order;
+    this.mapping = mapping;
+    this.index = index;
+    this.memcg = memcg;
+    this.#born = born;
+  }
+
+  static isNew(folio: Folio, epoch: number): boolean {
+    return folio instanceof FolioRecord && folio.#born === epoch;
+  }
+}
+
+/** Writes a field of a record. One that came with the step that runs goes with its entry when that is undone. */
+export function setFolio<K extends keyof Folio>(kernel: Kernel, folio: Folio, key: K, value: Folio[K]): void {
+  if (FolioRecord.isNew(folio, kernel.store.epoch)) folio[key] = value;
+  else kernel.store.set(folio, key, value);
+}
+
 /** Begins the life of a folio on pages that have their first reference already. */
 export function newFolio(
   kernel: Kernel,
@@ -39,17 +79,7 @@ export function newFolio(
   index = 0,
   memcg: MemCgroup | undefined = undefined,
 ): Folio {
-  const folio: Folio = {
-    pfn,
-    order,
-    mapping,
-    index,
-    memcg,
-    swap: undefined,
-    entire_mapcount: -1,
-    pincount: 0,
-    locked_by: undefined,
-  };
+  const folio = new FolioRecord(pfn, order, mapping, index, memcg, kernel.store.epoch);
   kernel.store.mapSet(kernel.state.folios, pfn, folio);
   return folio;
 }

@@ -9,8 +9,10 @@
  * its neighbours, and so finds its place again when that is undone.
  */
 import type { ChangeSet } from '../store/changes.ts';
+import type { Operation } from '../store/edits.ts';
 import type { Edit } from '../store/journal.ts';
 import type { Store } from '../store/store.ts';
+import { RunIndex } from './runIndex.ts';
 
 /** `count` blocks, ascending and adjacent, the first at `start`. */
 interface Run {
@@ -24,9 +26,21 @@ class List {
   head: Run | undefined = undefined;
   tail: Run | undefined = undefined;
   /* Where runs are; follows from the links. */
-  readonly #byStart = new Map<number, Run>();
+  readonly #byStart = new RunIndex<Run>();
   /** Starts of the runs longer than one block, ascending. */
   readonly #long: number[] = [];
+  readonly #linked: LinkOperation;
+  readonly #unlinked: LinkOperation;
+
+  constructor(area: FreeArea) {
+    this.#linked = new LinkOperation(area, this, true);
+    this.#unlinked = new LinkOperation(area, this, false);
+  }
+
+  /** What journals that a run was linked, or unlinked. */
+  operation(isLink: boolean): LinkOperation {
+    return isLink ? this.#linked : this.#unlinked;
+  }
 
   /** Puts a run between its neighbours. */
   link(run: Run): void {
@@ -46,6 +60,17 @@ class List {
   }
 
   resize(run: Run, start: number, count: number): void {
+    if (run.count > 1 && count > 1) {
+      // It keeps its place among the long ones.
+      this.#long[upperBound(this.#long, run.start) - 1] = start;
+      if (start !== run.start) {
+        this.#byStart.delete(run.start);
+        this.#byStart.add(start, run);
+      }
+      run.start = start;
+      run.count = count;
+      return;
+    }
     this.#leave(run);
     run.start = start;
     run.count = count;
@@ -53,7 +78,7 @@ class List {
   }
 
   #enter(run: Run): void {
-    this.#byStart.set(run.start, run);
+    this.#byStart.add(run.start, run);
     if (run.count > 1) this.#long.splice(upperBound(this.#long, run.start), 0, run.start);
   }
 
@@ -77,74 +102,87 @@ export interface Counter {
   nr_free: number;
 }
 
-const LINK = 0;
-const UNLINK = 1;
-const RESIZE = 2;
+/** A run came to a list, or left it, with `delta` pages of a counter. */
+class LinkOperation implements Operation {
+  private readonly area: FreeArea;
+  private readonly list: List;
+  private readonly isLink: boolean;
 
-class RunEdit implements Edit {
+  constructor(area: FreeArea, list: List, isLink: boolean) {
+    this.area = area;
+    this.list = list;
+    this.isLink = isLink;
+  }
+
+  undo(run: Run, counter: Counter | undefined, delta: number): void {
+    this.turn(run, !this.isLink);
+    if (counter) counter.nr_free -= delta;
+  }
+
+  redo(run: Run, counter: Counter | undefined, delta: number): void {
+    this.turn(run, this.isLink);
+    if (counter) counter.nr_free += delta;
+  }
+
+  describe(_run: Run, counter: Counter | undefined, changes: ChangeSet): void {
+    changes.key(this.area, 'nr_free');
+    if (counter) changes.key(counter, 'nr_free');
+  }
+
+  private turn(run: Run, isIn: boolean): void {
+    if (isIn) {
+      this.area.nr_free += run.count;
+      this.list.link(run);
+    } else {
+      this.area.nr_free -= run.count;
+      this.list.unlink(run);
+    }
+  }
+}
+
+class ResizeEdit implements Edit {
   readonly bytes = 96;
   private readonly area: FreeArea;
   private readonly list: List;
   private readonly run: Run;
-  private readonly what: number;
-  /* What a resized run was before; while undone, what it will be. */
+  /* What the run was before; while undone, what it will be. */
   private start: number;
   private count: number;
   private readonly counter: Counter | undefined;
   private readonly delta: number;
 
-  constructor(
-    area: FreeArea,
-    list: List,
-    run: Run,
-    what: number,
-    start: number,
-    count: number,
-    counter: Counter | undefined,
-    delta: number,
-  ) {
+  constructor(area: FreeArea, list: List, run: Run, counter: Counter | undefined, delta: number) {
     this.area = area;
     this.list = list;
     this.run = run;
-    this.what = what;
-    this.start = start;
-    this.count = count;
+    this.start = run.start;
+    this.count = run.count;
     this.counter = counter;
     this.delta = delta;
   }
 
   undo(): void {
-    this.turn(this.what === LINK);
+    this.turn();
     if (this.counter) this.counter.nr_free -= this.delta;
   }
 
   redo(): void {
-    this.turn(this.what === UNLINK);
+    this.turn();
     if (this.counter) this.counter.nr_free += this.delta;
   }
-
-  release(): void {}
 
   describe(changes: ChangeSet): void {
     changes.key(this.area, 'nr_free');
     if (this.counter) changes.key(this.counter, 'nr_free');
   }
 
-  private turn(out: boolean): void {
+  private turn(): void {
     const { area, list, run } = this;
-    if (this.what === RESIZE) {
-      const { start, count } = run;
-      area.nr_free += this.count - count;
-      list.resize(run, this.start, this.count);
-      this.start = start;
-      this.count = count;
-    } else if (out) {
-      area.nr_free -= run.count;
-      list.unlink(run);
-    } else {
-      area.nr_free += run.count;
-      list.link(run);
-    }
+    const { start, count } = run;
+    area.nr_free += this.count - count;
+    list.resize(run, this.start, this.count);
+    this.start = start;
+    this.count = count;
   }
 }
 
@@ -156,7 +194,7 @@ export class FreeArea {
 
   constructor(order: number, migrateTypes: number) {
     this.order = order;
-    for (let type = 0; type < migrateTypes; type++) this.lists.push(new List());
+    for (let type = 0; type < migrateTypes; type++) this.lists.push(new List(this));
   }
 
   private list(type: number): List {
@@ -238,18 +276,18 @@ export class FreeArea {
     this.nr_free += run.count;
     if (counter) counter.nr_free += delta;
     list.link(run);
-    store.edit(new RunEdit(this, list, run, LINK, 0, 0, counter, delta));
+    store.operation(list.operation(true), run, counter, delta);
   }
 
   private unlink(store: Store, list: List, run: Run, counter?: Counter, delta = 0): void {
     this.nr_free -= run.count;
     if (counter) counter.nr_free += delta;
     list.unlink(run);
-    store.edit(new RunEdit(this, list, run, UNLINK, 0, 0, counter, delta));
+    store.operation(list.operation(false), run, counter, delta);
   }
 
   private resize(store: Store, list: List, run: Run, start: number, count: number, counter?: Counter, delta = 0): void {
-    const edit = new RunEdit(this, list, run, RESIZE, run.start, run.count, counter, delta);
+    const edit = new ResizeEdit(this, list, run, counter, delta);
     this.nr_free += count - run.count;
     if (counter) counter.nr_free += delta;
     list.resize(run, start, count);

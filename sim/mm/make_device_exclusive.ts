@@ -63,7 +63,7 @@ export function* make_device_exclusive_range(
 ): KernelGenerator<number> {
   return yield* kernel.call(
     'make_device_exclusive_range',
-    [hex(start * 4096), hex(end * 4096)],
+    () => [hex(start * 4096), hex(end * 4096)],
     exclusiveRange(kernel, mm, start, end, pages, owner),
     String,
   );
@@ -143,8 +143,11 @@ function* folio_make_device_exclusive(
  * not anonymous, or hugetlb. The mapping stays counted. The mmap lock is held.
  */
 export function* make_device_exclusive(kernel: Kernel, mm: Mm, vpn: number, owner: unknown): KernelGenerator<number> {
-  return yield* kernel.call('make_device_exclusive', [hex(vpn * 4096)], exclusivePage(kernel, mm, vpn, owner), (pfn) =>
-    pfn < 0 ? String(pfn) : hex(pfn),
+  return yield* kernel.call(
+    'make_device_exclusive',
+    () => [hex(vpn * 4096)],
+    exclusivePage(kernel, mm, vpn, owner),
+    (pfn) => (pfn < 0 ? String(pfn) : hex(pfn)),
   );
 }
 

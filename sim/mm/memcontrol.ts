@@ -1,6 +1,7 @@
 /** mm/memcontrol.c: who is charged for a page, and what happens at a limit. */
 import type { Folio, MemCgroup, Mm } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { setFolio } from './folio_record.ts';
 
 /** The memory cgroup of that name, made if there is none. `/` has no limit. */
 export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
@@ -45,7 +46,7 @@ export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boo
 /** memcontrol.c:mem_cgroup_charge: false where the limit does not allow it. */
 export function mem_cgroup_charge(kernel: Kernel, folio: Folio, mm: Mm): boolean {
   if (!try_charge(kernel, mm.memcg, 2 ** folio.order)) return false;
-  kernel.store.set(folio, 'memcg', mm.memcg);
+  setFolio(kernel, folio, 'memcg', mm.memcg);
   return true;
 }
 
@@ -54,11 +55,11 @@ export function uncharge_folio(kernel: Kernel, folio: Folio): void {
   const { memcg } = folio;
   if (!memcg) return;
   kernel.store.add(memcg, 'usage', -(2 ** folio.order));
-  kernel.store.set(folio, 'memcg', undefined);
+  setFolio(kernel, folio, 'memcg', undefined);
 }
 
 /** memcontrol.c:mem_cgroup_migrate: the charge moves from the old folio to the new one; nothing is tried against the limit. */
 export function mem_cgroup_migrate(kernel: Kernel, old: Folio, folio: Folio): void {
-  kernel.store.set(folio, 'memcg', old.memcg);
-  kernel.store.set(old, 'memcg', undefined);
+  setFolio(kernel, folio, 'memcg', old.memcg);
+  setFolio(kernel, old, 'memcg', undefined);
 }

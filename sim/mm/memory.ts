@@ -35,7 +35,7 @@ import {
   type VmFault,
 } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { finished, type KernelGenerator } from '../task/task.ts';
 import { alloc_anon_folio } from './anon_folio.ts';
 import { isDevicePage } from './folio.ts';
 import { do_huge_pmd_fault, do_huge_pmd_missing } from './huge_memory.ts';
@@ -62,25 +62,36 @@ const LONG_WAY = -1;
  * memory.c:handle_mm_fault: makes the page at `vpn` accessible as the flags say; VM_FAULT_* bits. The mmap lock
  * is held for reading.
  */
-export function* handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): KernelGenerator<number> {
-  if ((vma.flags & accessOf(flags)) === 0) return VM_FAULT_SIGSEGV;
-  const { events } = vma.mm.memcg;
+export function handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): KernelGenerator<number> {
+  if ((vma.flags & accessOf(flags)) === 0) return finished(VM_FAULT_SIGSEGV);
+  const refusals = vma.mm.memcg.events.max;
+  const result = quick_mm_fault(kernel, vma, vpn, flags);
+  if (result !== LONG_WAY && (result & VM_FAULT_OOM) === 0) return finished(result);
+  return long_mm_fault(kernel, { vma, vpn, flags }, result, refusals);
+}
+
+/** The long way, and again where memory was found after all; `refusals` is what the limit had refused before. */
+function* long_mm_fault(kernel: Kernel, vmf: VmFault, first: number, refusals: number): KernelGenerator<number> {
+  const { vma, vpn, flags } = vmf;
+  const { events, stat } = vma.mm.memcg;
+  let result = first;
+  let before = refusals;
   for (;;) {
-    const refusals = events.max;
-    let result = quick_mm_fault(kernel, vma, vpn, flags);
     if (result === LONG_WAY)
-      result = yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, { vma, vpn, flags }), hex);
+      result = yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, vmf), hex);
     if ((result & VM_FAULT_OOM) === 0) return result;
-    if (!(yield* fault_out_of_memory(kernel, vma.mm, flags, events.max > refusals))) return result;
+    if (!(yield* fault_out_of_memory(kernel, vma.mm, flags, events.max > before))) return result;
     // The kernel waits inside the fault, which is one.
     count_vm_event(kernel, 'pgfault', -1);
-    kernel.store.add(vma.mm.memcg.stat, 'pgfault', -1);
+    kernel.store.add(stat, 'pgfault', -1);
+    before = events.max;
+    result = quick_mm_fault(kernel, vma, vpn, flags);
   }
 }
 
 const accessOf = (flags: number): number =>
   (flags & FAULT_FLAG_WRITE) !== 0 ? VM_WRITE : VM_READ | VM_WRITE | VM_EXEC;
-const faultArgs = (vpn: number, flags: number): string[] => [
+const faultArgs = (vpn: number, flags: number) => (): string[] => [
   hex(vpn * 4096),
   (flags & FAULT_FLAG_WRITE) !== 0 ? 'FAULT_FLAG_WRITE' : hex(flags),
 ];
@@ -196,7 +207,7 @@ function* handle_pte_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number
   if (!table) return 0;
   if (is_numa_hint(vma, pte)) return do_numa_page(kernel, vmf, table, pte);
   if ((flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE)) !== 0 && (pteBits(pte) & PTE_WRITE) === 0)
-    return yield* kernel.call('do_wp_page', [hex(vpn * 4096)], do_wp_page(kernel, vmf, pte), hex);
+    return yield* kernel.call('do_wp_page', () => [hex(vpn * 4096)], do_wp_page(kernel, vmf, pte), hex);
   return set_access_flags(kernel, vpn, flags, table, pte);
 }
 
@@ -209,7 +220,7 @@ function* do_pte_missing(kernel: Kernel, vmf: VmFault): KernelGenerator<number> 
   if ((vma.flags & VM_UFFD_MISSING) !== 0) return yield* handle_userfault(kernel, vmf);
   return kernel.leaf(
     'do_anonymous_page',
-    [hex(vpn * 4096)],
+    () => [hex(vpn * 4096)],
     () => do_anonymous_page(kernel, vma, vpn, flags, table),
     hex,
   );

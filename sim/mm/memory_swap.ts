@@ -66,8 +66,8 @@ export const PTE_MARKER_POISONED = 2;
 export const PTE_MARKER_GUARD = 4;
 
 /** memory.c:do_swap_page. */
-export function* do_swap_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
-  return yield* kernel.call('do_swap_page', [hex(vmf.vpn * 4096)], byKind(kernel, vmf, pte), hex);
+export function do_swap_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
+  return kernel.call('do_swap_page', () => [hex(vmf.vpn * 4096)], byKind(kernel, vmf, pte), hex);
 }
 
 function* byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
@@ -76,8 +76,7 @@ function* byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number
     return 0;
   }
   if (is_device_exclusive_entry(pte)) return yield* remove_device_exclusive_entry(kernel, vmf);
-  if (is_device_private_entry(pte))
-    return yield* device_private_fault(kernel, { ...vmf, page: pte_pfn(pte) }, pte_pfn(pte));
+  if (is_device_private_entry(pte)) return yield* device_private_fault(kernel, vmf, pte_pfn(pte));
   if (pteKind(pte) === PteKind.Hwpoison) return VM_FAULT_HWPOISON;
   if (pteKind(pte) === PteKind.Marker) return handle_pte_marker(kernel, pte);
   return yield* swapIn(kernel, vmf, pte);

@@ -27,7 +27,7 @@ import {
   VM_WRITE,
   type Vma,
 } from '../include/mm_types.ts';
-import { PG } from '../include/mmzone.ts';
+import { PG, PG_LOCKED } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import { folio_test_locked, folioLockWait } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
@@ -43,6 +43,7 @@ import {
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
   PG_UPTODATE,
+  setFolio,
   testFlag,
 } from './folio_record.ts';
 import { mem_cgroup_migrate } from './memcontrol.ts';
@@ -55,8 +56,8 @@ import { replace_in_swap_cache } from './swap_state.ts';
 export const MIGRATEPAGE_SUCCESS = 0;
 const EAGAIN = -11;
 const PG_WORKINGSET = 1 << PG.workingset;
-/** Flags that follow the identity (folio_migrate_flags); swapbacked goes with the mapping. */
-const CARRIED = PG_REFERENCED | PG_UPTODATE | PG_ACTIVE | PG_UNEVICTABLE | PG_WORKINGSET | PG_DIRTY;
+/** Flags that follow the identity (folio_migrate_flags; PG_swapbacked with the mapping, a moment before). */
+const CARRIED = PG_SWAPBACKED | PG_REFERENCED | PG_UPTODATE | PG_ACTIVE | PG_UNEVICTABLE | PG_WORKINGSET | PG_DIRTY;
 
 /** folio_mapping: the page cache a folio is in, or 'swap'; nothing for other anonymous pages. */
 export function folio_mapping(kernel: Kernel, folio: Folio): AddressSpace | 'swap' | undefined {
@@ -83,10 +84,8 @@ export function folio_expected_refs(kernel: Kernel, folio: Folio): number {
 export function folio_migrate_mapping(kernel: Kernel, to: Folio, from: Folio, extra: number): number {
   const { store, pages } = kernel;
   if (pages.refcount.get(from.pfn) !== folio_expected_refs(kernel, from) + extra) return EAGAIN;
-  store.set(to, 'index', from.index);
-  store.set(to, 'mapping', from.mapping);
-  if (testFlag(kernel, from.pfn, PG_SWAPBACKED))
-    pages.flags.set(to.pfn, (pages.flags.get(to.pfn) | PG_SWAPBACKED) >>> 0);
+  setFolio(kernel, to, 'index', from.index);
+  setFolio(kernel, to, 'mapping', from.mapping);
   const mapping = folio_mapping(kernel, from);
   if (mapping === undefined) return MIGRATEPAGE_SUCCESS;
   const count = 2 ** from.order;
@@ -148,16 +147,18 @@ function restored(vma: Vma, entry: Pte, pfn: number, target: Target): Pte {
 
 /**
  * migrate.c:remove_migration_ptes: every migration entry that stands for a page of `from` maps the same page of
- * `to`, which gets a mapping and a reference for each. With from === to the move is taken back.
+ * `to`, which gets a mapping and a reference for each. With from === to the move is taken back. With `letsGo` lock
+ * and reference of the migration go with it, unless nothing maps the page: says whether they did.
  */
-export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio): void {
+export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio, letsGo = false): boolean {
   const { store, pages } = kernel;
   const { mapping } = to;
-  if (!mapping) return;
+  if (!mapping) return false;
   const target = targetOf(kernel, to.pfn);
   const isAnon = isAnonVma(mapping);
   const marksExclusive = isAnon && kernel.has('anonExclusive');
   const count = 2 ** to.order;
+  let mapped = 0;
   for (const vma of mapping.vmas) {
     for (let i = 0; i < count; i++) {
       const vpn = vma_address(vma, to.index + i);
@@ -172,14 +173,20 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio): v
       const entry = table.entries[slot] as Pte;
       if (!isMovedFrom(entry, from.pfn + i)) continue;
       const pfn = to.pfn + i;
-      store.set(table.entries, slot, restored(vma, entry, pfn, target));
+      store.setDense(table.entries, slot, restored(vma, entry, pfn, target));
       folio_add_rmap_pte(kernel, to, pfn);
-      pages.refcount.add(to.pfn, 1);
-      if (marksExclusive && pteKind(entry) !== PteKind.MigrationRead)
-        pages.flags.set(pfn, (pages.flags.get(pfn) | PG_ANON_EXCLUSIVE) >>> 0);
+      let word = pages.flags.get(pfn);
+      if (marksExclusive && pteKind(entry) !== PteKind.MigrationRead) word |= PG_ANON_EXCLUSIVE;
+      // The first reference of a mapping is the one that the migration lets go.
+      if (letsGo && mapped++ === 0) {
+        word &= ~PG_LOCKED;
+        if (to.locked_by) setFolio(kernel, to, 'locked_by', undefined);
+      } else pages.refcount.add(to.pfn, 1);
+      pages.flags.set(pfn, word >>> 0);
       mlock_vma_folio(kernel, to, vma);
     }
   }
+  return mapped > 0;
 }
 
 /** huge_memory.c:remove_migration_pmd. */

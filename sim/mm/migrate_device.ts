@@ -50,9 +50,12 @@ export function badRange({ vma, start, end }: Pick<MigrateVma, 'vma' | 'start' |
  * is hugetlb or special, an empty range or one that leaves the VMA, or a fault page that is not private (from 6.15:
  * or not locked).
  */
-export function* migrate_vma_setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
-  return yield* kernel.call('migrate_vma_setup', [rangeOf(args)], setup(kernel, args), (error) =>
-    error ? String(error) : `0, cpages ${args.cpages}`,
+export function migrate_vma_setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
+  return kernel.call(
+    'migrate_vma_setup',
+    () => [rangeOf(args)],
+    setup(kernel, args),
+    (error) => (error ? String(error) : `0, cpages ${args.cpages}`),
   );
 }
 
@@ -75,15 +78,25 @@ function* setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
 }
 
 /** migrate_vma_pages: MIGRATE stays in src where the new page counts now. */
-export function* migrate_vma_pages(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
+export function migrate_vma_pages(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
   const body = __migrate_device_pages(kernel, args.src, args.dst, args.npages, args);
-  yield* kernel.call('migrate_vma_pages', [rangeOf(args)], body, () => '');
+  return kernel.call(
+    'migrate_vma_pages',
+    () => [rangeOf(args)],
+    body,
+    () => '',
+  );
 }
 
 /** migrate_vma_finalize: everything is mapped, unlocked and let go. */
-export function* migrate_vma_finalize(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
+export function migrate_vma_finalize(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
   const body = __migrate_device_finalize(kernel, args.src, args.dst, args.npages, faultPageOf(kernel, args));
-  yield* kernel.call('migrate_vma_finalize', [rangeOf(args)], body, () => '');
+  return kernel.call(
+    'migrate_vma_finalize',
+    () => [rangeOf(args)],
+    body,
+    () => '',
+  );
 }
 
 /* ---- device pages by page frame (6.1 on) ---- */

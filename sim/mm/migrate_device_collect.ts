@@ -15,11 +15,12 @@ import {
   pteKind,
 } from '../arch/pte.ts';
 import type { Folio, PteTable, Vma } from '../include/mm_types.ts';
-import { folio_lock, folio_trylock, folio_unlock } from '../kernel/locking.ts';
+import { PG_LOCKED } from '../include/mmzone.ts';
+import { folio_lock, folio_test_locked, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put, folioHead, folioOf } from './folio.ts';
-import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFlag, testFlag } from './folio_record.ts';
+import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFolio } from './folio_record.ts';
 import { split_folio } from './huge_split.ts';
 import { deviceType } from './migrate.ts';
 import { collectHugeHole, collectHugePmd, isHugeHole } from './migrate_device_huge.ts';
@@ -40,7 +41,7 @@ import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start 
 import { isOwner, ownsPage } from './pagemap_owner.ts';
 import { pmdAt } from './pgtable.ts';
 import { folio_remove_rmap_pte, folio_test_anon } from './rmap.ts';
-import { folio_try_share_anon_rmap, migrationEntryOf } from './try_to_migrate.ts';
+import { maySharePage, migrationEntryOf } from './try_to_migrate.ts';
 
 /**
  * A driver of the engine says with the flags of 5.9 what it wants. One in C says it in its release's way: in 5.7 and
@@ -125,10 +126,9 @@ function collectTable(
       note(args, 0);
       continue;
     }
-    if (pfn === select.lockedByFault || folio_trylock(kernel, pfn)) {
-      const isTaken = unmapOne(kernel, vma, table, slot, pte, folio, entry);
+    if (pfn === select.lockedByFault || !folio_test_locked(kernel, pfn)) {
+      const isTaken = lockAndUnmap(kernel, vma, table, slot, pte, folio, entry, pfn !== select.lockedByFault);
       if (isTaken) args.cpages++;
-      else if (pfn !== select.lockedByFault) folio_unlock(kernel, pfn);
       note(args, isTaken ? entry + (locksLater ? MIGRATE_PFN_LOCKED : 0) : 0);
     } else if (locksLater) {
       // To 5.15 the lock is tried again when all pages of the range are known.
@@ -147,10 +147,10 @@ const isPartOfHuge = (kernel: Kernel, own: Folio | undefined, pfn: number): bool
 };
 
 /**
- * The entry becomes a migration entry at once; where the page is mapped only here no walk over its mappings is
+ * The page is locked (its lock is free) and its entry becomes a migration entry at once; where the page is mapped only here no walk over its mappings is
  * needed later. The reference of the mapping becomes that of the migration.
  */
-function unmapOne(
+function lockAndUnmap(
   kernel: Kernel,
   vma: Vma,
   table: PteTable,
@@ -158,17 +158,26 @@ function unmapOne(
   pte: Pte,
   folio: Folio,
   entry: number,
+  locks: boolean,
 ): boolean {
   const { pfn } = folio;
-  const wasExclusive =
-    kernel.has('anonExclusive') && folio_test_anon(folio) && testFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
-  if (wasExclusive && !folio_try_share_anon_rmap(kernel, folio, pfn)) return false;
+  const { flags } = kernel.pages;
+  let word = flags.get(pfn);
+  const wasExclusive = (word & PG_ANON_EXCLUSIVE) !== 0 && kernel.has('anonExclusive') && folio_test_anon(folio);
+  if (wasExclusive && !maySharePage(kernel, folio, pfn)) return false;
   const isPresent = pte_present(pte);
-  if (isPresent && pte_dirty(pte)) setFlag(kernel, pfn, PG_DIRTY);
+  // folio_trylock, folio_try_share_anon_rmap_pte and folio_mark_dirty in one word.
+  if (wasExclusive) word &= ~PG_ANON_EXCLUSIVE;
+  if (isPresent && pte_dirty(pte)) word |= PG_DIRTY;
+  if (locks) {
+    word |= PG_LOCKED;
+    setFolio(kernel, folio, 'locked_by', kernel.current);
+  }
+  flags.set(pfn, word >>> 0);
   const isWritable = isPresent
     ? pte_write(pte)
     : kernel.has('migrateEntryFollowsPfn') && entry % 16 >= MIGRATE_PFN_WRITE;
-  kernel.store.set(table.entries, slot, migrationEntryOf(kernel, pte, pfn, isWritable, wasExclusive));
+  kernel.store.setDense(table.entries, slot, migrationEntryOf(kernel, pte, pfn, isWritable, wasExclusive));
   folio_remove_rmap_pte(kernel, folio, pfn);
   munlock_vma_folio(kernel, folio, vma);
   return true;

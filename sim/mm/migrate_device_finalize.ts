@@ -1,4 +1,5 @@
 /** mm/migrate_device.c: migrate_vma_finalize: entries for the pages that count now, and everything held is let go. */
+import type { Folio } from '../include/mm_types.ts';
 import { folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -6,6 +7,7 @@ import { remove_migration_ptes } from './migrate.ts';
 import { folioOfDestination } from './migrate_device_pages.ts';
 import { isZoneDevice, putFolio } from './migrate_device_unmap.ts';
 import { hasBit, MIGRATE_PFN_MIGRATE, migratePfnOf } from './migrate_pfn.ts';
+import { page_pgmap } from './pagemap.ts';
 import { folio_add_lru } from './swap.ts';
 
 /** To 6.11 even a page that is about to be freed passes the batch of mm/swap.c. */
@@ -13,6 +15,14 @@ function letGo(kernel: Kernel, pfn: number, putsBack: boolean): KernelGenerator<
   if (putsBack && !isZoneDevice(kernel, pfn)) folio_add_lru(kernel, pfn);
   return putFolio(kernel, pfn);
 }
+
+/** Does nobody run who could look, when this page is let go? */
+const isQuietlyFreed = (kernel: Kernel, pfn: number): boolean =>
+  !isZoneDevice(kernel, pfn) || page_pgmap(kernel, pfn)?.native !== undefined;
+
+/** A page of system memory that is about to go with its last reference: its lock goes with it. */
+const isFreed = (kernel: Kernel, { pfn, order }: Folio, letsGo: boolean): boolean =>
+  letsGo && order === 0 && kernel.pages.refcount.get(pfn) === 1 && !isZoneDevice(kernel, pfn);
 
 /** __migrate_device_finalize. */
 export function* __migrate_device_finalize(
@@ -39,11 +49,13 @@ export function* __migrate_device_finalize(
     if (!from) continue;
     const to = isMoved ? folioOfDestination(kernel, toPfn) : from;
     if (!putsBack && !isZoneDevice(kernel, to.pfn)) folio_add_lru(kernel, to.pfn);
-    remove_migration_ptes(kernel, from, to);
-    if (from.pfn !== keepLocked) folio_unlock(kernel, from.pfn);
+    // Where no driver in C is told in between, lock and reference of the new page go at once.
+    const letsGo = isMoved && !putsBack && to.order === 0 && isQuietlyFreed(kernel, from.pfn);
+    const isGone = remove_migration_ptes(kernel, from, to, letsGo);
+    if (from.pfn !== keepLocked && !isFreed(kernel, from, letsGo)) folio_unlock(kernel, from.pfn);
     const told = letGo(kernel, from.pfn, putsBack);
     if (told) yield* told;
-    if (!isMoved) continue;
+    if (!isMoved || isGone) continue;
     folio_unlock(kernel, toPfn);
     const gone = letGo(kernel, toPfn, putsBack);
     if (gone) yield* gone;

@@ -76,7 +76,7 @@ function migrate_vma_insert_page(kernel: Kernel, vma: Vma, vpn: number, toPfn: n
   const old = table.entries[vpn % 512] ?? 0;
   if (pte_present(old) ? !pte_special(old) : !pte_none(old)) return false;
   if (mm.mm_users === 0) return false;
-  kernel.store.set(mm.rss, MM_ANONPAGES, mm.rss[MM_ANONPAGES] + 1);
+  kernel.store.add(mm.rss, MM_ANONPAGES, 1);
   folio_add_new_anon_rmap(kernel, folio, vma, vpn);
   if (type === undefined) {
     setPageKind(kernel, folio, PageKind.Anon);
@@ -85,7 +85,7 @@ function migrate_vma_insert_page(kernel: Kernel, vma: Vma, vpn: number, toPfn: n
   folio_get(kernel, toPfn);
   const isWritable = (vma.flags & VM_WRITE) !== 0;
   const present = (isWritable ? PTE_WRITE | PTE_DIRTY : 0) | (type === 'PUBLIC' ? PTE_DEVMAP : 0);
-  kernel.store.set(
+  kernel.store.setDense(
     table.entries,
     vpn % 512,
     type === 'PRIVATE'

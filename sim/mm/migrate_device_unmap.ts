@@ -120,7 +120,7 @@ export function* migrate_device_prepare(kernel: Kernel, args: MigrateVma): Kerne
     const told = putFolio(kernel, folio.pfn);
     if (told) yield* told;
   }
-  yield* restore(kernel, src, npages, back, undefined);
+  if (back > 0) yield* restore(kernel, src, npages, back, undefined);
 }
 
 /**
@@ -167,6 +167,6 @@ export function* migrate_device_unmap(
     src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
     back++;
   }
-  yield* restore(kernel, src, npages, back, keepLocked);
+  if (back > 0) yield* restore(kernel, src, npages, back, keepLocked);
   return unmapped;
 }

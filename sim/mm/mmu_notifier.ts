@@ -1,8 +1,8 @@
 /** mm/mmu_notifier.c: who is told before and after the page table of a process changes. */
 import type { Mm } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { removeItem } from '../store/remove.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { pushTouched, removeTouched } from '../store/remove.ts';
+import { finished, type KernelGenerator } from '../task/task.ts';
 import {
   eventName,
   type IntervalSub,
@@ -52,32 +52,32 @@ export const mmu_notifier_range = (
  * Tells everyone that the range is about to change. -EAGAIN if someone would have to sleep and may not: then
  * there is no end to be called. Of a range that may sleep it is always 0.
  */
-export function* mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<number> {
+export function mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<number> {
   const subscriptions = subscriptionsOf(range.mm);
-  if (!subscriptions) return 0;
-  const error = yield* kernel.call(
+  if (!subscriptions) return finished(0);
+  return kernel.call(
     'mmu_notifier_invalidate_range_start',
-    [rangeText(range), eventName(range)],
+    () => [rangeText(range), eventName(range)],
     start(kernel, subscriptions, range),
     String,
   );
-  return range.blockable ? 0 : error;
 }
 
 function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<number> {
   const { store } = kernel;
   const record = { task: kernel.current, range };
-  store.splice(subscriptions.active, subscriptions.active.length, 0, record);
+  pushTouched(store, subscriptions.active, record);
   if (subscriptions.has_itree && !(yield* mn_itree_invalidate(kernel, subscriptions, range))) {
     // Who may not sleep is not allowed to call the end either.
-    removeItem(store, subscriptions.active, record);
+    removeTouched(store, subscriptions.active, record);
     mn_itree_inv_end(kernel, subscriptions);
     return EAGAIN;
   }
+  if (subscriptions.list.length === 0) return 0;
   const error = yield* mn_hlist_invalidate_range_start(kernel, subscriptions, range);
   // As in the kernel, an interval tree told before stays in its invalidation: it never hears of an end.
-  if (error !== 0 && !range.blockable && !subscriptions.has_itree) removeItem(store, subscriptions.active, record);
-  return error;
+  if (error !== 0 && !range.blockable && !subscriptions.has_itree) removeTouched(store, subscriptions.active, record);
+  return range.blockable ? 0 : error;
 }
 
 /** mn_itree_invalidate with mn_itree_inv_start_range. False: a driver would have to sleep. */
@@ -87,14 +87,15 @@ function* mn_itree_invalidate(
   range: MmuNotifierRange,
 ): KernelGenerator<boolean> {
   const { store } = kernel;
-  store.set(subscriptions, 'active_invalidate_ranges', subscriptions.active_invalidate_ranges + 1);
+  store.add(subscriptions, 'active_invalidate_ranges', 1);
   let cur_seq = 0;
   // The tree is not changed while the sequence is odd.
   for (const sub of subscriptions.itree) {
     if (sub.start >= range.end) break;
     if (sub.end <= range.start) continue;
-    if (!isInvalidating(subscriptions)) store.set(subscriptions, 'invalidate_seq', subscriptions.invalidate_seq + 1);
+    if (!isInvalidating(subscriptions)) store.add(subscriptions, 'invalidate_seq', 1);
     if (cur_seq === 0) cur_seq = subscriptions.invalidate_seq;
+    if (kernel.isQuiet() && sub.ops.invalidateNow?.(kernel, sub, range, cur_seq)) continue;
     if (yield* invalidate(kernel, sub, range, cur_seq)) continue;
     if (!range.blockable) return false;
     kernel.WARN('WARN_ON(mmu_notifier_range_blockable(range)): invalidate() gave false where it may sleep');
@@ -110,7 +111,7 @@ function* invalidate(
 ): KernelGenerator<boolean> {
   return yield* kernel.call(
     'invalidate',
-    [rangeText(range), eventName(range), `cur_seq ${cur_seq}`],
+    () => [rangeText(range), eventName(range), `cur_seq ${cur_seq}`],
     sub.ops.invalidate(kernel, sub, range, cur_seq),
     String,
   );
@@ -140,12 +141,12 @@ function* mn_hlist_invalidate_range_start(
 }
 
 /** Tells everyone that the range has changed. */
-export function* mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
+export function mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
   const subscriptions = subscriptionsOf(range.mm);
-  if (!subscriptions) return;
-  yield* kernel.call(
+  if (!subscriptions) return finished(undefined);
+  return kernel.call(
     'mmu_notifier_invalidate_range_end',
-    [rangeText(range), eventName(range)],
+    () => [rangeText(range), eventName(range)],
     end(kernel, subscriptions, range),
     () => '',
   );
@@ -160,8 +161,9 @@ function* end(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRa
     );
   // A registration takes all locks of the mm, so none comes between a start and its end.
   if (!record) return;
-  removeItem(kernel.store, active, record);
+  removeTouched(kernel.store, active, record);
   if (subscriptions.active_invalidate_ranges > 0) mn_itree_inv_end(kernel, subscriptions);
+  if (subscriptions.list.length === 0) return;
   for (const sub of [...subscriptions.list])
     if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
 }
@@ -183,9 +185,9 @@ function* release(kernel: Kernel, subscriptions: Subscriptions, mm: Mm): KernelG
   if (subscriptions.has_itree) {
     const range = mmu_notifier_range(MMU_NOTIFY_RELEASE, mm, 0, VPN_LIMIT);
     const record = { task: kernel.current, range };
-    store.splice(subscriptions.active, subscriptions.active.length, 0, record);
+    pushTouched(store, subscriptions.active, record);
     yield* mn_itree_invalidate(kernel, subscriptions, range);
-    removeItem(store, subscriptions.active, record);
+    removeTouched(store, subscriptions.active, record);
     mn_itree_inv_end(kernel, subscriptions);
   }
   for (const sub of [...subscriptions.list]) if (sub.ops.release) yield* sub.ops.release(kernel, sub, mm);

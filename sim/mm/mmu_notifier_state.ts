@@ -5,7 +5,7 @@
 import type { CStruct } from '../c/value.ts';
 import type { Mm, TaskRef } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import { removeItem } from '../store/remove.ts';
+import { removeItem, removeTouched } from '../store/remove.ts';
 import type { KernelGenerator, WaitObject } from '../task/task.ts';
 
 /** struct mmu_notifier_range; start and end are page numbers, end not included. */
@@ -24,6 +24,8 @@ export interface MmuNotifierRange {
 export interface IntervalOps {
   /** False: it would have to sleep and may not. `cur_seq` is for mmu_interval_set_seq. */
   invalidate(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): KernelGenerator<boolean>;
+  /** The same at once, where nobody looks. False: it would have to sleep, and nothing has happened. */
+  invalidateNow?(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean;
 }
 
 /** struct mmu_interval_notifier. */
@@ -132,9 +134,10 @@ export function itreeRemove(kernel: Kernel, subscriptions: Subscriptions, sub: I
 /** mn_itree_inv_end: the last invalidation makes the sequence even, does what was deferred, and wakes who waits for it. */
 export function mn_itree_inv_end(kernel: Kernel, subscriptions: Subscriptions): void {
   const { store } = kernel;
-  store.set(subscriptions, 'active_invalidate_ranges', subscriptions.active_invalidate_ranges - 1);
+  store.add(subscriptions, 'active_invalidate_ranges', -1);
   if (subscriptions.active_invalidate_ranges > 0 || !isInvalidating(subscriptions)) return;
-  store.set(subscriptions, 'invalidate_seq', subscriptions.invalidate_seq + 1);
+  store.add(subscriptions, 'invalidate_seq', 1);
+  if (subscriptions.deferred_list.length === 0) return;
   const deferred = store.splice(subscriptions.deferred_list, 0, subscriptions.deferred_list.length);
   for (const sub of deferred)
     if (sub.in_tree) itreeRemove(kernel, subscriptions, sub);
@@ -160,7 +163,7 @@ export function endInvalidationsOf(kernel: Kernel, task: number): void {
     const subscriptions = subscriptionsOf(mm);
     if (!subscriptions) continue;
     for (const one of subscriptions.active.filter((each) => each.task.id === task)) {
-      removeItem(kernel.store, subscriptions.active, one);
+      removeTouched(kernel.store, subscriptions.active, one);
       if (subscriptions.active_invalidate_ranges > 0) mn_itree_inv_end(kernel, subscriptions);
       for (const sub of subscriptions.list) sub.ops.abandoned?.(kernel, sub);
     }

@@ -138,7 +138,8 @@ export function pagemapAt(kernel: Kernel, pfn: number): MappedPagemap | undefine
 /** page->pgmap: the pagemap a ZONE_DEVICE page points to. */
 export function page_pgmap(kernel: Kernel, pfn: number): MappedPagemap | undefined {
   const id = kernel.pages.pgmap.get(pfn);
-  return id === 0 ? undefined : kernel.state.pgmaps.find((map) => map.id === id);
+  if (id !== 0) for (const map of kernel.state.pgmaps) if (map.id === id) return map;
+  return undefined;
 }
 
 /** memremap.c:get_dev_pagemap: the live pagemap at `pfn` with one more reference, or nothing. */

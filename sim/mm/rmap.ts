@@ -8,7 +8,7 @@ import { kindOf } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { isDevicePage } from './folio.ts';
-import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, testFlag } from './folio_record.ts';
+import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, setFolio, testFlag } from './folio_record.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
 import { find_mergeable_anon_vma } from './vma.ts';
@@ -144,8 +144,8 @@ function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, exclusive:
   let { anon_vma } = vma;
   if (!anon_vma) throw new Error('__folio_set_anon: anon_vma_prepare comes first');
   while (!exclusive && anon_vma.parent) anon_vma = anon_vma.parent;
-  kernel.store.set(folio, 'mapping', anon_vma);
-  kernel.store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
+  setFolio(kernel, folio, 'mapping', anon_vma);
+  setFolio(kernel, folio, 'index', vma.pgoff + (vpn - vma.start));
 }
 
 /**
@@ -239,7 +239,7 @@ export function folio_try_dup_anon_rmap(kernel: Kernel, folio: Folio, pfn: numbe
 
 /** rmap.c:folio_move_anon_rmap: the page belongs to this VMA's own anon_vma from now on. */
 export function folio_move_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma): void {
-  if (vma.anon_vma) kernel.store.set(folio, 'mapping', vma.anon_vma);
+  if (vma.anon_vma) setFolio(kernel, folio, 'mapping', vma.anon_vma);
 }
 
 /** folio_mapcount: all entries that map the folio or a page of it. */

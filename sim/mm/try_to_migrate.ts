@@ -39,9 +39,13 @@ import {
   mappingsOf,
 } from './rmap.ts';
 
+/** The condition of folio_try_share_anon_rmap_pte. */
+export const maySharePage = (kernel: Kernel, folio: Folio, pfn: number): boolean =>
+  !folio_maybe_dma_pinned(kernel, folio) || deviceType(kernel, pfn) === 'PRIVATE';
+
 /** rmap.c:folio_try_share_anon_rmap_pte: the page loses its mark of being exclusive; not while it may be pinned for DMA. */
 export function folio_try_share_anon_rmap(kernel: Kernel, folio: Folio, pfn: number): boolean {
-  if (deviceType(kernel, pfn) !== 'PRIVATE' && folio_maybe_dma_pinned(kernel, folio)) return false;
+  if (!maySharePage(kernel, folio, pfn)) return false;
   clearFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
   return true;
 }

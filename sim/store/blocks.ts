@@ -80,6 +80,8 @@ export class BlockPool {
   pages = new Uint32Array(0);
   /** Pages under each node by low nibble; a node can cover more than 2^32 pages. */
   nodeCounts = new Float64Array(0);
+  /** Rises whenever an entry of a node changes. */
+  shape = 0;
 
   /** Direct-mapped, two words a line: a region, and where the slots of its node begin. */
   private readonly cache = new Int32Array(CACHE_LINES * 2).fill(NO_REGION);
@@ -243,6 +245,7 @@ export class BlockPool {
   }
 
   setChild(node: number, slot: number, child: number): void {
+    this.shape++;
     const bits = node * NODE_WORDS + CHILD_BITS + (slot >>> 5);
     this.slots[bits] = (this.slots[bits] as number) | (1 << (slot & 31));
     this.slots[node * NODE_WORDS + slot] = child;
@@ -256,6 +259,7 @@ export class BlockPool {
   }
 
   setValue(node: number, slot: number, value: number): void {
+    this.shape++;
     const bits = node * NODE_WORDS + CHILD_BITS + (slot >>> 5);
     this.slots[bits] = (this.slots[bits] as number) & ~(1 << (slot & 31));
     this.slots[node * NODE_WORDS + slot] = value;

@@ -10,7 +10,6 @@
 
 import type { PageColumn } from './column.ts';
 import { PFN_LIMIT } from './radix.ts';
-import { UnorderedMap } from './unorderedMap.ts';
 
 /** `names` are objects that are told by name wherever they are met, and not looked into. */
 export function canonicalText(
@@ -85,7 +84,6 @@ class Graph {
     if (Array.isArray(object)) return `[${this.elements(object)}]`;
     if (object instanceof Map) {
       const pairs: [unknown, unknown][] = Array.from(object);
-      if (object instanceof UnorderedMap) pairs.sort(([a], [b]) => Number(a) - Number(b));
       const entries = pairs.map(([key, value]) => `${this.value(key)} => ${this.value(value)}`);
       return `Map{${entries.join(', ')}}`;
     }

@@ -9,121 +9,79 @@ const ELEMENT_BYTES = 8;
 
 type Fields = Record<PropertyKey, unknown>;
 
-/** A property of an object, or an element of an array, that was set. */
-export class PropertyEdit implements Edit {
-  readonly bytes = OBJECT_BYTES;
-  private readonly object: Fields;
-  private readonly key: PropertyKey;
-  private readonly existed: boolean;
-  /** Length of the array before, where the write made it longer; -1 otherwise. */
-  private readonly length: number;
-  /** The value that is not in the object now. */
-  private other: unknown;
+/**
+ * Kinds of journal entries that are no objects: each has a target, a key and the value that is not there now, as
+ * three elements of an array, and a number.
+ */
+export const FIRST_WRITE = 240;
+/** A property or element that was there. */
+export const SET = 240;
+/** One that was not. */
+export const SET_NEW = 241;
+/** An element that made its array longer; the number is the length before. */
+export const SET_LONGER = 242;
+/** An entry of a map that was there, and one that was not. */
+export const MAP_SET = 243;
+export const MAP_SET_NEW = 244;
+/** An entry that was deleted from a map; the number is its rank. */
+export const MAP_DELETE = 245;
 
-  constructor(object: object, key: PropertyKey, existed: boolean, old: unknown, length: number) {
-    this.object = object as Fields;
-    this.key = key;
-    this.existed = existed;
-    this.other = old;
-    this.length = length;
-  }
+/** An operation of its owner's; its subject is the key. */
+export const OPERATION = 246;
 
-  undo(): void {
-    const value = this.object[this.key];
-    if (this.existed) this.object[this.key] = this.other;
-    else delete this.object[this.key];
-    if (this.length >= 0) (this.object as unknown as unknown[]).length = this.length;
-    this.other = value;
-  }
-
-  redo(): void {
-    const value = this.object[this.key];
-    this.object[this.key] = this.other;
-    this.other = value;
-  }
-
-  release(): void {}
-
-  describe(changes: ChangeSet): void {
-    changes.key(this.object, this.key);
-  }
+/** A change that its owner undoes and redoes, of which there are many: what differs stands in the journal. */
+export interface Operation {
+  undo(subject: object, other: unknown, number: number): void;
+  redo(subject: object, other: unknown, number: number): void;
+  describe(subject: object, other: unknown, changes: ChangeSet): void;
 }
 
-/** A map entry that was set. */
-export class MapSetEdit<K, V> implements Edit {
-  readonly bytes = OBJECT_BYTES;
-  private readonly orders: MapOrders;
-  private readonly map: Map<K, V>;
-  private readonly key: K;
-  private readonly existed: boolean;
-  /** The value that is not in the map now. */
-  private other: V | undefined;
+/** What such an entry takes, and what it keeps alive. */
+export const WRITE_BYTES = 80;
 
-  constructor(orders: MapOrders, map: Map<K, V>, key: K, existed: boolean, old: V | undefined) {
-    this.orders = orders;
-    this.map = map;
-    this.key = key;
-    this.existed = existed;
-    this.other = old;
+/** Undoes or redoes a write: what is there now and what is not change places. Returns the number from now on. */
+export function exchangeWrite(
+  orders: MapOrders,
+  kind: number,
+  refs: unknown[],
+  at: number,
+  number: number,
+  forward: boolean,
+): number {
+  const key = refs[at + 1];
+  const other = refs[at + 2];
+  if (kind <= SET_LONGER) {
+    const object = refs[at] as Fields;
+    refs[at + 2] = object[key as PropertyKey];
+    if (forward || kind === SET) object[key as PropertyKey] = other;
+    else delete object[key as PropertyKey];
+    if (!forward && kind === SET_LONGER) (object as unknown as unknown[]).length = number;
+    return number;
   }
-
-  undo(): void {
-    const value = this.map.get(this.key);
-    if (this.existed) this.map.set(this.key, this.other as V);
-    else {
-      this.map.delete(this.key);
-      this.orders.removed(this.map, this.key);
-    }
-    this.other = value;
+  if (kind === OPERATION) {
+    const operation = refs[at] as Operation;
+    if (forward) operation.redo(key as object, other, number);
+    else operation.undo(key as object, other, number);
+    return number;
   }
-
-  redo(): void {
-    const value = this.map.get(this.key);
-    this.map.set(this.key, this.other as V);
-    if (!this.existed) this.orders.appended(this.map, this.key);
-    this.other = value;
+  const map = refs[at] as Map<unknown, unknown>;
+  refs[at + 2] = map.get(key);
+  if (kind === MAP_SET) map.set(key, other);
+  else if (forward === (kind === MAP_SET_NEW)) {
+    map.set(key, other);
+    if (forward) orders.appended(map, key);
+    else orders.returned(map, key, number);
+  } else {
+    const rank = orders.removed(map, key);
+    map.delete(key);
+    return kind === MAP_DELETE ? rank : number;
   }
-
-  release(): void {}
-
-  describe(changes: ChangeSet): void {
-    changes.key(this.map, this.key);
-  }
+  return number;
 }
 
-/** A map entry that was deleted. */
-export class MapDeleteEdit<K, V> implements Edit {
-  readonly bytes = OBJECT_BYTES;
-  private readonly orders: MapOrders;
-  private readonly map: Map<K, V>;
-  private readonly key: K;
-  private value: V;
-  private rank: number;
-
-  constructor(orders: MapOrders, map: Map<K, V>, key: K, value: V, rank: number) {
-    this.orders = orders;
-    this.map = map;
-    this.key = key;
-    this.value = value;
-    this.rank = rank;
-  }
-
-  undo(): void {
-    this.map.set(this.key, this.value);
-    this.orders.returned(this.map, this.key, this.rank);
-  }
-
-  redo(): void {
-    this.value = this.map.get(this.key) as V;
-    this.rank = this.orders.removed(this.map, this.key);
-    this.map.delete(this.key);
-  }
-
-  release(): void {}
-
-  describe(changes: ChangeSet): void {
-    changes.key(this.map, this.key);
-  }
+export function describeWrite(kind: number, refs: readonly unknown[], at: number, changes: ChangeSet): void {
+  if (kind === OPERATION) (refs[at] as Operation).describe(refs[at + 1] as object, refs[at + 2], changes);
+  else changes.key(refs[at] as object, refs[at + 1]);
 }
 
 /** Elements of an array that were replaced by others. */
@@ -152,8 +110,6 @@ export class SpliceEdit<T> implements Edit {
   redo(): void {
     this.undo();
   }
-
-  release(): void {}
 
   describe(changes: ChangeSet): void {
     const before = this.others.length;
@@ -188,8 +144,6 @@ export class ArrayEdit<T> implements Edit {
   redo(): void {
     this.undo();
   }
-
-  release(): void {}
 
   describe(changes: ChangeSet): void {
     const { array, other } = this;

@@ -6,11 +6,15 @@
  * distant marks be reached sooner, at 12 KB for every step that follows one, while the
  * journal passes ten million page writes a second and shares displaced subtrees.
  *
- * Page writes are the many, so an entry is a column number, a page frame and a word in
- * typed arrays; every other write is an `Edit`, an object named by the word.
+ * Writes are many, so an entry makes no object: a kind (the column number of a page), a
+ * number (its page frame) and a word (the old value) in typed arrays. The writes of
+ * edits.ts name what they need by the word, as three elements of one array; only what is
+ * left is an `Edit`, an object.
  */
 
 import type { ChangeSet } from './changes.ts';
+import { describeWrite, exchangeWrite, FIRST_WRITE, WRITE_BYTES } from './edits.ts';
+import type { MapOrders } from './mapOrders.ts';
 
 /** A write that is not to a single page. Done when it is journalled; then undone and redone in turn. */
 export interface Edit {
@@ -18,8 +22,8 @@ export interface Edit {
   bytes: number;
   undo(): void;
   redo(): void;
-  /** Gives back what the edit holds: it will never be undone or redone again. */
-  release(): void;
+  /** Gives back what the edit holds, if anything: it will never be undone or redone again. */
+  release?(): void;
   /** Tells what the edit changes. Called only while it is done. */
   describe(changes: ChangeSet): void;
 }
@@ -30,9 +34,10 @@ export interface PageWords {
   exchange(pfn: number, value: number): number;
 }
 
-/** Column number of an entry that is an edit. */
-const EDIT = 255;
-export const MAX_COLUMNS = EDIT;
+/** Kinds of entries that are edits: without and with something to give back. Below are the kinds of edits.ts, then columns. */
+const EDIT = 254;
+const HOLDING_EDIT = 255;
+export const MAX_COLUMNS = FIRST_WRITE;
 const ENTRY_BYTES = 1 + 8 + 4;
 const MAX_ENTRIES = 4096;
 const MIN_ENTRIES = 16;
@@ -41,12 +46,13 @@ const CHUNKS_OF_BUDGET = 16;
 
 interface Chunk {
   /** Mark before the first entry. */
-  readonly base: number;
+  base: number;
   count: number;
-  readonly column: Uint8Array;
-  readonly pfn: Float64Array;
+  readonly kind: Uint8Array;
+  readonly number: Float64Array;
   readonly word: Uint32Array;
-  readonly edits: Edit[];
+  /** Edits, and what other writes need, in the order of their entries. */
+  readonly refs: unknown[];
   bytes: number;
 }
 
@@ -63,9 +69,13 @@ export class Journal {
   /** Where in the chunk a write must stop and make room first: at its end, or here if something lies ahead. */
   private stop: number;
   private total = 0;
+  private readonly orders: MapOrders;
+  /** The chunk that was dropped last, to be used again: a long step drops as many as it fills. */
+  private spare: Chunk | undefined;
 
-  constructor(budget: number) {
+  constructor(budget: number, orders: MapOrders) {
     this.budget = budget;
+    this.orders = orders;
     const share = Math.floor(budget / CHUNKS_OF_BUDGET / ENTRY_BYTES);
     this.entries = Math.max(MIN_ENTRIES, Math.min(MAX_ENTRIES, share));
     this.chunk = this.newChunk(0);
@@ -97,10 +107,26 @@ export class Journal {
     if (this.at === this.stop) this.makeRoom();
     const chunk = this.chunk;
     const i = this.at++;
-    chunk.column[i] = column;
-    chunk.pfn[i] = pfn;
+    chunk.kind[i] = column;
+    chunk.number[i] = pfn;
     chunk.word[i] = old;
     chunk.count = this.at;
+  }
+
+  /** Journals a write of edits.ts that has just been done. */
+  write(kind: number, target: object, key: unknown, other: unknown, number: number): void {
+    if (this.at === this.stop) this.makeRoom();
+    const chunk = this.chunk;
+    const i = this.at++;
+    chunk.kind[i] = kind;
+    chunk.number[i] = number;
+    chunk.word[i] = chunk.refs.length;
+    chunk.refs.push(target, key, other);
+    chunk.count = this.at;
+    chunk.bytes += WRITE_BYTES;
+    this.total += WRITE_BYTES;
+    if (this.total > this.budget) this.dropOldest();
+    if (this.isFull(chunk)) this.stop = this.at;
   }
 
   /** Journals an edit that has just been done. */
@@ -108,9 +134,9 @@ export class Journal {
     if (this.at === this.stop) this.makeRoom();
     const chunk = this.chunk;
     const i = this.at++;
-    chunk.column[i] = EDIT;
-    chunk.word[i] = chunk.edits.length;
-    chunk.edits.push(edit);
+    chunk.kind[i] = edit.release ? HOLDING_EDIT : EDIT;
+    chunk.word[i] = chunk.refs.length;
+    chunk.refs.push(edit);
     chunk.count = this.at;
     this.weigh(chunk, edit.bytes);
     if (this.total > this.budget) this.dropOldest();
@@ -139,9 +165,11 @@ export class Journal {
     for (const chunk of this.chunks) {
       const end = Math.min(chunk.count, to - chunk.base);
       for (let i = Math.max(0, from - chunk.base); i < end; i++) {
-        const pfn = chunk.pfn[i] as number;
-        if (chunk.column[i] !== EDIT) changes.pages(pfn, pfn + 1);
-        else this.editOf(chunk, i).describe(changes);
+        const kind = chunk.kind[i] as number;
+        const pfn = chunk.number[i] as number;
+        if (kind < FIRST_WRITE) changes.pages(pfn, pfn + 1);
+        else if (kind >= EDIT) this.editOf(chunk, i).describe(changes);
+        else describeWrite(kind, chunk.refs, chunk.word[i] as number, changes);
       }
     }
   }
@@ -166,33 +194,36 @@ export class Journal {
   private back(): void {
     const chunk = this.chunk;
     const i = --this.at;
-    const column = chunk.column[i] as number;
-    if (column === EDIT) {
+    const kind = chunk.kind[i] as number;
+    if (kind >= EDIT) {
       const edit = this.editOf(chunk, i);
       const before = edit.bytes;
       edit.undo();
       this.weigh(chunk, edit.bytes - before);
-    } else this.exchange(chunk, i, column);
+    } else this.exchange(chunk, i, kind, false);
   }
 
   private forward(): void {
     const chunk = this.chunk;
     const i = this.at++;
-    const column = chunk.column[i] as number;
-    if (column === EDIT) {
+    const kind = chunk.kind[i] as number;
+    if (kind >= EDIT) {
       const edit = this.editOf(chunk, i);
       const before = edit.bytes;
       edit.redo();
       this.weigh(chunk, edit.bytes - before);
-    } else this.exchange(chunk, i, column);
+    } else this.exchange(chunk, i, kind, true);
   }
 
-  private exchange(chunk: Chunk, i: number, column: number): void {
-    chunk.word[i] = (this.columns[column] as PageWords).exchange(chunk.pfn[i] as number, chunk.word[i] as number);
+  private exchange(chunk: Chunk, i: number, kind: number, forward: boolean): void {
+    const word = chunk.word[i] as number;
+    const number = chunk.number[i] as number;
+    if (kind < FIRST_WRITE) chunk.word[i] = (this.columns[kind] as PageWords).exchange(number, word);
+    else chunk.number[i] = exchangeWrite(this.orders, kind, chunk.refs, word, number, forward);
   }
 
   private editOf(chunk: Chunk, i: number): Edit {
-    return chunk.edits[chunk.word[i] as number] as Edit;
+    return chunk.refs[chunk.word[i] as number] as Edit;
   }
 
   private enter(index: number): void {
@@ -215,11 +246,18 @@ export class Journal {
   private dropAhead(): void {
     for (const chunk of this.chunks.splice(this.current + 1)) this.release(chunk);
     const chunk = this.chunk;
-    const kept = chunk.column.subarray(0, this.at).lastIndexOf(EDIT);
-    for (const edit of chunk.edits.splice(kept < 0 ? 0 : (chunk.word[kept] as number) + 1)) {
-      this.weigh(chunk, -edit.bytes);
-      edit.release();
+    let refs = -1;
+    for (let i = this.at; i < chunk.count; i++) {
+      const kind = chunk.kind[i] as number;
+      if (kind < FIRST_WRITE) continue;
+      if (refs < 0) refs = chunk.word[i] as number;
+      if (kind >= EDIT) {
+        const edit = this.editOf(chunk, i);
+        this.weigh(chunk, -edit.bytes);
+        edit.release?.();
+      } else this.weigh(chunk, -WRITE_BYTES);
     }
+    if (refs >= 0) chunk.refs.length = refs;
     chunk.count = this.at;
   }
 
@@ -236,15 +274,17 @@ export class Journal {
   }
 
   private newChunk(base: number): Chunk {
-    const chunk: Chunk = {
+    const chunk: Chunk = this.spare ?? {
       base,
       count: 0,
-      column: new Uint8Array(this.entries),
-      pfn: new Float64Array(this.entries),
+      kind: new Uint8Array(this.entries),
+      number: new Float64Array(this.entries),
       word: new Uint32Array(this.entries),
-      edits: [],
+      refs: [],
       bytes: 0,
     };
+    this.spare = undefined;
+    chunk.base = base;
     this.weigh(chunk, this.entries * ENTRY_BYTES);
     return chunk;
   }
@@ -255,7 +295,13 @@ export class Journal {
   }
 
   private release(chunk: Chunk): void {
-    for (const edit of chunk.edits) edit.release();
+    const { kind, count } = chunk;
+    for (let i = kind.indexOf(HOLDING_EDIT); i >= 0 && i < count; i = kind.indexOf(HOLDING_EDIT, i + 1))
+      this.editOf(chunk, i).release?.();
     this.total -= chunk.bytes;
+    chunk.refs.length = 0;
+    chunk.count = 0;
+    chunk.bytes = 0;
+    this.spare = chunk;
   }
 }

@@ -30,14 +30,22 @@ export class RadixTree {
   private readonly root: number;
   /** The value `stretch` found. */
   private found = 0;
+  /* The uniform entry met last, as long as no entry has changed. */
+  private evenStart = 0;
+  private evenEnd = 0;
+  private evenValue = 0;
+  private evenShape = -1;
 
   constructor(value: number) {
     this.root = this.pool.newNode(value, spanOf(TOP), NO_NODE);
   }
 
   get(pfn: number): number {
-    const leaf = this.leafOf(pfn);
-    return leaf < 0 ? this.uniformAt(pfn) : this.pool.page(leaf, pfn);
+    const leaf = this.pool.cachedLeaf(pfn);
+    if (leaf >= 0) return this.pool.page(leaf, pfn);
+    if (pfn >= this.evenStart && pfn < this.evenEnd && this.evenShape === this.pool.shape) return this.evenValue;
+    const found = leaf > -2 ? leaf : this.findLeaf(pfn);
+    return found < 0 ? this.uniformAt(pfn) : this.pool.page(found, pfn);
   }
 
   /** The leaf that holds `pfn`; -1 where a uniform entry does. */
@@ -48,11 +56,19 @@ export class RadixTree {
 
   /** The value of a page that lies in no leaf. */
   uniformAt(pfn: number): number {
+    if (pfn >= this.evenStart && pfn < this.evenEnd && this.evenShape === this.pool.shape) return this.evenValue;
     let node = this.root;
     for (let level = TOP; ; level--) {
       const slot = slotOf(pfn, level);
       const word = this.pool.entry(node, slot);
-      if (!this.pool.isChild(node, slot)) return word;
+      if (!this.pool.isChild(node, slot)) {
+        const span = spanOf(level);
+        this.evenStart = Math.floor(pfn / span) * span;
+        this.evenEnd = this.evenStart + span;
+        this.evenValue = word;
+        this.evenShape = this.pool.shape;
+        return word;
+      }
       node = word;
     }
   }

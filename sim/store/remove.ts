@@ -1,5 +1,18 @@
 import type { Store } from './store.ts';
 
+/** Puts an item at the end of a list that changes often: it is journalled as a whole, once a step. All who change it do so here. */
+export function pushTouched<T>(store: Store, list: T[], item: T): void {
+  store.touch(list);
+  list.push(item);
+}
+
+export function removeTouched<T>(store: Store, list: T[], item: T): void {
+  const index = list.lastIndexOf(item);
+  if (index < 0) return;
+  store.touch(list);
+  list.splice(index, 1);
+}
+
 /** Takes an item out of a list. False if it is not there any more: whoever slept may find that somebody else was faster. */
 export function removeItem<T>(store: Store, list: T[], item: T): boolean {
   const index = list.indexOf(item);

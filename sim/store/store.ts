@@ -7,7 +7,19 @@
 import { canonicalText } from './canonical.ts';
 import { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
-import { ArrayEdit, MapDeleteEdit, MapSetEdit, PropertyEdit, SpliceEdit, spliceExactly } from './edits.ts';
+import {
+  ArrayEdit,
+  MAP_DELETE,
+  MAP_SET,
+  MAP_SET_NEW,
+  OPERATION,
+  type Operation,
+  SET,
+  SET_LONGER,
+  SET_NEW,
+  SpliceEdit,
+  spliceExactly,
+} from './edits.ts';
 import { type Edit, Journal, MAX_COLUMNS } from './journal.ts';
 import { JournalledColumn } from './journalledColumn.ts';
 import { MapOrders } from './mapOrders.ts';
@@ -43,7 +55,7 @@ export interface Store {
    * Adds to a counter. Between two marks only the first of many additions is an entry of the journal, for one
    * that changes with every page; so a position in between that nobody marked has no exact counters.
    */
-  add<T extends object, K extends keyof T>(object: T, key: K, delta: number): void;
+  add<T extends object, K extends keyof T>(object: T, key: K, delta: number | bigint): void;
   /** The same for an entry of a map; one that is not there is 0. */
   mapAdd<K>(map: Map<K, number>, key: K, delta: number): void;
   mapDelete<K, V>(map: Map<K, V>, key: K): void;
@@ -58,6 +70,14 @@ export interface Store {
   splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[];
   /** Journals a change that was just made to objects of the caller's, who brings its exact inverse. */
   edit(edit: Edit): void;
+  /** The same for changes of which there are many: the operation is one, and gets what it was applied to. */
+  operation(operation: Operation, subject: object, other: unknown, number: number): void;
+  /**
+   * Rises at every mark. What was made in the epoch that runs and is in the journal as an entry of a map may be
+   * changed unjournalled: with the entry the whole object goes and comes. As with `add`, positions that nobody
+   * marked are not exact.
+   */
+  readonly epoch: number;
   /** Now. */
   mark(): Mark;
   /**
@@ -97,12 +117,12 @@ const DEFAULT_RUNS = 4096;
 /** Elements of one array that are journalled one by one; more, and the array is journalled as a whole. */
 const FEW = 16;
 /** Counters remembered as journalled since the last mark. */
-const COUNTERS = 16;
+const COUNTERS = 24;
 
 class JournalledStore implements Store {
   readonly columns = new Map<string, JournalledColumn>();
-  private readonly journal: Journal;
   private readonly orders = new MapOrders();
+  private readonly journal: Journal;
   /* Counters whose value at the last mark is in the journal; the newest take the place of the oldest. */
   private readonly counterObjects: object[] = [];
   private readonly counterKeys: unknown[] = [];
@@ -111,9 +131,10 @@ class JournalledStore implements Store {
   private readonly touched = new Set<object>();
   private readonly dense = new Map<object, number>();
   private lastTouched: object | undefined;
+  epoch = 1;
 
   constructor(budget: number) {
-    this.journal = new Journal(budget);
+    this.journal = new Journal(budget, this.orders);
   }
 
   get newest(): Mark {
@@ -147,22 +168,24 @@ class JournalledStore implements Store {
     object[key] = value;
     if (!this.journal.recording) return;
     const isLonger = length >= 0 && key !== 'length' && (object as unknown as unknown[]).length > length;
-    this.journal.edit(new PropertyEdit(object, key, existed, old, isLonger ? length : -1));
+    this.journal.write(isLonger ? SET_LONGER : existed ? SET : SET_NEW, object, key, old, length);
   }
 
   mapSet<K, V>(map: Map<K, V>, key: K, value: V): void {
     const old = map.get(key);
-    const existed = old !== undefined || map.has(key);
+    const isUnordered = map instanceof UnorderedMap;
+    const existed = old !== undefined || (!isUnordered && map.has(key));
     if (existed && Object.is(old, value)) return;
     map.set(key, value);
     if (!this.journal.recording) return;
-    if (!existed) this.orders.appended(map, key);
-    this.journal.edit(new MapSetEdit(this.orders, map, key, existed, old));
+    if (!existed && !isUnordered) this.orders.appended(map, key);
+    this.journal.write(existed ? MAP_SET : MAP_SET_NEW, map, key, old, 0);
   }
 
-  add<T extends object, K extends keyof T>(object: T, key: K, delta: number): void {
+  add<T extends object, K extends keyof T>(object: T, key: K, delta: number | bigint): void {
     if (delta === 0) return;
-    const value = (object[key] as number) + delta;
+    // Counter and difference are both numbers, or both bigints.
+    const value = (object[key] as number) + (delta as number);
     if (this.isCounted(object, key)) object[key] = value as T[K];
     else {
       this.set(object, key, value as T[K]);
@@ -195,6 +218,7 @@ class JournalledStore implements Store {
 
   /** Someone may come back to this position: the next addition to any counter is an entry again. */
   private forgetCounters(): void {
+    this.epoch++;
     if (this.counterObjects.length > 0) {
       this.counterObjects.length = 0;
       this.counterKeys.length = 0;
@@ -229,10 +253,11 @@ class JournalledStore implements Store {
 
   mapDelete<K, V>(map: Map<K, V>, key: K): void {
     const old = map.get(key);
-    if (old === undefined && !map.has(key)) return;
+    const isUnordered = map instanceof UnorderedMap;
+    if (old === undefined && (isUnordered || !map.has(key))) return;
     if (this.journal.recording) {
-      const rank = map instanceof UnorderedMap ? -1 : this.orders.rank(map, key);
-      this.journal.edit(new MapDeleteEdit(this.orders, map, key, old as V, rank));
+      const rank = isUnordered ? -1 : this.orders.rank(map, key);
+      this.journal.write(MAP_DELETE, map, key, old, rank);
     }
     map.delete(key);
   }
@@ -250,6 +275,10 @@ class JournalledStore implements Store {
 
   edit(edit: Edit): void {
     if (this.journal.recording) this.journal.edit(edit);
+  }
+
+  operation(operation: Operation, subject: object, other: unknown, number: number): void {
+    if (this.journal.recording) this.journal.write(OPERATION, operation, subject, other, number);
   }
 
   mark(): Mark {

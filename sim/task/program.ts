@@ -88,7 +88,10 @@ export class Program {
   }
 
   private track(point: Point): void {
-    if (point.kind === 'statement') this.base ??= point.frame;
+    if (point.kind === 'statement') {
+      this.base ??= point.frame;
+      this.trace.statement();
+    }
     if (point.kind === 'call') this.frames.push(point.frame);
     else if (point.kind === 'return') this.frames.pop();
     else if (point.kind === 'wait' && !point.on.ready()) {

@@ -44,3 +44,35 @@ export type Point =
   | { kind: 'wait'; on: WaitObject };
 
 export type KernelGenerator<T> = Generator<Point, T, undefined>;
+
+/** A kernel function that is over already. */
+class Finished<T> implements KernelGenerator<T> {
+  private readonly result: IteratorReturnResult<T>;
+
+  constructor(value: T) {
+    this.result = { done: true, value };
+  }
+
+  next(): IteratorResult<Point, T> {
+    return this.result;
+  }
+
+  return(value: T): IteratorResult<Point, T> {
+    return { done: true, value };
+  }
+
+  throw(error: unknown): never {
+    throw error;
+  }
+
+  [Symbol.iterator](): KernelGenerator<T> {
+    return this;
+  }
+
+  [Symbol.dispose](): void {}
+
+  readonly [Symbol.toStringTag] = 'Finished';
+}
+
+/** For a function that may sleep and need not: its result, without a generator. */
+export const finished = <T>(value: T): KernelGenerator<T> => new Finished(value);

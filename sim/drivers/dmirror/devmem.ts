@@ -104,24 +104,37 @@ export function* dmirror_allocate_chunk(
 function take(kernel: Kernel, mdevice: DmirrorDevice, isLarge: boolean): number {
   const pfn = isLarge ? pop(kernel, mdevice.free_folios, HPAGE_PMD_NR) : pop(kernel, mdevice.free_pages);
   if (pfn === undefined) return ENOMEM;
-  kernel.store.set(mdevice, 'calloc', mdevice.calloc + (isLarge ? HPAGE_PMD_NR : 1));
+  kernel.store.add(mdevice, 'calloc', isLarge ? HPAGE_PMD_NR : 1);
   return pfn;
 }
 
-/** dmirror_devmem_alloc_page: a page of the device, locked, with its one reference; -1 without memory. */
-export function* dmirror_devmem_alloc_page(kernel: Kernel, dmirror: Dmirror, isLarge = false): KernelGenerator<number> {
+/**
+ * dmirror_devmem_alloc_page: a page of the device, locked, with its one reference; -1 without memory. Only a device
+ * that has to grow may sleep.
+ */
+export function dmirror_devmem_alloc_page(
+  kernel: Kernel,
+  dmirror: Dmirror,
+  isLarge = false,
+): number | KernelGenerator<number> {
   const { mdevice } = dmirror;
-  const order = isLarge ? HPAGE_PMD_ORDER : 0;
   const isPrivate = dmirror_is_private_zone(mdevice);
-  const rpage = isPrivate ? allocBacking(kernel, order) : 0;
+  const rpage = isPrivate ? allocBacking(kernel, isLarge ? HPAGE_PMD_ORDER : 0) : 0;
   if (rpage < 0) return -1;
-  let pfn = take(kernel, mdevice, isLarge);
-  if (pfn < 0) pfn = yield* dmirror_allocate_chunk(kernel, mdevice, isLarge ? 'folio' : 'page');
-  if (pfn < 0) {
-    if (isPrivate) freeBacking(kernel, rpage, 2 ** order);
-    return -1;
-  }
-  device_page_alloc(kernel, pfn, order);
+  const pfn = take(kernel, mdevice, isLarge);
+  return pfn < 0 ? grow(kernel, dmirror, isLarge, rpage) : handOut(kernel, dmirror, isLarge, rpage, pfn);
+}
+
+function* grow(kernel: Kernel, dmirror: Dmirror, isLarge: boolean, rpage: number): KernelGenerator<number> {
+  const pfn = yield* dmirror_allocate_chunk(kernel, dmirror.mdevice, isLarge ? 'folio' : 'page');
+  if (pfn >= 0) return handOut(kernel, dmirror, isLarge, rpage, pfn);
+  if (dmirror_is_private_zone(dmirror.mdevice)) freeBacking(kernel, rpage, isLarge ? HPAGE_PMD_NR : 1);
+  return -1;
+}
+
+function handOut(kernel: Kernel, dmirror: Dmirror, isLarge: boolean, rpage: number, pfn: number): number {
+  const isPrivate = dmirror_is_private_zone(dmirror.mdevice);
+  device_page_alloc(kernel, pfn, isLarge ? HPAGE_PMD_ORDER : 0);
   const { backing, user, huge } = stateOf(kernel);
   if (isPrivate) kernel.store.mapSet(backing, pfn, rpage);
   if (isLarge) kernel.store.mapSet(huge, pfn, true);
@@ -145,7 +158,7 @@ function dmirror_devmem_free(kernel: Kernel, pfn: number): undefined {
   store.mapDelete(user, pfn);
   if (order > 0) store.mapDelete(huge, pfn);
   if (chunk.remove) return undefined;
-  store.set(mdevice, 'cfree', mdevice.cfree + 2 ** order);
+  store.add(mdevice, 'cfree', 2 ** order);
   if (order > 0) push(kernel, mdevice.free_folios, pfn, HPAGE_PMD_NR);
   else push(kernel, mdevice.free_pages, pfn);
   return undefined;

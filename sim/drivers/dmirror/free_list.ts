@@ -20,7 +20,7 @@ export function push(kernel: Kernel, list: FreeList, pfn: number, stride: Stride
     // The piece goes on in its direction; a piece of one page has none yet.
     const isOnWay = head === tail || Math.sign(head - tail) === Math.sign(pfn - head);
     if (isOnWay) {
-      store.set(list, length - 2, pfn);
+      store.setDense(list, length - 2, pfn);
       return;
     }
   }
@@ -35,7 +35,7 @@ export function pop(kernel: Kernel, list: FreeList, stride: Stride = 1): number 
   const tail = list[length - 1];
   if (head === undefined || tail === undefined) return undefined;
   if (head === tail) store.splice(list, length - 2, 2);
-  else store.set(list, length - 2, head > tail ? head - stride : head + stride);
+  else store.setDense(list, length - 2, head > tail ? head - stride : head + stride);
   return head;
 }
 

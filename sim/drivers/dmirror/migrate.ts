@@ -58,7 +58,8 @@ function* dmirror_migrate_alloc_and_copy(kernel: Kernel, args: MigrateVma, dmirr
     const isLarge = has(entry, MIGRATE_PFN_COMPOUND);
     const write = has(entry, MIGRATE_PFN_WRITE) || (spage < 0 && emptyIsWritable) ? MIGRATE_PFN_WRITE : 0;
     const failed = kernel.has('dmirrorFlags') && takeFailAlloc(kernel, dmirror);
-    const dpage = failed ? -1 : yield* dmirror_devmem_alloc_page(kernel, dmirror, isLarge);
+    const page = failed ? -1 : dmirror_devmem_alloc_page(kernel, dmirror, isLarge);
+    const dpage = typeof page === 'number' ? page : yield* page;
     if (dpage >= 0) {
       dst[i] = migratePfn(kernel, dpage) + (isLarge ? MIGRATE_PFN_COMPOUND : 0) + write;
       const count = isLarge ? HPAGE_PMD_NR : 1;
@@ -68,7 +69,8 @@ function* dmirror_migrate_alloc_and_copy(kernel: Kernel, args: MigrateVma, dmirr
     } else if (isLarge) {
       // No huge page of the device: single ones, and the core splits the source.
       for (let j = 0; j < HPAGE_PMD_NR && i < pages; j++, i++) {
-        const small = yield* dmirror_devmem_alloc_page(kernel, dmirror);
+        const single = dmirror_devmem_alloc_page(kernel, dmirror);
+        const small = typeof single === 'number' ? single : yield* single;
         if (small < 0) continue;
         fill(kernel, backingPage(kernel, small), spage < 0 ? -1 : spage + j);
         dst[i] = migratePfn(kernel, small) + write;

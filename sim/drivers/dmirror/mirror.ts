@@ -12,6 +12,7 @@ import {
   mmu_interval_set_seq,
 } from '../../mm/mmu_notifier.ts';
 import { removeItem } from '../../store/remove.ts';
+import { UnorderedMap } from '../../store/unorderedMap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { stateOf } from './backing.ts';
 import { type Dmirror, type DmirrorDevice, deviceName } from './dmirror.ts';
@@ -24,6 +25,7 @@ const WHOLE_ADDRESS_SPACE = 2 ** 52 - 1;
 export interface DmirrorOps {
   readonly dmirror: Dmirror;
   invalidate(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): KernelGenerator<boolean>;
+  invalidateNow?(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean;
 }
 
 /** Takes the mirror's mutex as an invalidation may: sleeping, or not at all. */
@@ -50,6 +52,10 @@ export function dmirror_do_update(kernel: Kernel, dmirror: Dmirror, start: numbe
   for (const vpn of [...pt.keys()]) if (vpn >= start && vpn <= end) kernel.store.mapDelete(pt, vpn);
 }
 
+/** The device's own migrations bring its table up to date themselves. */
+const isOwn = (kernel: Kernel, dmirror: Dmirror, range: MmuNotifierRange): boolean =>
+  range.event === MMU_NOTIFY_MIGRATE && range.owner === dmirror.mdevice.owner && kernel.has('notifyMigrate');
+
 /** dmirror_interval_invalidate: the CPU's page table is about to change. */
 function* dmirror_interval_invalidate(
   kernel: Kernel,
@@ -58,13 +64,22 @@ function* dmirror_interval_invalidate(
   cur_seq: number,
 ): KernelGenerator<boolean> {
   const { dmirror } = sub.ops as DmirrorOps;
-  // The device's own migrations bring its table up to date themselves.
-  if (kernel.has('notifyMigrate') && range.event === MMU_NOTIFY_MIGRATE && range.owner === dmirror.mdevice.owner)
-    return true;
+  if (isOwn(kernel, dmirror, range)) return true;
   if (!(yield* lockForInvalidation(kernel, dmirror, range))) return false;
   mmu_interval_set_seq(kernel, sub, cur_seq);
   dmirror_do_update(kernel, dmirror, range.start, range.end);
   mutex_unlock(kernel, dmirror.mutex);
+  return true;
+}
+
+/** The same where nobody holds the mutex. */
+function invalidateNow(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean {
+  const { dmirror } = sub.ops as DmirrorOps;
+  if (isOwn(kernel, dmirror, range)) return true;
+  if (dmirror.mutex.owner) return false;
+  // Taken and let go again before anyone could see it.
+  mmu_interval_set_seq(kernel, sub, cur_seq);
+  dmirror_do_update(kernel, dmirror, range.start, range.end);
   return true;
 }
 
@@ -78,8 +93,16 @@ export function* dmirror_fops_open(
   const { mm } = process;
   if (!mm) return ENOMEM;
   const mutex = mutex_init(kernel, `the mirror of ${process.comm} (${process.pid}) on ${deviceName(mdevice.id)}`);
-  const dmirror: Dmirror = { mdevice, process, pt: new Map(), mutex, file: undefined, notifier: undefined, flags: 0 };
-  const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate };
+  const dmirror: Dmirror = {
+    mdevice,
+    process,
+    pt: new UnorderedMap(),
+    mutex,
+    file: undefined,
+    notifier: undefined,
+    flags: 0,
+  };
+  const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate, invalidateNow };
   // From here on the module is in use (chrdev_open has its reference).
   const { mirrors } = stateOf(kernel);
   store.splice(mirrors, mirrors.length, 0, dmirror);

@@ -2,6 +2,7 @@
 import { objectPointer } from '../../c/value.ts';
 import { mutex_destroy, mutex_init } from '../../kernel/locking.ts';
 import type { Kernel } from '../../machine/kernel.ts';
+import { UnorderedMap } from '../../store/unorderedMap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { stateOf } from './backing.ts';
 import { dmirror_allocate_chunk, dmirror_device_remove_chunks } from './devmem.ts';
@@ -42,9 +43,9 @@ export function* hmm_dmirror_init(kernel: Kernel, spm: readonly [bigint, bigint]
     task: kernel.current,
     devices: [],
     mirrors: [],
-    backing: new Map(),
-    user: new Map(),
-    huge: new Map(),
+    backing: new UnorderedMap(),
+    user: new UnorderedMap(),
+    huge: new UnorderedMap(),
   };
   store.set(state, 'dmirror', dmirror);
   // The first coherent device takes spm_addr_dev1: test_hmm.c asks whether the minor number less two is not zero.
