@@ -99,11 +99,17 @@ export function* madvise_pageout_range(kernel: Kernel, vma: Vma, start: number, 
       continue;
     }
     const pte = huge ? huge.entry : (table?.entries[vpn % 512] ?? NO_PTE);
+    const at = vpn;
     if (huge) vpn += 511 - (vpn % 512);
     if (!pte_present(pte) || pte_special(pte)) continue;
     const folio = folioOf(kernel, pte_pfn(pte));
     if (!folio || isDevicePage(kernel, folio.pfn) || folio_mapcount(kernel, folio) !== 1) continue;
     if (testFlag(kernel, folio.pfn, PG_UNEVICTABLE) || !testFlag(kernel, folio.pfn, PG_LRU)) continue;
+    const old = withBits(pte, 0, PTE_YOUNG);
+    if (old !== pte && !kernel.has('pageoutIgnoresReferences')) {
+      if (huge) set_pmd_at(kernel, mm, at, { ...huge, entry: old });
+      else if (table) kernel.store.set(table.entries, at % 512, old);
+    }
     clearFlag(kernel, folio.pfn, PG_REFERENCED);
     yield* pageout_folio(kernel, folio.pfn);
   }

@@ -164,7 +164,7 @@ function unmapOne(
     kernel.has('anonExclusive') && folio_test_anon(folio) && testFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
   if (wasExclusive && !folio_try_share_anon_rmap(kernel, folio, pfn)) return false;
   const isPresent = pte_present(pte);
-  if (isPresent && pte_dirty(pte)) setFlag(kernel, pfn, PG_DIRTY);
+  if (isPresent && pte_dirty(pte) && kernel.has('migrateKeepsDirty')) setFlag(kernel, pfn, PG_DIRTY);
   const isWritable = isPresent
     ? pte_write(pte)
     : kernel.has('migrateEntryFollowsPfn') && entry % 16 >= MIGRATE_PFN_WRITE;
