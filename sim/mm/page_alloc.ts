@@ -3,8 +3,8 @@
  * buddy.ts. There are no per-CPU lists, so every state is that after drain_all_pages().
  * ZONE_DEVICE never takes part: nothing of it is present, so no zonelist has it.
  *
- * A simulated machine has no page cache to reclaim and no process to kill: a request that
- * would wait for either is refused, as it would be once the last of them was gone.
+ * An allocation here does not sleep: a request that would reclaim or kill is refused. Where a
+ * process faults, that comes behind it, and the fault is done again (memcg_oom.ts).
  */
 import { MAX_PAGE_ORDER, pageblock_nr_pages, pageblock_order } from '../arch/x86_64.ts';
 import { BadAccess } from '../c/value.ts';

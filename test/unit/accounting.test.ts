@@ -41,12 +41,13 @@ describe('peaks', () => {
 
 describe('MADV_COLD', () => {
   it('makes active pages the next to go, and forgets that they were used', () => {
-    // munmap drains the batch in which new pages wait for their list; two looks make a page active.
-    const machine = start('proc munmap 100 a+0xf000 1', 'proc gup 100 a 8', 'proc gup 100 a 8');
+    // munmap drains the batches in which pages wait for their list; two looks make a page active.
+    const drain = (page: number): string => `proc munmap 100 a+0x${page.toString(16)}000 1`;
+    const machine = start(drain(15), 'proc gup 100 a 8', 'proc gup 100 a 8', drain(14));
     sh(machine, 'proc gup-put 100 a 8', 'proc gup-put 100 a 8');
     const active = number(machine, '/proc/vmstat', 'nr_active_anon');
     expect(active).toBeGreaterThan(0);
-    sh(machine, 'proc madvise 100 a 8 COLD');
+    sh(machine, 'proc madvise 100 a 8 COLD', drain(13));
     expect(number(machine, '/proc/vmstat', 'nr_active_anon')).toBe(0);
     expect(number(machine, '/proc/vmstat', 'pgdeactivate')).toBe(active);
     expect(number(machine, '/proc/100/smaps', 'Referenced')).toBe(0);
@@ -114,7 +115,8 @@ describe('a process that dies while a device reads it (7.3)', () => {
     sh(machine, 'proc new g', 'a = proc mmap 100 16 rw', 'proc write 100 a 8');
     sh(machine, 'struct mm_struct *mm = get_task_mm(current)');
     sh(machine, 'echo 0 > /sys/fs/cgroup/g/memory.max');
-    expect(machine.kernel.state.log.at(-1)?.text).toBe(
+    // Its page tables stay as long as somebody uses them: nothing more can be done for the limit.
+    expect(machine.kernel.state.log.map(({ text }) => text)).toContain(
       'oom_reaper: reaped process 100 (g), now anon-rss:0kB, file-rss:0kB, shmem-rss:0kB',
     );
     expect(machine.kernel.state.memcgs.get('g')?.usage).toBe(0);

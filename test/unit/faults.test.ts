@@ -72,7 +72,7 @@ describe('anonymous memory', () => {
     world.check();
   });
 
-  it('a memory cgroup that is full, page tables included, gives no page, and counts that', () => {
+  it('a memory cgroup that is full, page tables included, gives no page, and who has most of it is killed', () => {
     const world = new FaultWorld();
     const at = world.map(3);
     const { memcg } = world.mm();
@@ -82,7 +82,7 @@ describe('anonymous memory', () => {
     });
     world.write(at, 2);
     expect(world.status(`proc write p ${addr(at + 2)} 1`)).toBe(-12);
-    expect(memcg).toMatchObject({ usage: 2, events: { max: 1, oom: 1 } });
+    expect(memcg).toMatchObject({ usage: 0, events: { max: 18, oom: 1, oom_kill: 1 } });
     world.check();
   });
 });

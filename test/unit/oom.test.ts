@@ -17,7 +17,7 @@ const log = (machine: Machine): string[] => machine.kernel.state.log.map(({ text
 const pids = (machine: Machine): number[] =>
   [...machine.kernel.state.processes.values()].filter(({ mm }) => mm).map(({ pid }) => pid);
 
-/** Processes 100 and 101 in the cgroup g, with 4 and 8 pages written. */
+/** Processes 100 and 101 in the cgroup g, with 4 and 8 pages written, and three page tables each: 72 KiB. */
 const two = (release = '6.12', ...lines: string[]): Machine => {
   const machine = boot(undefined, release as (typeof RELEASES)[number]);
   sh(machine, 'proc new g', 'a = proc mmap 100 64 rw', 'proc write 100 a 4', 'proc new big');
@@ -34,7 +34,7 @@ const atRest = (machine: Machine): void => {
 
 describe('a memory cgroup at its limit', () => {
   it('kills the process with the most pages, and the fault of the other succeeds', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     const result = attempt(machine, 'proc write 100 a 5');
     expect(result.status).toBe(0);
     expect(pids(machine)).toEqual([100]);
@@ -45,14 +45,14 @@ describe('a memory cgroup at its limit', () => {
   });
 
   it('counts the fault that waited for it once', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     const before = number(read(machine, '/proc/vmstat'), 'pgfault');
     sh(machine, 'proc write 100 a 5');
     expect(number(read(machine, '/proc/vmstat'), 'pgfault') - before).toBe(1);
   });
 
   it('kills who asks if that is the worst; nothing of it is left', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     const result = attempt(machine, 'proc write 101 b 20');
     expect(result.status).toBe(-12);
     expect(pids(machine)).toEqual([100]);
@@ -62,7 +62,7 @@ describe('a memory cgroup at its limit', () => {
   });
 
   it('swaps out first where there is swap, and nobody dies', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max', 'swapon /swap 4096');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max', 'swapon /swap 4096');
     sh(machine, 'proc write 100 a 64', 'proc write 101 b 64');
     expect(pids(machine)).toEqual([100, 101]);
     expect(machine.kernel.state.memcgs.get('g')?.usage).toBeLessThanOrEqual(12);
@@ -83,7 +83,7 @@ describe('a memory cgroup at its limit', () => {
   });
 
   it('kills once swap is full', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max', 'swapon /swap 17');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max', 'swapon /swap 17');
     attempt(machine, 'proc write 101 b 64');
     expect(events(machine)[2]).toBeGreaterThan(0);
     atRest(machine);
@@ -91,7 +91,7 @@ describe('a memory cgroup at its limit', () => {
 
   it('never takes a page that someone holds for long', () => {
     const machine = two('6.12', 'proc gup 100 a 4 write pin longterm', 'swapon /swap 4096');
-    sh(machine, 'echo 48K > /sys/fs/cgroup/g/memory.max', 'proc write 101 b 64');
+    sh(machine, 'echo 72K > /sys/fs/cgroup/g/memory.max', 'proc write 101 b 64');
     expect(pids(machine)).toEqual([100, 101]);
     expect(number(read(machine, '/proc/100/status'), 'VmSwap')).toBe(0);
     sh(machine, 'proc gup-put 100 a 4 pin');
@@ -99,14 +99,14 @@ describe('a memory cgroup at its limit', () => {
   });
 
   it('in get_user_pages the call fails, and the process is gone behind it', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     expect(attempt(machine, 'proc gup 101 b+0x10000 2 write').status).toBe(-12);
     expect(pids(machine)).toEqual([100]);
     atRest(machine);
   });
 
   it('to 4.18 get_user_pages only fails, a write kills', () => {
-    const machine = two('4.14', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('4.14', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     expect(attempt(machine, 'proc gup 101 b+0x10000 2 write').status).toBe(-12);
     expect(pids(machine)).toEqual([100, 101]);
     expect(events(machine)).toEqual([7, 1, 0]);
@@ -116,10 +116,10 @@ describe('a memory cgroup at its limit', () => {
   });
 
   it('a limit below what is used swaps, and then kills until it is kept', () => {
-    const swapping = two('6.12', 'swapon /swap 4096', 'echo 16K > /sys/fs/cgroup/g/memory.max');
+    const swapping = two('6.12', 'swapon /swap 4096', 'echo 40K > /sys/fs/cgroup/g/memory.max');
     expect(swapping.kernel.state.memcgs.get('g')?.usage).toBeLessThanOrEqual(4);
     expect(pids(swapping)).toEqual([100, 101]);
-    const killing = two('6.12', 'echo 20K > /sys/fs/cgroup/g/memory.max');
+    const killing = two('6.12', 'echo 44K > /sys/fs/cgroup/g/memory.max');
     expect(pids(killing)).toEqual([100]);
     expect(events(killing)).toEqual([0, 1, 1]);
     sh(killing, 'echo 0 > /sys/fs/cgroup/g/memory.max');
@@ -129,7 +129,7 @@ describe('a memory cgroup at its limit', () => {
 
   it('is no obstacle for pages that come home from a device, whose charge only moves', () => {
     const machine = two('6.12', 'modprobe test_hmm', 'gpu open 0 101', 'gpu to-dev 0 101 b 8');
-    sh(machine, 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    sh(machine, 'echo 72K > /sys/fs/cgroup/g/memory.max');
     const usage = machine.kernel.state.memcgs.get('g')?.usage;
     expect(sh(machine, 'proc read 101 b 8').output[0]).toMatch(/8 page\(s\): word i holds i$/);
     expect(machine.kernel.state.memcgs.get('g')?.usage).toBe(usage);
@@ -139,7 +139,7 @@ describe('a memory cgroup at its limit', () => {
 
   it('counts pages on a device for who has to go', () => {
     const machine = two('6.12', 'modprobe test_hmm', 'gpu open 0 101', 'gpu to-dev 0 101 b 8');
-    sh(machine, 'echo 48K > /sys/fs/cgroup/g/memory.max', 'proc write 100 a 5');
+    sh(machine, 'echo 72K > /sys/fs/cgroup/g/memory.max', 'proc write 100 a 5');
     expect(pids(machine)).toEqual([100]);
     expect(log(machine).at(-1)).toMatch(/Killed process 101 \(big\).*anon-rss:32kB/);
     expect(read(machine, '/proc/iomem')).toContain('hmm');
@@ -147,7 +147,7 @@ describe('a memory cgroup at its limit', () => {
   });
 
   it('travelling back brings the victim back', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     const [before, position] = [machine.canonical(), machine.position];
     sh(machine, 'proc write 100 a 5');
     const after = machine.canonical();
@@ -160,14 +160,14 @@ describe('a memory cgroup at its limit', () => {
 
 describe('who has to go', () => {
   it('oom_score_adj protects, and condemns', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max', 'echo -1000 > /proc/101/oom_score_adj');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max', 'echo -1000 > /proc/101/oom_score_adj');
     expect(attempt(machine, 'proc write 101 b 9').status).toBe(0);
     expect(pids(machine)).toEqual([101]);
     expect(read(machine, '/proc/101/oom_score')).toBe('0\n');
   });
 
   it('is nobody if all are protected: the access fails and everybody lives', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     sh(machine, 'echo -1000 > /proc/100/oom_score_adj', 'echo -1000 > /proc/101/oom_score_adj');
     expect(attempt(machine, 'proc write 101 b 9').status).toBe(-12);
     expect(pids(machine)).toEqual([100, 101]);
@@ -200,7 +200,7 @@ describe('who has to go', () => {
     const lines = [
       'proc fork 101',
       'proc write 101 b 10',
-      'echo 88K > /sys/fs/cgroup/g/memory.max',
+      'echo 112K > /sys/fs/cgroup/g/memory.max',
       'proc write 100 a 5',
     ];
     expect(pids(two('5.1', ...lines))).toEqual([100, 101]);
@@ -210,12 +210,12 @@ describe('who has to go', () => {
 
 describe('the log', () => {
   it('has the table of tasks, the summary and the victim, as 6.12 prints them', () => {
-    const machine = two('6.12', 'echo 48K > /sys/fs/cgroup/g/memory.max');
+    const machine = two('6.12', 'echo 72K > /sys/fs/cgroup/g/memory.max');
     const from = log(machine).length;
     sh(machine, 'proc write 100 a 5');
     expect(log(machine).slice(from)).toEqual([
       'g invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0',
-      'memory: usage 48kB, limit 48kB, failcnt 18',
+      'memory: usage 72kB, limit 72kB, failcnt 18',
       'Tasks state (memory values in pages):',
       '[  pid  ]   uid  tgid total_vm      rss rss_anon rss_file rss_shmem pgtables_bytes swapents oom_score_adj name',
       '[    100]     0   100       64        4        4        0         0    12288        0             0 g',
@@ -226,7 +226,7 @@ describe('the log', () => {
   });
 
   it('needs two lines for the victim to 5.1', () => {
-    const machine = two('5.1', 'echo 48K > /sys/fs/cgroup/g/memory.max', 'proc write 100 a 5');
+    const machine = two('5.1', 'echo 72K > /sys/fs/cgroup/g/memory.max', 'proc write 100 a 5');
     expect(log(machine).slice(-2)).toEqual([
       expect.stringMatching(/^Memory cgroup out of memory: Kill process 101 \(big\) score \d+ or sacrifice child$/),
       'Killed process 101 (big) total-vm:256kB, anon-rss:32kB, file-rss:0kB, shmem-rss:0kB',

@@ -165,7 +165,7 @@ test('a memory cgroup: its files, its limit, and a process that moves leaves its
 });
 
 test('at the limit a write fails, and memory.events counts it', () => {
-  const machine = start('echo 8K > /sys/fs/cgroup/one/memory.max');
+  const machine = start('echo 20K > /sys/fs/cgroup/one/memory.max');
   expect(attempt(machine, 'proc write pid a+0x2000 1').status).not.toBe(0);
   expect(number(read(machine, '/sys/fs/cgroup/one/memory.events'), 'max')).toBeGreaterThan(0);
 });
