@@ -29,7 +29,8 @@ export function kmem_pages(kernel: Kernel, memcg: MemCgroup): number {
 export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boolean {
   if (Number.isFinite(memcg.max) && memcg.usage + kmem_pages(kernel, memcg) + pages > memcg.max) {
     kernel.store.set(memcg.events, 'max', memcg.events.max + 1);
-    kernel.store.set(memcg.events, 'oom', memcg.events.oom + 1);
+    // mem_cgroup_oom: not for what is costly (PAGE_ALLOC_COSTLY_ORDER), of which there may be smaller pieces.
+    if (pages <= 8) kernel.store.set(memcg.events, 'oom', memcg.events.oom + 1);
     return false;
   }
   kernel.store.add(memcg, 'usage', pages);
