@@ -22,6 +22,7 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put, folio_ref_count, folioOf } from './folio.ts';
 import { PG_DIRTY, testFlag } from './folio_record.ts';
+import { mlock_vma_folio } from './mlock_folio.ts';
 import {
   MMU_NOTIFY_EXCLUSIVE,
   mmu_notifier_invalidate_range_end,
@@ -58,7 +59,10 @@ export function restore_exclusive_pte(kernel: Kernel, vma: Vma, vpn: number): vo
   const folio = folioOf(kernel, pfn);
   if (!is_device_exclusive_entry(pte) || !folio) return;
   if (!folio_test_anon(folio)) kernel.WARN('restore_exclusive_pte: exclusive access to a page that is not anonymous');
-  else if (kernel.has('twoExclusiveSwapTypes')) folio_add_rmap_pte(kernel, folio, pfn);
+  else if (kernel.has('twoExclusiveSwapTypes')) {
+    folio_add_rmap_pte(kernel, folio, pfn);
+    mlock_vma_folio(kernel, folio, vma);
+  }
   const kind = (vma.flags & (VM_READ | VM_WRITE)) === 0 ? PteKind.ProtNone : PteKind.Present;
   set_pte_at(kernel, vma.mm, vpn, mkPte(kind, pfn, restoredBits(kernel, vma, pte, folio.pfn)));
 }

@@ -11,15 +11,15 @@ import {
   pteKind,
   withBits,
 } from '../arch/pte.ts';
-import { MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
+import { type Folio, MM_SWAPENTS, type Mm, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { folioOf, isDevicePage } from './folio.ts';
+import { folio_get, folio_put_system, folioOf, isDevicePage } from './folio.ts';
 import { clearFlag, PG_DIRTY, PG_LRU, PG_REFERENCED, PG_UNEVICTABLE, testFlag } from './folio_record.ts';
 import { split_folio, split_huge_pmd } from './huge_split.ts';
 import { add_mm_counter } from './mm_counter.ts';
-import { hugePmdAt, pteTableAt, set_pmd_at } from './pgtable.ts';
+import { hugePmdAt, pteAt, pteTableAt, set_pmd_at, set_pte_at } from './pgtable.ts';
 import { folio_mapcount, folio_test_anon } from './rmap.ts';
 import { folio_deactivate, folio_mark_lazyfree } from './swap.ts';
 import { folio_free_swap, free_swap_and_cache, swapEntryOf } from './swap_state.ts';
@@ -36,6 +36,33 @@ function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelG
     yield* split_folio(kernel, folio);
     folio_unlock(kernel, folio.pfn);
   }
+}
+
+/** madvise_folio_pte_batch: how many entries from `vpn` on, within the range, map pages of the folio in a row. */
+function mappedInRow(mm: Mm, folio: Folio, vpn: number, end: number): number {
+  const first = pte_pfn(pteAt(mm, vpn));
+  const most = Math.min(end - vpn, folio.pfn + 2 ** folio.order - first);
+  let count = 1;
+  while (count < most) {
+    const pte = pteAt(mm, vpn + count);
+    if (!pte_present(pte) || pte_pfn(pte) !== first + count) break;
+    count++;
+  }
+  return count;
+}
+
+/**
+ * A large folio that is mapped page by page, not all of it in the range: split, if nobody else maps it. True: look
+ * at the entry again. (To 6.9 such a folio was split wherever it lay.)
+ */
+function* splitMapped(kernel: Kernel, folio: Folio, pfn: number): KernelGenerator<boolean> {
+  // folio_likely_mapped_shared
+  if (kernel.pages.mapcount.get(pfn) !== 0 || !folio_trylock(kernel, folio.pfn)) return false;
+  folio_get(kernel, folio.pfn);
+  const error = yield* split_folio(kernel, folio);
+  folio_unlock(kernel, folio.pfn);
+  folio_put_system(kernel, folio.pfn);
+  return error === 0;
 }
 
 /** huge_memory.c:madvise_free_huge_pmd: a whole huge page that nobody else maps. */
@@ -72,17 +99,27 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     }
     if (!pte_present(pte) || pte_special(pte)) continue;
     const folio = folioOf(kernel, pte_pfn(pte));
-    if (!folio || folio.order > 0 || isDevicePage(kernel, folio.pfn)) continue;
+    if (!folio || isDevicePage(kernel, folio.pfn)) continue;
+    const count = folio.order > 0 ? mappedInRow(mm, folio, vpn, end) : 1;
+    if (count < 2 ** folio.order) {
+      if (yield* splitMapped(kernel, folio, pte_pfn(pte))) vpn--;
+      continue;
+    }
+    const first = vpn;
+    vpn += count - 1;
     if (testFlag(kernel, folio.pfn, PG_DIRTY) || folio.swap !== undefined) {
       if (!folio_trylock(kernel, folio.pfn)) continue;
       const isOurs =
-        folio_mapcount(kernel, folio) === 1 && (folio.swap === undefined || folio_free_swap(kernel, folio));
+        folio_mapcount(kernel, folio) === count && (folio.swap === undefined || folio_free_swap(kernel, folio));
       if (isOurs) clearFlag(kernel, folio.pfn, PG_DIRTY);
       folio_unlock(kernel, folio.pfn);
       if (!isOurs) continue;
     }
-    if ((pteBits(pte) & (PTE_YOUNG | PTE_DIRTY)) !== 0)
-      kernel.store.set(table.entries, vpn % 512, withBits(pte, 0, PTE_YOUNG | PTE_DIRTY));
+    for (let at = first; at <= vpn; at++) {
+      const mapped = pteAt(mm, at);
+      if ((pteBits(mapped) & (PTE_YOUNG | PTE_DIRTY)) !== 0)
+        set_pte_at(kernel, mm, at, withBits(mapped, 0, PTE_YOUNG | PTE_DIRTY));
+    }
     if (folio_test_anon(folio)) folio_mark_lazyfree(kernel, folio);
   }
 }
@@ -121,7 +158,13 @@ export function* madvise_cold_or_pageout_range(
     if (huge) vpn += 511 - (vpn % 512);
     if (!pte_present(pte) || pte_special(pte)) continue;
     const folio = folioOf(kernel, pte_pfn(pte));
-    if (!folio || isDevicePage(kernel, folio.pfn) || folio_mapcount(kernel, folio) !== 1) continue;
+    if (!folio || isDevicePage(kernel, folio.pfn)) continue;
+    // What is mapped page by page is split here even if all of it is in the range: it goes page by page.
+    if (!huge && folio.order > 0) {
+      if (yield* splitMapped(kernel, folio, pte_pfn(pte))) vpn--;
+      continue;
+    }
+    if (folio_mapcount(kernel, folio) !== 1) continue;
     if (testFlag(kernel, folio.pfn, PG_UNEVICTABLE) || !testFlag(kernel, folio.pfn, PG_LRU)) continue;
     const old = withBits(pte, 0, PTE_YOUNG);
     if (old !== pte && !kernel.has('pageoutIgnoresReferences')) {

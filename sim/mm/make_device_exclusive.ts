@@ -25,6 +25,7 @@ import { folio_put, folioOf } from './folio.ts';
 import { get_user_pages_remote } from './gup.ts';
 import { gup_put_folio } from './gup_refs.ts';
 import { is_hugetlb_head } from './hugetlb_pool.ts';
+import { munlock_vma_folio } from './mlock_folio.ts';
 import {
   MMU_NOTIFY_EXCLUSIVE,
   mmu_notifier_invalidate_range_end,
@@ -127,6 +128,7 @@ function* folio_make_device_exclusive(
         if (vma.mm === mm && at === vpn && pte_write(pte)) valid = true;
         set_pte_at(kernel, vma.mm, at, exclusiveEntry(kernel, pte));
         folio_remove_rmap_pte(kernel, folio, pfn);
+        munlock_vma_folio(kernel, folio, vma);
       } else if (is_device_private_entry(pte) || is_device_exclusive_entry(pte)) goesOn = false;
     }
     yield* mmu_notifier_invalidate_range_end(kernel, range);

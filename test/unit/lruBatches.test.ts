@@ -143,4 +143,31 @@ describe('the batches of the LRU', () => {
     expect([world.vm('thp_split_page'), world.vm('pgactivate'), world.vm('pswpout')]).toEqual([1, 512, 0]);
     world.check();
   });
+
+  it('MADV_FREE and MADV_PAGEOUT of one page of a huge folio that is mapped page by page split it', () => {
+    const seen = ['FREE', 'PAGEOUT'].map((advice) => {
+      const world = new FaultWorld();
+      const at = world.mapHuge();
+      world.write(at);
+      // A part of another protection: the huge entry goes, the folio stays whole.
+      world.sh(`proc mprotect p ${addr(at + 2)} 2 r`, `proc madvise p ${addr(at)} 1 ${advice}`);
+      world.check();
+      return [world.vm('thp_split_page'), world.folio(at).order, world.folio(at + 5).order];
+    });
+    expect(seen).toEqual([
+      [1, 0, 0],
+      [1, 0, 0],
+    ]);
+  });
+
+  it('MADV_FREE of all of such a folio leaves it whole', () => {
+    const world = new FaultWorld();
+    const at = world.mapHuge();
+    world.write(at);
+    world.sh(`proc mprotect p ${addr(at + 2)} 2 r`, `proc mprotect p ${addr(at + 2)} 2 rw`);
+    world.sh(`proc madvise p ${addr(at)} 512 FREE`);
+    expect([world.vm('thp_split_page'), world.folio(at).order, world.vm('pglazyfree')]).toEqual([0, 9, 512]);
+    expect([world.pte(at), world.pte(at + 511)]).toEqual(['Present write', 'Present write']);
+    world.check();
+  });
 });

@@ -56,6 +56,16 @@ describe('mlock and the device', () => {
 });
 
 describe('exclusive access', () => {
+  it('of a locked page ends its being locked while it lasts; a page that comes back to a locked mapping is locked', () => {
+    const world = new HmmWorld('6.12');
+    const pid = world.newProcess(0);
+    const at = world.mmap(pid, 2);
+    world.sh(`proc mlock ${pid} ${at} 2`);
+    const NAMES = ['nr_mlock', 'nr_unevictable'];
+    expect(deltas(world, NAMES, () => world.gpu('exclusive', 0, pid, at, 2))).toEqual([-2, -2]);
+    expect(deltas(world, NAMES, () => world.read(pid, at, 2))).toEqual([2, 2]);
+  });
+
   it('of a coherent page ends with the mapping, and the page is free again', () => {
     const world = new HmmWorld('6.12', COHERENT);
     const pid = world.newProcess(2);
@@ -68,6 +78,16 @@ describe('exclusive access', () => {
     const { refcount } = world.machine.kernel.pages;
     expect([refcount.get(0x21ffff), refcount.get(0x21fffe)]).toEqual([0, 0]);
     world.expectAtRest();
+  });
+});
+
+describe('smaps', () => {
+  it('names the flag of memory that userfaultfd watches', () => {
+    const world = new HmmWorld('6.12');
+    const pid = world.newProcess();
+    const at = world.mmap(pid, 1);
+    world.sh(`proc uffd ${pid} ${at} 1 0xab`);
+    expect(world.sh(`cat /proc/${pid}/smaps`).join('\n')).toContain('VmFlags: rd wr mr mw me um ac');
   });
 });
 
