@@ -53,11 +53,13 @@ export function parseArguments(argv: readonly string[]): Request {
       if (value === undefined) throw new UsageError(`${name} needs a value`);
       options.set(name, [...(options.get(name) ?? []), value]);
     } else if (name === '--json') flags.add(name);
+    else if (word === '--help' || word === '-h') flags.add('--help');
     else if (word.startsWith('-') && word !== '-')
       throw new UsageError(`${word}: no such option; zonescope help lists them`);
     else words.push(word);
   }
   const json = flags.has('--json');
+  if (flags.has('--help')) return { command: 'help' };
   const one = (name: string): string | undefined => options.get(name)?.at(-1);
   const release = releaseOf(one('--release'));
   const machine = one('--machine');

@@ -14,6 +14,7 @@ import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
 import { isKernelDocument, recognise } from '../docs/release.ts';
 import { parseDocument } from '../docs/rst.ts';
 import { loadScenes, placeScenes } from '../docs/scenes.ts';
+import { verdicts } from '../session/expectations.ts';
 import { type FolderFiles, importFolder } from '../session/machineFolder.ts';
 import { createSession } from '../session/session.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
@@ -163,6 +164,10 @@ function printResult(result: LineResult, around: Surroundings): void {
   if (result.output) (result.status === 0 ? around.print : around.complain)(result.output);
   if (result.blockedOn)
     around.print(`waits for ${result.blockedOn.what}; held by ${result.blockedOn.holders.join(', ') || 'nobody'}`);
+  for (const { line, status, output } of result.ended ?? []) {
+    around.print(`has waited, and ends: ${line}`);
+    if (output) (status === 0 ? around.print : around.complain)(output);
+  }
 }
 
 async function runExample(request: Extract<Request, { command: 'run' }>, around: Surroundings): Promise<number> {
@@ -224,14 +229,25 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
       printed++;
     }
   };
+  let isWrong = false;
+  const judge = async (pause?: number): Promise<void> => {
+    for (const { line, is, found, holds } of await verdicts(session, here.scene, pause)) {
+      isWrong ||= !holds;
+      if (request.json) around.print(JSON.stringify({ expect: line, is, found, holds }));
+      else if (holds) around.print(`expected of ${line}: ${is.split('\n').at(-1)}`);
+      else around.complain(`expected of ${line}: ${is}\n  found: ${found}`);
+    }
+  };
   report();
-  while (state?.status === 'paused') {
+  for (let pause = 1; state?.status === 'paused'; pause++) {
     if (!request.json) around.print(`-- paused: ${state.why}`);
+    await judge(pause);
     state = await session.continueExample();
     report();
   }
-  const failed = state?.status !== 'done';
-  if (failed && !request.json) around.complain(`stopped: ${state?.why ?? ''}`);
+  await judge();
+  const failed = state?.status !== 'done' || isWrong;
+  if (state?.status !== 'done' && !request.json) around.complain(`stopped: ${state?.why ?? ''}`);
   session.dispose();
   return failed ? 1 : 0;
 }

@@ -69,7 +69,8 @@ export interface TermIndex {
   describe(id: string, release: Release): TermDescription | undefined;
 }
 
-const LIVE = /^(zone:[A-Z][A-Z0-9_]*|sections|maxPfn|memmap|pagemaps|resource:iomem|nodes|free|total|blocks)$/;
+const LIVE =
+  /^(zone:[A-Z][A-Z0-9_]*|sections|maxPfn|memmap|pagemaps|resource:iomem|nodes|free|total|blocks|devicePages|notifiers|entries|rss|memcgs)$/;
 const KEYS = new Set(['id', 'title', 'kind', 'phrases', 'documents', 'since', 'until', 'live', 'source', 'body']);
 
 const list = (text: string, separator: string): string[] =>

@@ -25,15 +25,29 @@ export interface Scene {
   /** The preset to run on; absent: the reader's machine, whatever it is. */
   readonly machine?: string;
   readonly anchor: Anchor;
+  /** Places in other documents. */
+  readonly also?: readonly Anchor[];
   readonly title: string;
   readonly teaches: string;
+  /** Shell lines that come before those of `run`: what the machine needs. */
+  readonly setup?: readonly string[];
   /** Shell lines and pauses, where there is no block to run. */
   readonly run?: readonly (string | { readonly pause: string })[];
+  /** What has to be so, for whoever checks the scene: what a line prints or, if it prints nothing, gives. */
+  readonly expect?: readonly SceneExpectation[];
   /** What a hole stands for: by the comment in it, or by its place (`argument 2 of request_free_mem_region`). */
   readonly holes?: Readonly<Record<string, string>>;
   /** C definitions for names that the text leaves undefined; where releases differ, by span of releases. */
   readonly standIns?: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
   readonly variants: readonly SceneVariant[];
+}
+
+export interface SceneExpectation {
+  readonly line: string;
+  /** Where releases differ, by span of releases. */
+  readonly is: string | Readonly<Record<string, string>>;
+  /** At which pause, counted from 1; absent: at the end. */
+  readonly pause?: number;
 }
 
 export interface Scenes {
@@ -50,22 +64,35 @@ const dictionary = <T extends v.GenericSchema>(value: T) => v.pipe(plain, v.reco
 const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plain, v.strictObject(entries));
 const word = v.pipe(v.string(), v.minLength(1));
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/));
+const bySpan = v.union([v.string(), dictionary(v.string())]);
+const anchor = object({
+  document: v.picklist(['memory-model', 'hmm', 'tour']),
+  section: v.string(),
+  words: v.pipe(v.array(word), v.maxLength(10)),
+  ordinal: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+});
 const sceneSchema = object({
   $schema: v.exactOptional(v.string()),
   id,
   release: v.pipe(v.string(), v.regex(/^\d+\.\d+(\.\.(\d+\.\d+)?)?$/)),
   machine: v.exactOptional(v.string()),
-  anchor: object({
-    document: v.picklist(['memory-model', 'hmm', 'tour']),
-    section: v.string(),
-    words: v.pipe(v.array(word), v.maxLength(10)),
-    ordinal: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
-  }),
+  anchor,
+  also: v.exactOptional(v.array(anchor)),
   title: word,
   teaches: word,
+  setup: v.exactOptional(v.array(word)),
   run: v.exactOptional(v.array(v.union([word, object({ pause: word })]))),
+  expect: v.exactOptional(
+    v.array(
+      object({
+        line: word,
+        is: bySpan,
+        pause: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+      }),
+    ),
+  ),
   holes: v.exactOptional(dictionary(v.string())),
-  standIns: v.exactOptional(dictionary(v.union([v.string(), dictionary(v.string())]))),
+  standIns: v.exactOptional(dictionary(bySpan)),
   variants: v.pipe(
     v.array(
       object({
@@ -117,18 +144,24 @@ export function releasesOf(span: string): readonly Release[] | undefined {
 export function standInsFor(scene: Scene, release: Release): Record<string, string> {
   const found: Record<string, string> = {};
   for (const [name, text] of Object.entries(scene.standIns ?? {})) {
-    if (typeof text === 'string') found[name] = text;
-    else
-      for (const [span, variant] of Object.entries(text))
-        if (releasesOf(span)?.includes(release)) found[name] = variant;
+    const held = textFor(text, release);
+    if (held !== undefined) found[name] = held;
   }
   return found;
+}
+
+/** The text of a release, where there may be several. */
+export function textFor(text: string | Readonly<Record<string, string>>, release: Release): string | undefined {
+  if (typeof text === 'string') return text;
+  return Object.entries(text).findLast(([span]) => releasesOf(span)?.includes(release))?.[1];
 }
 
 /** A scene at its place in a text. */
 export interface PlacedScene {
   readonly scene: Scene;
   readonly span: Span;
+  /** The one of its anchors that is of this document. */
+  readonly anchor: Anchor;
   /** Whether the place is a block of C. */
   readonly isBlock: boolean;
 }
@@ -143,11 +176,12 @@ export function placeScenes(
 ): PlacedScene[] {
   const placed: PlacedScene[] = [];
   for (const scene of scenes) {
-    if (scene.anchor.document !== kind) continue;
+    const anchor = [scene.anchor, ...(scene.also ?? [])].find((each) => each.document === kind);
+    if (!anchor) continue;
     const held = releasesOf(scene.release) ?? [];
     if (releases.length > 0 && !releases.some((release) => held.includes(release))) continue;
-    const found = resolveAnchor(document, source, scene.anchor);
-    if (found) placed.push({ scene, span: found.span, isBlock: found.kind === 'block' });
+    const found = resolveAnchor(document, source, anchor);
+    if (found) placed.push({ scene, anchor, span: found.span, isBlock: found.kind === 'block' });
   }
   return placed.sort((a, b) => a.span.start - b.span.start);
 }

@@ -20,10 +20,10 @@ export interface PlacedScene {
 /** The scenes of a text that have a place in it, in the order of the text. */
 export function scenesIn(text: KernelText, scenes: readonly Scene[], releases: readonly Release[]): PlacedScene[] {
   const { rst, source, kind } = text;
-  return placeScenes(scenes, kind, releases, rst, source).map(({ scene, span, isBlock }) => {
+  return placeScenes(scenes, kind, releases, rst, source).map(({ scene, span, anchor, isBlock }) => {
     const runsBlock = isBlock && (scene.run === undefined || scene.run.length === 0);
     const block = runsBlock ? rst.blocks.find(({ start }) => start === span.start) : undefined;
-    const section = scene.anchor.words.length === 0 ? findSection(rst, scene.anchor.section) : undefined;
+    const section = anchor.words.length === 0 ? findSection(rst, anchor.section) : undefined;
     const extent = section === undefined ? span : { start: span.start, end: section.body.end };
     return { scene, span, extent, ...(block ? { block } : {}) };
   });

@@ -1,5 +1,5 @@
 /** The example that is running or was run last: where it stands in its document, and what it has done. */
-import { ERRNO, type Machine, type Program } from '../../sim/index.ts';
+import { ERRNO, type Machine, type Program, type Step } from '../../sim/index.ts';
 import type { SceneVariant } from '../docs/scenes.ts';
 import { type ExampleText, exampleText } from './example.ts';
 import { fromPlaces, type SavedExample } from './programs.ts';
@@ -22,7 +22,9 @@ export interface ExampleStep {
 }
 
 export function stepsOf(running: Running, machine: Machine): ExampleStep[] {
-  const own = machine.steps.filter((step) => step.program === running.program);
+  const isIdle = ({ from, to, trace, output }: Step): boolean =>
+    from === to && trace.length === 0 && output.length === 0 && running.state.status !== 'failed';
+  const own = machine.steps.filter((step) => step.program === running.program && !isIdle(step));
   return own.map((step, index) => {
     if (index === own.length - 1 && running.state.status === 'failed')
       return { line: step.label, status: -14, output: running.state.why };
@@ -33,6 +35,7 @@ export function stepsOf(running: Running, machine: Machine): ExampleStep[] {
       output: [
         ...step.printk.map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text)),
         ...step.trace.map((call) => `${call.name}(${call.args.join(', ')})${call.result ? ` = ${call.result}` : ''}`),
+        ...step.output,
       ].join('\n'),
     };
   });

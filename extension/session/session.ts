@@ -264,12 +264,13 @@ class ReaderSession implements Session {
   live(term: string): string | undefined {
     return liveValue(this.desk.machine, term);
   }
-  timeline(): { label: string; current: boolean; undone: boolean }[] {
+  timeline(): { label: string; current: boolean; undone: boolean; output: readonly string[] }[] {
     const { machine } = this.desk;
     return machine.steps.map((step, index) => ({
       label: step.label,
       current: index === machine.position - 1,
       undone: index >= machine.position,
+      output: step.output,
     }));
   }
 
@@ -356,6 +357,7 @@ class ReaderSession implements Session {
       if (line === '' || isCancelled?.()) return { line: text, status: 0, output: '', steps: 0 };
       const { machine } = this.desk;
       const before = machine.steps.length - (machine.steps.length - machine.position);
+      const waited = machine.alive.filter(({ status }) => status === 'waiting');
       const { program } = this.begin({ kind: 'line', line });
       const logged = machine.kernel.state.log.length;
       await this.drive(program, undefined, isCancelled);
@@ -365,17 +367,17 @@ class ReaderSession implements Session {
       const printk = machine.kernel.state.log
         .slice(logged)
         .map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text));
-      const printed = program.output.join('\n');
-      const error = program.error ? errorText(program.error) : '';
-      // What stops an expression has often been said of it already, as a finding.
-      const output = printed.endsWith(error) ? printed : [...program.output, error].join('\n');
+      const ended = waited
+        .filter((one) => one.isOver && one.id !== this.running?.program)
+        .map((one) => ({ line: one.spec.label, status: statusOf(one), output: outputOf(one) }));
       return {
         line,
         status: statusOf(program),
-        output,
+        output: outputOf(program),
         steps: machine.steps.length - before,
         ...(program.valueText === undefined ? {} : { value: program.valueText }),
         ...(printk.length > 0 ? { printk } : {}),
+        ...(ended.length > 0 ? { ended } : {}),
         ...(program.waitsFor
           ? { blockedOn: { what: program.waitsFor.what, holders: program.waitsFor.holders() } }
           : {}),
@@ -418,7 +420,11 @@ class ReaderSession implements Session {
     return this.enqueue(async () => {
       this.endExample();
       this.makeRoomFor(scene, releases);
-      const { program } = this.begin({ kind: 'script', label: scene.title, entries: scene.run ?? [] });
+      const { program } = this.begin({
+        kind: 'script',
+        label: scene.title,
+        entries: [...(scene.setup ?? []), ...(scene.run ?? [])],
+      });
       return await this.follow({
         program: program.id,
         state: { sceneId: scene.id, uri, blockStart: 0, status: 'running', why: '' },
@@ -554,6 +560,14 @@ class ReaderSession implements Session {
     this.disposed = true;
     this.stopRequested = true;
   }
+}
+
+/** What a line printed, and why it failed. */
+function outputOf({ output, error }: Program): string {
+  const printed = output.join('\n');
+  const text = error ? errorText(error) : '';
+  // What stops an expression has often been said of it already, as a finding.
+  return printed.endsWith(text) ? printed : [...output, text].join('\n');
 }
 
 function configOf(choice: SavedSession['machine']): MachineConfig | undefined {

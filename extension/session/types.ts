@@ -15,6 +15,8 @@ export interface LineResult {
   value?: string;
   printk?: string[];
   blockedOn?: { what: string; holders: readonly string[] };
+  /** Earlier lines that waited, and have come to their end now. */
+  ended?: { line: string; status: number; output: string }[];
   /** Steps it added to the timeline. */
   steps: number;
   /** Where and why C text could not be run as written. */
@@ -78,7 +80,7 @@ export interface Session {
   /** A term's value in the machine now: `zone:ZONE_DEVICE`, `sections`, `maxPfn` ... */
   live(term: string): string | undefined;
   /** Steps of the timeline, for the timeline view and `zonescope: go to step`. */
-  timeline(): { label: string; current: boolean; undone: boolean }[];
+  timeline(): { label: string; current: boolean; undone: boolean; output: readonly string[] }[];
 
   /** A line that is cancelled stops at its next statement, or does not begin. */
   runLine(line: string, isCancelled?: () => boolean): Promise<LineResult>;

@@ -24,7 +24,7 @@ function printable(text: string): string {
 }
 
 /** What a line gave, ready to print. */
-export function resultText({ output, printk, value, status, blockedOn }: LineResult): string {
+export function resultText({ output, printk, value, status, blockedOn, ended }: LineResult): string {
   const lines: string[] = [];
   if (output !== '') lines.push(printable(output.replace(/\n$/, '')));
   for (const line of printk ?? []) lines.push(`${DIM}${printable(line)}${OFF}`);
@@ -34,6 +34,10 @@ export function resultText({ output, printk, value, status, blockedOn }: LineRes
     lines.push(printable(`waits for ${blockedOn.what}${holders}`));
   }
   if (status !== 0 && !output.includes(String(-status))) lines.push(`${RED}status ${status}${OFF}`);
+  for (const late of ended ?? []) {
+    lines.push(`${DIM}${printable(`has waited, and ends: ${late.line}`)}${OFF}`);
+    if (late.output !== '') lines.push(printable(late.output));
+  }
   return lines.map((line) => `${line}\r\n`).join('');
 }
 

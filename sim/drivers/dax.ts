@@ -2,9 +2,12 @@
  * A file of persistent memory mapped by a process, as far as physical pages show it (drivers/nvdimm/pmem.c,
  * fs/dax.c): through the page cache (PMEM), as bare page frames (DAX), or with struct pages (DAX-GUP, from 4.5).
  */
+import type { AddressSpace } from '../include/mm_types.ts';
 import { MIGRATE_MOVABLE } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
+import { unmap_mapping_range } from '../mm/dax_iomap.ts';
+import { newAddressSpace } from '../mm/filemap.ts';
 import { __free_pages_ok } from '../mm/freePages.ts';
 import { alloc_pages_node } from '../mm/page_alloc.ts';
 import { page_pgmap, typeOf } from '../mm/pagemap.ts';
@@ -60,6 +63,19 @@ export function pteOf(kernel: Kernel, mapping: DaxMapping, pfn: number): bigint 
   const pte = PTE | (BigInt(pfn) << 12n);
   if (mapping.model === 'DAX') return pte | _PAGE_SPECIAL;
   return mapping.model === 'DAX-GUP' && kernel.has('devmapPte') ? pte | _PAGE_DEVMAP : pte;
+}
+
+const daxFileName = (name: string): string => `/mnt/dax/${name}`;
+
+/** The file behind a mapping, for processes to map: its storage, with struct pages if there are any. */
+export function dax_file(kernel: Kernel, { name, start, pages, model }: DaxMapping): AddressSpace {
+  const path = daxFileName(name);
+  const known = kernel.state.files.get(path);
+  if (known?.storage?.start === start && known.size === pages) return known;
+  const storage = { start, bare: model === 'DAX' };
+  const file: AddressSpace = { ...newAddressSpace(kernel, path, 'dax', pages), storage };
+  kernel.store.mapSet(kernel.state.files, path, file);
+  return file;
 }
 
 export function dax_map(kernel: Kernel, name: string, start: number, pages: number, cached: boolean): DaxMapping {
@@ -133,15 +149,18 @@ export function dropCached(kernel: Kernel, pfn: number, count: number): void {
   if (kernel.pages.refcount.get(pfn) === 0) __free_pages_ok(kernel, pfn, 0);
 }
 
+const isBusy = (kernel: Kernel, pfn: number): boolean =>
+  kernel.pages.refcount.get(pfn) > (kernel.has('fsdaxRestsAtZero') ? 0 : 1);
+
 /** fs/dax.c:dax_layout_busy_page: the first touched page that more than the file system holds. */
 function dax_layout_busy_page(kernel: Kernel, pfns: readonly number[]): number | undefined {
-  const idle = kernel.has('fsdaxRestsAtZero') ? 0 : 1;
-  return pfns.find((pfn) => kernel.pages.refcount.get(pfn) > idle);
+  return pfns.find((pfn) => isBusy(kernel, pfn));
 }
 
 /** Truncates the file. Since 4.18 it waits for pages that get_user_pages holds, and their last put wakes it. */
 export function* dax_truncate(kernel: Kernel, mapping: DaxMapping): KernelGenerator<void> {
-  const touched = [...mapping.faulted.values()];
+  const file = kernel.state.files.get(daxFileName(mapping.name));
+  const touched = [...mapping.faulted.values(), ...(file ? yield* unmap_mapping_range(kernel, file) : [])];
   yield* zap(kernel, mapping);
   const map = page_pgmap(kernel, mapping.start);
   const waits = kernel.has('fsdaxType') && map !== undefined && typeOf(kernel, map.pgmap) === 'FS_DAX';
@@ -151,7 +170,7 @@ export function* dax_truncate(kernel: Kernel, mapping: DaxMapping): KernelGenera
       on: {
         what: `pinned pages of ${mapping.name} to become idle`,
         ready: () => dax_layout_busy_page(kernel, touched) === undefined,
-        holders: () => [...mapping.held.keys()].map((pfn) => `get_user_pages on page ${hex(pfn)}`),
+        holders: () => touched.filter((pfn) => isBusy(kernel, pfn)).map((pfn) => `get_user_pages on page ${hex(pfn)}`),
       },
     };
 }

@@ -2,9 +2,13 @@
  * /sys/fs/cgroup: memory cgroups (mm/memcontrol.c) as of 6.12, for every release; one level below the root, which
  * has neither a limit nor memory.current. Counters of memory.stat are counted anew when it is read.
  */
+
 import type { MemCgroup, Process } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { type Counters, countFolio, pageTables } from './counters.ts';
+import { shrink_to_limit } from '../mm/memcg_oom.ts';
+import { kmem_pages, mem_cgroup_usage } from '../mm/memcontrol.ts';
+import type { KernelGenerator } from '../task/task.ts';
+import { type Counters, countFolio } from './counters.ts';
 import type { Mount, VirtualFile } from './files.ts';
 
 const ROOT = '/';
@@ -30,18 +34,11 @@ export function page_counter_memparse(text: string): number | undefined {
   return bytes >> 12n >= 1n << 51n ? Number.POSITIVE_INFINITY : Number(bytes >> 12n);
 }
 
-/** Frames of page tables, which are kernel memory of the cgroup; no limit is tried for them here. */
-function tablesOf(kernel: Kernel, memcg: MemCgroup): number {
-  let tables = 0;
-  for (const _ of pageTables(kernel, memcg)) tables++;
-  return tables;
-}
-
 /** memcontrol.c:memory_stats, in the order of memory.stat; bytes but for the events at the end. */
 function memoryStat(kernel: Kernel, memcg: MemCgroup): string {
   const counters: Counters = new Map();
   for (const folio of kernel.state.folios.values()) if (folio.memcg === memcg) countFolio(kernel, folio, counters);
-  const tables = tablesOf(kernel, memcg);
+  const tables = kmem_pages(kernel, memcg);
   const pages = (name: string): number => counters.get(name) ?? 0;
   const values: Record<string, number> = {
     anon: pages('nr_anon_pages'),
@@ -80,12 +77,12 @@ function memoryStat(kernel: Kernel, memcg: MemCgroup): string {
 const events = ({ events: { max, oom, oom_kill } }: MemCgroup): string =>
   `low 0\nhigh 0\nmax ${max}\noom ${oom}\noom_kill ${oom_kill}\noom_group_kill 0\n`;
 
-/** memcontrol.c:memory_max_write: the new limit; who is above it already gets no further page. */
-function writeMax(kernel: Kernel, memcg: MemCgroup, text: string): number {
+/** memcontrol.c:memory_max_write: the new limit, and what is above it has to go. */
+function writeMax(kernel: Kernel, memcg: MemCgroup, text: string): KernelGenerator<number> | number {
   const max = page_counter_memparse(text);
   if (max === undefined) return EINVAL;
   kernel.store.set(memcg, 'max', max);
-  return 0;
+  return mem_cgroup_usage(kernel, memcg) > max ? shrink_to_limit(kernel, memcg) : 0;
 }
 
 /** cgroup.procs: a process moves here; what it was charged for stays charged where it is. */
@@ -111,7 +108,7 @@ function fileOf(kernel: Kernel, memcg: MemCgroup, name: string): VirtualFile | u
     };
   if (name === 'memory.stat') return read(() => memoryStat(kernel, memcg));
   if (memcg.name === ROOT) return undefined;
-  if (name === 'memory.current') return read(() => `${(memcg.usage + tablesOf(kernel, memcg)) * 4096}\n`);
+  if (name === 'memory.current') return read(() => `${mem_cgroup_usage(kernel, memcg) * 4096}\n`);
   if (name === 'memory.events') return read(() => events(memcg));
   if (name === 'memory.max')
     return { kind: 'file', read: () => `${limit(memcg.max)}\n`, write: (text) => writeMax(kernel, memcg, text) };
@@ -128,6 +125,7 @@ const emptyRoot: MemCgroup = {
   max: Number.POSITIVE_INFINITY,
   events: { max: 0, oom: 0, oom_kill: 0 },
   stat: { pgfault: 0 },
+  hand: { mm: 0, vpn: 0 },
 };
 
 export const CGROUP: Mount = {

@@ -2,7 +2,7 @@
  * Counters of /proc/vmstat and its kin by node and zone: counted anew from the folios and page tables when a file
  * is read. The sums over the machine are those that mod_vm keeps.
  */
-import type { Folio, MemCgroup } from '../include/mm_types.ts';
+import type { Folio } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { lruOf, PG_DIRTY, PG_LRU, PG_MLOCKED, PG_SWAPBACKED, PG_SWAPCACHE, testFlag } from '../mm/folio_record.ts';
 import { is_hugetlb_head } from '../mm/hugetlb_pool.ts';
@@ -52,10 +52,9 @@ export function countFolio(kernel: Kernel, folio: Folio, counters: Counters): vo
   if (folio_mapcount(kernel, folio) > 0) add(counters, 'nr_mapped', mappedPages(kernel, folio));
 }
 
-/** Frames that hold page tables, of every process or of those of one memory cgroup. */
-export function* pageTables(kernel: Kernel, memcg?: MemCgroup): Generator<number> {
+/** Frames that hold page tables, of every process. */
+function* pageTables(kernel: Kernel): Generator<number> {
   for (const mm of kernel.state.mms.values()) {
-    if (memcg && mm.memcg !== memcg) continue;
     yield* mm.upper.values();
     for (const pmd of mm.pmds.values()) {
       const table = pmd.kind === 'table' ? pmd : pmd.deposited;

@@ -8,7 +8,7 @@ export const address = (vpn: number): string => `${vpn.toString(16)}000`.padStar
 const NAME_COLUMN = 72;
 
 /** Major and minor number of what holds a file's pages: shmem's own mount, hugetlbfs, and the root file system. */
-const DEVICE = { shmem: '00:01', hugetlb: '00:0f', file: '00:02', device: '00:06' } as const;
+const DEVICE = { shmem: '00:01', hugetlb: '00:0f', file: '00:02', device: '00:06', dax: '103:00' } as const;
 
 /** One line, the line's end included. */
 export function mapLine(vma: Vma): string {

@@ -37,15 +37,18 @@ function hugetlbPages(mm: Mm): number {
 
 const kB = (name: string, kilobytes: number): string => `${name}:\t${String(kilobytes).padStart(8)} kB\n`;
 
-/** task_mmu.c:task_mem, without the highest values of the past, which are not kept. */
+/** task_mmu.c:task_mem. */
 function task_mem(mm: Mm): string {
   const pages = (name: string, count: number): string => kB(name, count * 4);
   const { rss } = mm;
+  const resident = rss[MM_FILEPAGES] + rss[MM_ANONPAGES] + rss[MM_SHMEMPAGES];
   return [
+    pages('VmPeak', Math.max(mm.hiwater_vm, mm.total_vm)),
     pages('VmSize', mm.total_vm),
     pages('VmLck', mm.locked_vm),
     pages('VmPin', mm.pinned_vm),
-    pages('VmRSS', rss[MM_FILEPAGES] + rss[MM_ANONPAGES] + rss[MM_SHMEMPAGES]),
+    pages('VmHWM', Math.max(mm.hiwater_rss, resident)),
+    pages('VmRSS', resident),
     pages('RssAnon', rss[MM_ANONPAGES]),
     pages('RssFile', rss[MM_FILEPAGES]),
     pages('RssShmem', rss[MM_SHMEMPAGES]),

@@ -44,6 +44,10 @@ export interface Process {
   readonly fds: OpenFile[];
   /** The signal that ended it, or its exit code, once it is over. */
   exit: { code: number; signal: string | undefined } | undefined;
+  /** signal->oom_score_adj, -1000 to 1000. */
+  oom_score_adj: number;
+  /** A signal that ends it as soon as it leaves the kernel (fatal_signal_pending). */
+  fatal_signal: string | undefined;
 }
 
 /** struct file, of a device: its driver's release runs when the last process has closed it. */
@@ -67,6 +71,8 @@ export interface Mm {
   mm_users: number;
   mm_count: number;
   readonly mmap_lock: RwSem;
+  /** Tasks in the middle of a system call of its process: each would be a thread with the address space in use. */
+  readonly callers: TaskRef[];
   /** Ascending, never overlapping. */
   readonly vmas: Vma[];
   /** The lowest two levels of the page table, by vpn >> 9. */
@@ -78,6 +84,11 @@ export interface Mm {
   total_vm: number;
   locked_vm: number;
   pinned_vm: number;
+  /** The most that was ever resident and mapped, as far as it was more than what is now. */
+  hiwater_rss: number;
+  hiwater_vm: number;
+  /** MMF_UNSTABLE: the OOM reaper went over it, so what looks untouched may have been written once. */
+  unstable: boolean;
   memcg: MemCgroup;
   /** mm->notifier_subscriptions (mmu_notifier_mm before 5.6); made by the first registration. */
   notifier_subscriptions: NotifierSubscriptions | undefined;
@@ -143,13 +154,15 @@ export interface AnonVma {
 export interface AddressSpace {
   readonly id: number;
   readonly name: string;
-  readonly kind: 'file' | 'shmem' | 'hugetlb' | 'device';
+  readonly kind: 'file' | 'shmem' | 'hugetlb' | 'device' | 'dax';
   /** Head page frame by page offset. */
   readonly pages: Map<number, number>;
   /** VMAs that map it (i_mmap). */
   readonly vmas: Vma[];
   /** Pages of the file: a fault behind the end is SIGBUS. */
   size: number;
+  /** Of `dax`: the first page frame of its storage, and whether nobody has struct pages for it. */
+  readonly storage?: { readonly start: number; readonly bare: boolean };
 }
 
 /** A page table of 512 PTEs and the frame that holds it. */
@@ -198,6 +211,8 @@ export interface MemCgroup {
   readonly events: { max: number; oom: number; oom_kill: number };
   /** What memory.stat counts; pages by kind are counted anew when it is read. */
   readonly stat: { pgfault: number };
+  /** Where reclaim goes on: an address space and a page of it. */
+  readonly hand: { mm: number; vpn: number };
 }
 
 /**

@@ -23,6 +23,7 @@ export function mm_alloc(kernel: Kernel, owner: Process, memcg = mem_cgroup(kern
     mm_users: 1,
     mm_count: 1,
     mmap_lock: rwsem(`mmap_lock of ${owner.comm} (${owner.pid})`),
+    callers: [],
     vmas: [],
     pmds: new Map(),
     upper: new Map(),
@@ -31,6 +32,9 @@ export function mm_alloc(kernel: Kernel, owner: Process, memcg = mem_cgroup(kern
     total_vm: 0,
     locked_vm: 0,
     pinned_vm: 0,
+    hiwater_rss: 0,
+    hiwater_vm: 0,
+    unstable: false,
     memcg,
     notifier_subscriptions: undefined,
     hmm: undefined,
@@ -45,21 +49,32 @@ const ENOMEM = -12;
 /** RLIMIT_NPROC of these machines. */
 const MAX_PROCESSES = 1024;
 
-const task_struct = (kernel: Kernel, comm: string, parent: Process | undefined): Process => ({
-  pid: kernel.state.nextPid,
-  comm,
-  parent,
-  mm: undefined,
-  fds: [],
-  exit: undefined,
-});
+/** Its number is its own from now on: others may be made while this one sleeps. */
+function task_struct({ state, store }: Kernel, comm: string, parent: Process | undefined): Process {
+  const pid = state.nextPid;
+  store.set(state, 'nextPid', pid + 1);
+  return {
+    pid,
+    comm,
+    parent,
+    mm: undefined,
+    fds: [],
+    exit: undefined,
+    oom_score_adj: parent?.oom_score_adj ?? 0,
+    fatal_signal: undefined,
+  };
+}
+
+/** A process that did not come about: its number is the next one again, if nobody has got one since. */
+function forget_task({ state, store }: Kernel, { pid }: Process): void {
+  if (state.nextPid === pid + 1) store.set(state, 'nextPid', pid);
+}
 
 const isFull = (kernel: Kernel): boolean => kernel.state.processes.size >= MAX_PROCESSES;
 
 function publish(kernel: Kernel, process: Process, mm: Mm): void {
   const { state, store } = kernel;
   store.set(process, 'mm', mm);
-  store.set(state, 'nextPid', state.nextPid + 1);
   store.mapSet(state.processes, process.pid, process);
 }
 
@@ -86,6 +101,7 @@ function* copy_process(kernel: Kernel, parent: Process): KernelGenerator<Process
   const error = yield* kernel.call('dup_mmap', [hex(mm.id), hex(old.id)], dup_mmap(kernel, mm, old), String);
   if (error !== 0) {
     yield* mmput(kernel, mm);
+    forget_task(kernel, child);
     return error;
   }
   // copy_files: the descriptors are the same files.

@@ -34,6 +34,24 @@ export function* down_read(kernel: Kernel, sem: RwSem): KernelGenerator<void> {
   kernel.store.splice(sem.readers, sem.readers.length, 0, current);
 }
 
+/** rwsem.c:down_read_killable: false where the wait was ended by a signal that ends the task. */
+export function* down_read_killable(kernel: Kernel, sem: RwSem, isKilled: () => boolean): KernelGenerator<boolean> {
+  const { current } = kernel;
+  const ready = (): boolean => sem.writer === undefined && sem.waiting.every((task) => task.id === current.id);
+  if (!ready())
+    yield {
+      kind: 'wait',
+      on: wait(
+        `${sem.name} for reading`,
+        () => ready() || isKilled(),
+        () => [...holdersOf(sem), ...sem.waiting],
+      ),
+    };
+  if (!ready()) return false;
+  kernel.store.splice(sem.readers, sem.readers.length, 0, current);
+  return true;
+}
+
 /** down_read_trylock. */
 export function down_read_trylock(kernel: Kernel, sem: RwSem): boolean {
   if (sem.writer !== undefined || sem.waiting.length > 0) return false;
@@ -162,7 +180,7 @@ export function releaseLocksOf(kernel: Kernel, task: number): void {
   for (const mm of state.mms.values()) {
     const sem = mm.mmap_lock;
     if (sem.writer && isOurs(sem.writer)) store.set(sem, 'writer', undefined);
-    for (const list of [sem.readers, sem.waiting])
+    for (const list of [sem.readers, sem.waiting, mm.callers])
       for (let i = list.length - 1; i >= 0; i--) if (isOurs(list[i] as TaskRef)) store.splice(list, i, 1);
   }
   for (const mutex of state.mutexes) if (mutex.owner && isOurs(mutex.owner)) store.set(mutex, 'owner', undefined);

@@ -755,6 +755,12 @@ export const FACTS = {
     source: 'mm/mmap.c:__get_unmapped_area: only lengths that are multiples of 2 MiB (6.13 and stable 6.12.y)',
   },
   // Page faults, fork and protection
+  anonStartsActive: {
+    since: '4.3',
+    until: '5.8',
+    source:
+      'mm/swap.c:lru_cache_add_active_or_unevictable: fresh anonymous pages begin on the active list; on the inactive one since (from the history)',
+  },
   wpReuseByCount: {
     since: '5.9',
     source:
@@ -796,6 +802,43 @@ export const FACTS = {
   pgfaultNotOnRetry: {
     since: '6.4',
     source: 'mm/memory.c:mm_account_fault: a fault that has to be tried again is not counted (from the history)',
+  },
+  // Out of memory
+  memcgOomInCharge: {
+    since: '4.19',
+    source:
+      'mm/memcontrol.c:try_charge: the OOM killer of a memory cgroup runs where the charge is refused, whoever asks; before, only behind the fault of a user (from the history)',
+  },
+  memcgRetries16: {
+    since: '5.9',
+    source: 'mm/memcontrol.c:try_charge: 16 retries before the OOM killer; 5 before (from the history)',
+  },
+  oomKillCounted: {
+    since: '4.13',
+    source: 'mm/oom_kill.c: oom_kill of /proc/vmstat and of memory.events (from the history)',
+  },
+  oomBadnessNegative: {
+    since: '5.9',
+    source:
+      'mm/oom_kill.c:oom_badness: points may be negative, and LONG_MIN is who must not be killed; at least 1 before (from the history)',
+  },
+  oomSacrificesChild: {
+    since: '4.3',
+    until: '5.1',
+    source: 'mm/oom_kill.c:oom_kill_process: a child goes instead of the process that was chosen (from the history)',
+  },
+  oomSummaryLine: { since: '5.0', source: 'mm/oom_kill.c: the line oom-kill:constraint=... (from the history)' },
+  oomKillOneLine: {
+    since: '5.2',
+    source: 'mm/oom_kill.c: why, and who was killed, in one line; two before (from the history)',
+  },
+  oomKilledTellsMore: {
+    since: '5.4',
+    source: 'mm/oom_kill.c: UID, pgtables and oom_score_adj of who was killed (from the history)',
+  },
+  oomTaskRssKinds: {
+    since: '6.8',
+    source: 'mm/oom_kill.c:dump_tasks: rss_anon, rss_file and rss_shmem (from the history)',
   },
   // Files
   kpageOnlineOnly: {

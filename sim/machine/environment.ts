@@ -13,8 +13,10 @@ import {
   pagePointer,
   type Target,
 } from '../c/value.ts';
+import { currentProcess } from '../kernel/current.ts';
 import { constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
 import { page_ref_count } from '../mm/compound_page.ts';
+import { taskStruct } from '../mm/cviews.ts';
 import { flagsWord } from '../mm/page_flags.ts';
 import { page_pgmap } from '../mm/pagemap.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -67,6 +69,12 @@ function symbol(kernel: Kernel, name: string): CValue | undefined {
       return integer(kernel.state.max_low_pfn, 'unsigned long');
     case 'jiffies':
       return integer(kernel.state.jiffies, 'unsigned long');
+    case 'current': {
+      const process = currentProcess(kernel);
+      if (!process)
+        throw new CStop('unsupported', 'current: no process is alive here; proc new makes one, proc use chooses one.');
+      return objectPointer(taskStruct(kernel, process));
+    }
     case 'vmemmap':
       return pagePointer(0);
     default:

@@ -209,6 +209,8 @@ export interface KernelState {
   /** The processes by pid, those that are over and were not waited for among them. */
   readonly processes: Map<number, Process>;
   nextPid: number;
+  /** The process that `proc use` chose for C text; 0: none. */
+  usedPid: number;
   /** Every address space that still has a user or a reference. */
   readonly mms: Map<number, Mm>;
   nextMm: number;
@@ -223,6 +225,10 @@ export interface KernelState {
   readonly memcgs: Map<string, MemCgroup>;
   /** The per-CPU batches of mm/swap.c (one CPU runs): folios on their way to the LRU lists, each with a reference. */
   readonly lru_add: number[];
+  /** Those that are on a list and wait to be moved: to the active one, and by MADV_FREE to that of files. */
+  readonly lru_activate: number[];
+  readonly lru_deactivate: number[];
+  readonly lru_lazyfree: number[];
   /** Counters of /proc/vmstat that change with processes: node counters and events, by their names there. */
   readonly vm: Map<string, number>;
   /** Faults that `inject` arms, and how often each still strikes. */
@@ -339,6 +345,7 @@ export class Kernel {
       nvdimm: { buses: [], dax: [], regions: 0, uuids: 0 },
       processes: new Map(),
       nextPid: 100,
+      usedPid: 0,
       mms: new Map(),
       nextMm: 1,
       folios: new UnorderedMap(),
@@ -348,6 +355,9 @@ export class Kernel {
       nextFile: 1,
       memcgs: new Map(),
       lru_add: [],
+      lru_activate: [],
+      lru_deactivate: [],
+      lru_lazyfree: [],
       vm: new Map(),
       injected: new Map(),
       injectedPins: new Map(),

@@ -24,6 +24,8 @@ export interface Step {
   readonly to: Mark;
   readonly trace: readonly TraceNode[];
   readonly printk: readonly LogLine[];
+  /** What its commands printed. */
+  readonly output: readonly string[];
 }
 
 /** Why `advance` came back. */
@@ -52,7 +54,9 @@ export class Machine {
   private readonly programs = new Map<number, Program>();
   private nextProgram = 1;
   /** The mark and points at which the step that is being made began. */
-  private open: { program: Program; from: Mark; points: number; log: number; label: string } | undefined;
+  private open:
+    | { program: Program; from: Mark; points: number; log: number; printed: number; label: string }
+    | undefined;
 
   constructor(config: MachineConfig, release: Release) {
     this.config = config;
@@ -194,6 +198,7 @@ export class Machine {
       from: this.kernel.mark(),
       points: program.points,
       log: this.kernel.state.log.length,
+      printed: program.output.length,
       label: program.spec.describe?.(program) ?? program.spec.label,
     };
   }
@@ -206,13 +211,16 @@ export class Machine {
     const to = kernel.mark();
     const trace = program.trace.cut();
     const log = kernel.state.log.slice(open.log);
+    const output = program.output.slice(open.printed);
     const points = program.points - open.points;
     if (points === 0) return;
     const last = this.timeline.at(-1);
     const idle = to === open.from && log.length === 0 && trace.length === 0;
     if (idle && last?.program === program.id) {
       // Nothing to see: it belongs to the step before.
-      this.timeline[this.timeline.length - 1] = { ...last, points: last.points + points };
+      const shown = output.length > 0 ? [`> ${open.label}`, ...output] : [];
+      const more = { points: last.points + points, output: [...last.output, ...shown] };
+      this.timeline[this.timeline.length - 1] = { ...last, ...more };
       return;
     }
     // A command that only looked leaves nothing to go back to.
@@ -231,6 +239,7 @@ export class Machine {
       to,
       trace,
       printk: log,
+      output,
     });
     this.applied = this.timeline.length;
     this.revision++;
@@ -343,6 +352,7 @@ export class Machine {
     if (!program) return;
     const from = kernel.mark();
     const log = kernel.state.log.length;
+    const printed = program.output.length;
     kernel.trace = program.trace;
     kernel.current = program.ref;
     const target = program.points + step.points;
@@ -353,6 +363,7 @@ export class Machine {
       to: kernel.mark(),
       trace: program.trace.cut(),
       printk: kernel.state.log.slice(log),
+      output: program.output.slice(printed),
     });
     this.applied = this.timeline.length;
   }
@@ -367,7 +378,7 @@ export class Machine {
       this.programs.set(id, new Program(id, spec));
       this.nextProgram = Math.max(this.nextProgram, id + 1);
     }
-    for (const step of steps) this.replayStep({ ...step, from: 0, to: 0, trace: [], printk: [] });
+    for (const step of steps) this.replayStep({ ...step, from: 0, to: 0, trace: [], printk: [], output: [] });
     this.travel(position);
     this.revision++;
   }

@@ -28,6 +28,7 @@ import {
   VM_WRITE,
   type Vma,
 } from '../include/mm_types.ts';
+import { fatal_signal_pending } from '../kernel/exit.ts';
 import { down_read, up_read } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -38,7 +39,8 @@ import { vma_lookup } from './vma.ts';
 
 /** What a process gets for an access that fails. */
 export interface Fault {
-  readonly signal: 'SIGSEGV' | 'SIGBUS' | 'OOM';
+  /** SIGKILL: of the OOM killer; the process ends behind this. */
+  readonly signal: 'SIGSEGV' | 'SIGBUS' | 'SIGKILL' | 'OOM';
   readonly vpn: number;
 }
 
@@ -151,7 +153,7 @@ function* faults(
         vma && allows(vma.flags, write) ? yield* handle_mm_fault(kernel, vma, vpn, flags) : VM_FAULT_SIGSEGV;
       // A handler that asks for another try has dropped the lock.
       if ((result & VM_FAULT_RETRY) !== 0) isLocked = isReading(kernel, mm);
-      const signal = signalOf(result);
+      const signal = signalOf(mm, result);
       if (isLocked && (signal || mm.mmap_lock.waiting.length > 0)) {
         up_read(kernel, mm.mmap_lock);
         isLocked = false;
@@ -165,9 +167,9 @@ function* faults(
   return undefined;
 }
 
-function signalOf(result: number): Fault['signal'] | undefined {
+function signalOf(mm: Mm, result: number): Fault['signal'] | undefined {
   if ((result & VM_FAULT_ERROR) === 0) return undefined;
-  if ((result & VM_FAULT_OOM) !== 0) return 'OOM';
+  if ((result & VM_FAULT_OOM) !== 0) return fatal_signal_pending(mm.owner) ? 'SIGKILL' : 'OOM';
   return (result & VM_FAULT_SIGSEGV) !== 0 ? 'SIGSEGV' : 'SIGBUS';
 }
 

@@ -5,7 +5,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import { alloc_folio, folio_put_system } from './folio.ts';
 import { newFolio, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, PG_UPTODATE } from './folio_record.ts';
 import { __free_pages_ok } from './freePages.ts';
-import { GFP_HIGHUSER_MOVABLE } from './gfp.ts';
+import { __GFP_NOWARN, GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { mem_cgroup_charge, try_charge } from './memcontrol.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { __alloc_pages } from './page_alloc.ts';
@@ -21,7 +21,8 @@ export function alloc_anon_folio(kernel: Kernel, vma: Vma, vpn: number): Folio |
   const { pages } = kernel;
   const { memcg } = vma.mm;
   if (should_fail(kernel, 'page')) return undefined;
-  const pfn = __alloc_pages(kernel, GFP_HIGHUSER_MOVABLE, 0, numa_node_id(kernel), PageKind.Anon);
+  // The OOM killer has the word before the allocator complains.
+  const pfn = __alloc_pages(kernel, GFP_HIGHUSER_MOVABLE | __GFP_NOWARN, 0, numa_node_id(kernel), PageKind.Anon);
   if (pfn < 0) return undefined;
   if (!try_charge(kernel, memcg, 1)) {
     __free_pages_ok(kernel, pfn, 0);

@@ -19,25 +19,7 @@ import { vpnOf } from './cnotifier.ts';
 import { folioHead } from './folio.ts';
 import { make_device_exclusive, make_device_exclusive_range, NULL_PAGE } from './make_device_exclusive.ts';
 import { mmArg } from './mmFunctions.ts';
-
-/** Pages that one call may ask for. */
-const MOST_PAGES = 2 ** 20;
-
-/** The array of struct page pointers that argument `index` leads into, with room for `count`. */
-function pagesArg(args: CallArgs, index: number, count: number): { array: CArray; first: number } {
-  const { target } = args.pointer(index);
-  const object = target.kind === 'slot' || target.kind === 'object' ? target.object : undefined;
-  if (!object || !('$array' in object))
-    throw new BadAccess(`${args.name}: argument ${index + 1} is no array of struct page pointers`);
-  const array = object as CArray;
-  const first = target.kind === 'slot' ? Number(target.key) : 0;
-  if (count > MOST_PAGES || first + count > array.elements.length)
-    throw new BadAccess(
-      `${args.name}: the range has ${count} pages, and the array has room for ${array.elements.length - first}`,
-    );
-  escapedTarget(target);
-  return { array, first };
-}
+import { pagesArg } from './page_arg.ts';
 
 function* range(kernel: Kernel, args: CallArgs): KernelGenerator<CValue> {
   const mm = mmArg(args, 0);

@@ -7,7 +7,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import { compound_head } from './compound_page.ts';
 import { newFolio } from './folio_record.ts';
 import { __folio_put } from './freePages.ts';
-import { __GFP_COMP, GFP_HIGHUSER_MOVABLE } from './gfp.ts';
+import { __GFP_COMP, __GFP_NOWARN, GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { __alloc_pages } from './page_alloc.ts';
 import { page_pgmap } from './pagemap.ts';
 import { should_fail } from './vmstat.ts';
@@ -35,7 +35,7 @@ export function folioHead(kernel: Kernel, pfn: number): number {
 /** mempolicy.c:vma_alloc_folio with GFP_HIGHUSER_MOVABLE: a folio of 2^order pages that hold zeros, or undefined. */
 export function alloc_folio(kernel: Kernel, order = 0, kind: PageKind = PageKind.Anon): Folio | undefined {
   if (should_fail(kernel, order === 0 ? 'page' : 'huge-page')) return undefined;
-  const gfp = order === 0 ? GFP_HIGHUSER_MOVABLE : GFP_HIGHUSER_MOVABLE | __GFP_COMP;
+  const gfp = order === 0 ? GFP_HIGHUSER_MOVABLE | __GFP_NOWARN : GFP_HIGHUSER_MOVABLE | __GFP_COMP;
   const pfn = __alloc_pages(kernel, gfp, order, numa_node_id(kernel), kind);
   return pfn < 0 ? undefined : newFolio(kernel, pfn, order);
 }

@@ -92,7 +92,11 @@ export function releaseFolio(kernel: Kernel, pfn: number): void {
   // The record goes: what it says need not be wiped, and is there again when this is undone.
   if (folio.memcg) store.add(folio.memcg, 'usage', -(2 ** folio.order));
   if (testFlag(kernel, pfn, PG_LRU)) countLru(kernel, folio, -1);
-  if (testFlag(kernel, pfn, PG_MLOCKED)) mod_vm(kernel, 'nr_mlock', -(2 ** folio.order));
+  // free_pages_prepare; a device page keeps the mark, and stays counted.
+  if (testFlag(kernel, pfn, PG_MLOCKED) && kernel.pages.pgmap.get(pfn) === 0) {
+    mod_vm(kernel, 'nr_mlock', -(2 ** folio.order));
+    mod_vm(kernel, 'unevictable_pgs_cleared', 2 ** folio.order);
+  }
   for (let i = 0; i < 2 ** folio.order; i++) store.mapDelete(state.contents, pfn + i);
   store.mapDelete(state.folios, pfn);
 }

@@ -6,6 +6,7 @@
 import { P2PDMA_FUNCTIONS } from '../drivers/p2pdmaFunctions.ts';
 import type { FunctionRecord } from '../kernel/registry.ts';
 import { EXCLUSIVE_FUNCTIONS } from './exclusiveFunctions.ts';
+import { GUP_FUNCTIONS } from './gupFunctions.ts';
 import { HMM_DEVMEM_FUNCTIONS } from './hmmDevmemFunctions.ts';
 import { HMM_FUNCTIONS } from './hmmFunctions.ts';
 import { HMM_MIRROR_FUNCTIONS } from './hmmMirrorFunctions.ts';
@@ -26,6 +27,7 @@ export const FUNCTIONS: readonly FunctionRecord[] = [
   ...PAGE_ALLOC_FUNCTIONS,
   ...MEMORY_HOTPLUG_FUNCTIONS,
   ...MM_FUNCTIONS,
+  ...GUP_FUNCTIONS,
   ...NOTIFIER_FUNCTIONS,
   ...HMM_FUNCTIONS,
   ...HMM_MIRROR_FUNCTIONS,

@@ -2,6 +2,7 @@
  * mm/gup.c: get_user_pages and pin_user_pages on an address space. The pages come with a reference (FOLL_GET) or a
  * pin (FOLL_PIN) each; what is not there is faulted in, what may not stay for long (FOLL_LONGTERM) moves first.
  */
+import { pte_devmap, pte_present, pte_write } from '../arch/pte.ts';
 import {
   FAULT_FLAG_REMOTE,
   FAULT_FLAG_UNSHARE,
@@ -35,7 +36,7 @@ import { type GupFlags, gup_put_folio, try_grab_folio } from './gup_refs.ts';
 import { split_huge_pmd } from './huge_split.ts';
 import { handle_mm_fault } from './memory.ts';
 import { put_dev_pagemap_call } from './pagemap.ts';
-import { pte_alloc } from './pgtable.ts';
+import { pte_alloc, pteAt } from './pgtable.ts';
 import { vma_lookup } from './vma.ts';
 
 const EAGAIN = -11;
@@ -68,6 +69,11 @@ export function* get_user_pages_remote(
 function* checked(kernel: Kernel, flags: GupFlags, body: KernelGenerator<number>): KernelGenerator<number> {
   if (flags.longterm && !flags.pin && kernel.has('longtermIsPin')) {
     kernel.WARN('is_valid_gup_args: FOLL_LONGTERM without FOLL_PIN');
+    return EINVAL;
+  }
+  // The memory of a pagemap must be removable at any time.
+  if (flags.longterm && flags.p2pdma && kernel.has('longtermIsPin')) {
+    kernel.WARN('is_valid_gup_args: FOLL_LONGTERM with FOLL_PCI_P2PDMA');
     return EINVAL;
   }
   return yield* body;
@@ -182,6 +188,9 @@ function* missing(kernel: Kernel, vma: Vma, vpn: number, flags: GupFlags, why: n
     return pte_alloc(kernel, vma.mm, vpn) ? 0 : ENOMEM;
   }
   if (why !== NO_PAGE && why !== MUST_UNSHARE) return why;
+  // A devmap entry whose device goes away: the file system has taken it out by then.
+  const entry = pteAt(vma.mm, vpn);
+  if (why === NO_PAGE && pte_present(entry) && pte_devmap(entry) && (!flags.write || pte_write(entry))) return EFAULT;
   return yield* faultin_page(kernel, vma, vpn, flags, why === MUST_UNSHARE);
 }
 

@@ -6,12 +6,13 @@ import { GUP_PIN_COUNTING_BIAS, type GupFlags, gup_put_folio, try_grab_folio } f
 import { get_dev_pagemap, page_pgmap, put_dev_pagemap_call, typeOf } from './pagemap.ts';
 
 const EFAULT = -14;
+const EINVAL = -22;
 const EOPNOTSUPP = -95;
 
 /**
  * mm/gup.c:get_user_pages for `count` pages of a mapping: how many it got, or the errno of the first.
- * -EFAULT for page frames without struct pages, -EOPNOTSUPP for a long-term pin of a file on DAX or of
- * peer-to-peer memory, -EREMOTEIO for peer-to-peer memory that the caller does not say it can use.
+ * -EFAULT for page frames without struct pages, -EOPNOTSUPP for a long-term pin of a file on DAX or, to 6.2, of
+ * peer-to-peer memory (-EINVAL since), -EREMOTEIO for peer-to-peer memory that the caller does not say it can use.
  */
 export function* get_user_pages(
   kernel: Kernel,
@@ -35,6 +36,11 @@ function* walk(
   count: number,
   flags: GupFlags,
 ): KernelGenerator<number> {
+  // is_valid_gup_args.
+  if (flags.longterm && flags.p2pdma && kernel.has('longtermIsPin')) {
+    kernel.WARN('is_valid_gup_args: FOLL_LONGTERM with FOLL_PCI_P2PDMA');
+    return EINVAL;
+  }
   // check_vma_flags: VM_PFNMAP or VM_IO.
   if (mapping.model === 'DAX') return EFAULT;
   const map = page_pgmap(kernel, mapping.start);

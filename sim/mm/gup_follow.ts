@@ -51,7 +51,10 @@ function gup_must_unshare(kernel: Kernel, vma: Vma | undefined, flags: GupFlags,
   return vma === undefined || is_cow_mapping(vma.flags);
 }
 
-/** FOLL_TOUCH: the page was used, and written if the caller may. */
+/** FOLL_TOUCH, which all variants imply but pin_user_pages. */
+const isTouched = ({ pin, remote, fast }: GupFlags): boolean => !pin || fast === true || remote !== false;
+
+/** The page was used, and written if the caller may. */
 function touch(kernel: Kernel, pfn: number, pte: Pte, flags: GupFlags): void {
   const head = folioHead(kernel, pfn);
   const folio = kernel.state.folios.get(head);
@@ -82,7 +85,7 @@ function follow_page_pte(kernel: Kernel, vma: Vma, pte: Pte, flags: GupFlags, co
   if (!pte_write(pte) && gup_must_unshare(kernel, vma, flags, pfn)) return MUST_UNSHARE;
   const error = try_grab_folio(kernel, pfn, 1, flags);
   if (error < 0) return error;
-  touch(kernel, pfn, pte, flags);
+  if (isTouched(flags)) touch(kernel, pfn, pte, flags);
   return pfn;
 }
 
@@ -108,7 +111,7 @@ export function follow_page_mask(
   const error = try_grab_folio(kernel, pfn, 1, flags);
   if (error < 0) return error;
   // touch_pmd: the entry is what was used, not the page.
-  const bits = PTE_YOUNG | (flags.write ? PTE_DIRTY : 0);
+  const bits = isTouched(flags) ? PTE_YOUNG | (flags.write ? PTE_DIRTY : 0) : 0;
   if (withBits(entry, bits) !== entry) set_pmd_at(kernel, vma.mm, vpn, { ...pmd, entry: withBits(entry, bits) });
   context.run = 512 - (vpn % 512);
   return pfn;
@@ -159,7 +162,7 @@ export const vma_needs_dirty_tracking = (vma: Vma): boolean =>
 
 /** vma_is_fsdax: the file's pages are those of a device. */
 export function vma_is_fsdax(kernel: Kernel, vma: Vma): boolean {
-  const first = vma.file?.pages.values().next().value;
+  const first = vma.file?.storage?.start ?? vma.file?.pages.values().next().value;
   const map = first === undefined ? undefined : page_pgmap(kernel, first);
   return map !== undefined && (!kernel.has('fsdaxType') || typeOf(kernel, map.pgmap) === 'FS_DAX');
 }

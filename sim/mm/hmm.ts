@@ -1,5 +1,7 @@
 /** mm/hmm.c from 5.8 on: hmm_range_fault and its form that takes the mmap lock itself. */
-import { down_read, rwsem_is_locked, up_read } from '../kernel/locking.ts';
+import type { Mm } from '../include/mm_types.ts';
+import { fatal_signal_pending } from '../kernel/exit.ts';
+import { down_read_killable, rwsem_is_locked, up_read } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { TopBitEntries } from './hmm_entries.ts';
@@ -21,6 +23,8 @@ export {
   hmmPfnWord,
 } from './hmm_entries.ts';
 
+const EINTR = -4;
+const EFAULT = -14;
 const EBUSY = -16;
 
 /** struct hmm_range; entries are numbers, see hmm_entries.ts. */
@@ -94,7 +98,12 @@ function* unlocked(kernel: Kernel, range: HmmRange, timeout: number): KernelGene
     // A fault that dropped the lock made progress: the time begins anew.
     if (!lock.held) deadline = kernel.state.jiffies + timeout;
     range.notifier_seq = yield* mmu_interval_read_begin(kernel, range.notifier);
-    yield* down_read(kernel, mm.mmap_lock);
+    if (!(yield* down_read_killable(kernel, mm.mmap_lock, () => isDying(mm)))) return EINTR;
+    // check_stable_address_space: the OOM reaper was here.
+    if (mm.unstable) {
+      up_read(kernel, mm.mmap_lock);
+      return EFAULT;
+    }
     if (timeout > 0 && kernel.state.jiffies > deadline) {
       up_read(kernel, mm.mmap_lock);
       return EBUSY;
@@ -103,5 +112,9 @@ function* unlocked(kernel: Kernel, range: HmmRange, timeout: number): KernelGene
     const result = yield* fault(kernel, range, lock);
     if (lock.held) up_read(kernel, mm.mmap_lock);
     if (result !== EBUSY) return result;
+    if (!lock.held && isDying(mm)) return EINTR;
   }
 }
+
+/** fatal_signal_pending of the process behind: killed, or gone already. */
+const isDying = (mm: Mm): boolean => fatal_signal_pending(mm.owner) || mm.owner.mm !== mm;

@@ -52,7 +52,7 @@ import {
   pageAnonExclusive,
   setPageAnonExclusive,
 } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 import { count_vm_event } from './vmstat.ts';
 import { huge_zero_pfn, thp_vma_suitable } from './zero_page.ts';
 
@@ -126,7 +126,7 @@ function allocHuge(kernel: Kernel, vma: Vma): Folio | undefined {
 /** huge_memory.c:map_anon_folio_pmd: a fresh huge page, dirty and writable where the VMA is. */
 export function mapHuge(kernel: Kernel, vma: Vma, start: number, folio: Folio, old: HugePmd): void {
   folio_add_new_anon_rmap(kernel, folio, vma, start);
-  folio_add_lru(kernel, folio.pfn);
+  folio_add_lru_vma(kernel, folio.pfn, vma);
   const entry = maybe_mkwrite(vma, mk_pte(vma, folio.pfn, PTE_DIRTY));
   set_pmd_at(kernel, vma.mm, start, { ...old, entry });
 }

@@ -18,7 +18,7 @@ import type { FactId } from '../kernel/release.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { collapse_huge_page } from './khugepaged.ts';
-import { madvise_free_range, madvise_pageout_range } from './madvise_pages.ts';
+import { madvise_cold_or_pageout_range, madvise_free_range } from './madvise_pages.ts';
 import { zap_page_range_single } from './memory_zap.ts';
 import { populate_vma_page_range } from './mlock.ts';
 import {
@@ -85,12 +85,14 @@ function* free(kernel: Kernel, vma: Vma, start: number, end: number): KernelGene
   return 0;
 }
 
-function* pageout(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<number> {
-  if ((vma.flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB)) !== 0) return EINVAL;
-  lru_add_drain(kernel);
-  yield* madvise_pageout_range(kernel, vma, start, end);
-  return 0;
-}
+/** madvise.c:madvise_cold and madvise_pageout. */
+const coldOrPageout = (cold: boolean): Act =>
+  function* (kernel, vma, start, end) {
+    if ((vma.flags & (VM_LOCKED | VM_PFNMAP | VM_HUGETLB)) !== 0) return EINVAL;
+    lru_add_drain(kernel);
+    yield* madvise_cold_or_pageout_range(kernel, vma, start, end, cold);
+    return 0;
+  };
 
 /** khugepaged.c:madvise_collapse: every whole 2 MiB of the range. */
 function* collapse(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<number> {
@@ -122,7 +124,8 @@ const populate = (write: boolean): Act =>
 export const ADVICE: Readonly<Record<string, Advice>> = {
   DONTNEED: { write: false, act: dontneed },
   FREE: { write: false, act: free },
-  PAGEOUT: { write: false, act: pageout, since: 'madvisePageout' },
+  PAGEOUT: { write: false, act: coldOrPageout(false), since: 'madvisePageout' },
+  COLD: { write: false, act: coldOrPageout(true), since: 'madvisePageout' },
   DONTFORK: { write: true, act: setFlags((flags) => flags | VM_DONTCOPY) },
   DOFORK: { write: true, act: setFlags((flags) => ((flags & VM_IO) !== 0 ? -1 : flags & ~VM_DONTCOPY)) },
   HUGEPAGE: { write: true, act: hugepage(VM_HUGEPAGE, VM_NOHUGEPAGE) },

@@ -1,4 +1,4 @@
-/** mm/madvise.c, page by page: MADV_FREE and MADV_PAGEOUT. */
+/** mm/madvise.c, page by page: MADV_FREE, MADV_COLD and MADV_PAGEOUT. */
 import {
   NO_PTE,
   PTE_DIRTY,
@@ -11,41 +11,19 @@ import {
   pteKind,
   withBits,
 } from '../arch/pte.ts';
-import { type Folio, MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
+import { MM_SWAPENTS, VM_HUGETLB, type Vma } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folioOf, isDevicePage } from './folio.ts';
-import {
-  clearFlag,
-  countLru,
-  PG_ACTIVE,
-  PG_DIRTY,
-  PG_LRU,
-  PG_REFERENCED,
-  PG_SWAPBACKED,
-  PG_SWAPCACHE,
-  PG_UNEVICTABLE,
-  testFlag,
-} from './folio_record.ts';
+import { clearFlag, PG_DIRTY, PG_LRU, PG_REFERENCED, PG_UNEVICTABLE, testFlag } from './folio_record.ts';
 import { split_folio, split_huge_pmd } from './huge_split.ts';
 import { add_mm_counter } from './mm_counter.ts';
 import { hugePmdAt, pteTableAt, set_pmd_at } from './pgtable.ts';
 import { folio_mapcount, folio_test_anon } from './rmap.ts';
-import { free_swap_and_cache, swapEntryOf } from './swap_state.ts';
+import { folio_deactivate, folio_mark_lazyfree } from './swap.ts';
+import { folio_free_swap, free_swap_and_cache, swapEntryOf } from './swap_state.ts';
 import { pageout_folio } from './vmscan.ts';
-import { count_vm_event } from './vmstat.ts';
-
-/** swap.c:folio_mark_lazyfree: clean from now on, and the next to go: among the pages of files. */
-function folio_mark_lazyfree(kernel: Kernel, folio: Folio): void {
-  const { pfn } = folio;
-  const isOpen = testFlag(kernel, pfn, PG_LRU) && testFlag(kernel, pfn, PG_SWAPBACKED);
-  if (!folio_test_anon(folio) || !isOpen || testFlag(kernel, pfn, PG_SWAPCACHE | PG_UNEVICTABLE)) return;
-  countLru(kernel, folio, -1);
-  clearFlag(kernel, pfn, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
-  countLru(kernel, folio, 1);
-  count_vm_event(kernel, 'pglazyfree', 2 ** folio.order);
-}
 
 /** A huge mapping that the range covers in part is split first, the folio with it. */
 function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelGenerator<void> {
@@ -71,7 +49,7 @@ function madvise_free_huge_pmd(kernel: Kernel, vma: Vma, vpn: number): void {
   folio_unlock(kernel, folio.pfn);
   const entry = withBits(huge.entry, 0, PTE_YOUNG | PTE_DIRTY);
   if (entry !== huge.entry) set_pmd_at(kernel, vma.mm, vpn, { ...huge, entry });
-  folio_mark_lazyfree(kernel, folio);
+  if (folio_test_anon(folio)) folio_mark_lazyfree(kernel, folio);
 }
 
 /** madvise.c:madvise_free_pte_range. Entries of devices stay as they are; swapped pages are dropped. */
@@ -97,19 +75,38 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     if (!folio || folio.order > 0 || isDevicePage(kernel, folio.pfn)) continue;
     if (testFlag(kernel, folio.pfn, PG_DIRTY) || folio.swap !== undefined) {
       if (!folio_trylock(kernel, folio.pfn)) continue;
-      const isOurs = folio_mapcount(kernel, folio) === 1 && folio.swap === undefined;
+      const isOurs =
+        folio_mapcount(kernel, folio) === 1 && (folio.swap === undefined || folio_free_swap(kernel, folio));
       if (isOurs) clearFlag(kernel, folio.pfn, PG_DIRTY);
       folio_unlock(kernel, folio.pfn);
       if (!isOurs) continue;
     }
     if ((pteBits(pte) & (PTE_YOUNG | PTE_DIRTY)) !== 0)
       kernel.store.set(table.entries, vpn % 512, withBits(pte, 0, PTE_YOUNG | PTE_DIRTY));
-    folio_mark_lazyfree(kernel, folio);
+    if (folio_test_anon(folio)) folio_mark_lazyfree(kernel, folio);
   }
 }
 
-/** madvise.c:madvise_cold_or_pageout_pte_range: pages that only this mapping has go out; those of devices stay. */
-export function* madvise_pageout_range(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<void> {
+/** Its entry forgets that the page was used. */
+function makeOld(kernel: Kernel, vma: Vma, vpn: number): void {
+  const huge = hugePmdAt(vma.mm, vpn);
+  const table = pteTableAt(vma.mm, vpn);
+  if (huge) set_pmd_at(kernel, vma.mm, vpn, { ...huge, entry: withBits(huge.entry, 0, PTE_YOUNG) });
+  else if (table)
+    kernel.store.set(table.entries, vpn % 512, withBits(table.entries[vpn % 512] ?? NO_PTE, 0, PTE_YOUNG));
+}
+
+/**
+ * madvise.c:madvise_cold_or_pageout_pte_range: pages that only this mapping has go out, or with `cold` are the next
+ * to go; those of devices stay.
+ */
+export function* madvise_cold_or_pageout_range(
+  kernel: Kernel,
+  vma: Vma,
+  start: number,
+  end: number,
+  cold: boolean,
+): KernelGenerator<void> {
   const { mm } = vma;
   for (let vpn = start; vpn < end; vpn++) {
     yield* splitPart(kernel, vma, vpn, end);
@@ -120,12 +117,17 @@ export function* madvise_pageout_range(kernel: Kernel, vma: Vma, start: number, 
       continue;
     }
     const pte = huge ? huge.entry : (table?.entries[vpn % 512] ?? NO_PTE);
+    const at = vpn;
     if (huge) vpn += 511 - (vpn % 512);
     if (!pte_present(pte) || pte_special(pte)) continue;
     const folio = folioOf(kernel, pte_pfn(pte));
     if (!folio || isDevicePage(kernel, folio.pfn) || folio_mapcount(kernel, folio) !== 1) continue;
     if (testFlag(kernel, folio.pfn, PG_UNEVICTABLE) || !testFlag(kernel, folio.pfn, PG_LRU)) continue;
     clearFlag(kernel, folio.pfn, PG_REFERENCED);
-    yield* pageout_folio(kernel, folio.pfn);
+    if (!cold) yield* pageout_folio(kernel, folio.pfn);
+    else {
+      makeOld(kernel, vma, at);
+      folio_deactivate(kernel, folio);
+    }
   }
 }

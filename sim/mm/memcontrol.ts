@@ -14,16 +14,29 @@ export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
     max: Number.POSITIVE_INFINITY,
     events: { max: 0, oom: 0, oom_kill: 0 },
     stat: { pgfault: 0 },
+    hand: { mm: 0, vpn: 0 },
   };
   kernel.store.mapSet(memcgs, name, memcg);
   return memcg;
 }
 
-/** memcontrol.c:try_charge_memcg: false where the limit does not allow it. */
+/** What the page tables of its address spaces take: memory of the kernel, which counts (and is never refused here). */
+export function kmem_pages(kernel: Kernel, memcg: MemCgroup): number {
+  let bytes = 0;
+  for (const mm of kernel.state.mms.values()) if (mm.memcg === memcg) bytes += mm.pgtables_bytes;
+  return bytes / 4096;
+}
+
+/** page_counter_read: what counts against the limit. */
+export const mem_cgroup_usage = (kernel: Kernel, memcg: MemCgroup): number => memcg.usage + kmem_pages(kernel, memcg);
+
+/**
+ * memcontrol.c:try_charge_memcg up to where it would reclaim: false where the limit does not allow it. What follows
+ * may sleep and is for the fault to do (mm/memcg_oom.ts).
+ */
 export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boolean {
-  if (memcg.usage + pages > memcg.max) {
+  if (Number.isFinite(memcg.max) && mem_cgroup_usage(kernel, memcg) + pages > memcg.max) {
     kernel.store.set(memcg.events, 'max', memcg.events.max + 1);
-    kernel.store.set(memcg.events, 'oom', memcg.events.oom + 1);
     return false;
   }
   kernel.store.add(memcg, 'usage', pages);

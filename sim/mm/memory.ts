@@ -40,6 +40,7 @@ import { alloc_anon_folio } from './anon_folio.ts';
 import { isDevicePage } from './folio.ts';
 import { do_huge_pmd_fault, do_huge_pmd_missing } from './huge_memory.ts';
 import { hugetlb_fault } from './hugetlb.ts';
+import { fault_out_of_memory } from './memcg_oom.ts';
 import { do_fault } from './memory_file.ts';
 import { do_swap_page } from './memory_swap.ts';
 import { do_wp_page, quick_wp_page } from './memory_wp.ts';
@@ -47,7 +48,7 @@ import { add_mm_counter } from './mm_counter.ts';
 import { is_numa_hint, is_shared, maybe_mkwrite, mk_pte, pte_modify, vma_is_anonymous } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc, pteTableAt } from './pgtable.ts';
 import { anon_vma_prepare } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 import { handle_userfault } from './userfaultfd.ts';
 import { count_vm_event } from './vmstat.ts';
 import { zero_pfn } from './zero_page.ts';
@@ -63,9 +64,29 @@ const LONG_WAY = -1;
  */
 export function handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): KernelGenerator<number> {
   if ((vma.flags & accessOf(flags)) === 0) return finished(VM_FAULT_SIGSEGV);
+  const refusals = vma.mm.memcg.events.max;
   const result = quick_mm_fault(kernel, vma, vpn, flags);
-  if (result !== LONG_WAY) return finished(result);
-  return kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, { vma, vpn, flags }), hex);
+  if (result !== LONG_WAY && (result & VM_FAULT_OOM) === 0) return finished(result);
+  return long_mm_fault(kernel, { vma, vpn, flags }, result, refusals);
+}
+
+/** The long way, and again where memory was found after all; `refusals` is what the limit had refused before. */
+function* long_mm_fault(kernel: Kernel, vmf: VmFault, first: number, refusals: number): KernelGenerator<number> {
+  const { vma, vpn, flags } = vmf;
+  const { events, stat } = vma.mm.memcg;
+  let result = first;
+  let before = refusals;
+  for (;;) {
+    if (result === LONG_WAY)
+      result = yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, vmf), hex);
+    if ((result & VM_FAULT_OOM) === 0) return result;
+    if (!(yield* fault_out_of_memory(kernel, vma.mm, flags, events.max > before))) return result;
+    // The kernel waits inside the fault, which is one.
+    count_vm_event(kernel, 'pgfault', -1);
+    kernel.store.add(stat, 'pgfault', -1);
+    before = events.max;
+    result = quick_mm_fault(kernel, vma, vpn, flags);
+  }
 }
 
 const accessOf = (flags: number): number =>
@@ -138,7 +159,8 @@ function set_access_flags(kernel: Kernel, vpn: number, flags: number, table: Pte
 
 /** memory.c:do_anonymous_page for a small page: the zero page for reading, a fresh page for writing. */
 function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number, table: PteTable): number {
-  if ((vma.flags & VM_SHARED) !== 0) return VM_FAULT_SIGBUS;
+  // check_stable_address_space: what looks untouched may have been reaped.
+  if ((vma.flags & VM_SHARED) !== 0 || vma.mm.unstable) return VM_FAULT_SIGBUS;
   let pte: Pte;
   if ((flags & FAULT_FLAG_WRITE) === 0) pte = mk_pte(vma, zero_pfn(kernel), PTE_SPECIAL);
   else {
@@ -146,7 +168,7 @@ function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number,
     const folio = alloc_anon_folio(kernel, vma, vpn);
     if (!folio) return VM_FAULT_OOM;
     add_mm_counter(kernel, vma.mm, MM_ANONPAGES, 1);
-    folio_add_lru(kernel, folio.pfn);
+    folio_add_lru_vma(kernel, folio.pfn, vma);
     pte = mk_pte(vma, folio.pfn, (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY : 0);
   }
   kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, pte);

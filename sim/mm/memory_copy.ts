@@ -50,7 +50,7 @@ import {
 import { is_cow_mapping, maybe_mkwrite, mk_pte, vma_is_anonymous } from './page_prot.ts';
 import { PTRS_PER_PTE, pmd_alloc, pte_alloc, pte_alloc_one, pte_free, set_pmd_at } from './pgtable.ts';
 import { folio_add_new_anon_rmap, folio_add_rmap_pte, folio_test_anon, folio_try_dup_anon_rmap } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 import { swap_duplicate, swapEntryOf } from './swap_state.ts';
 
 const ENOMEM = -12;
@@ -157,7 +157,7 @@ function copy_present_page(kernel: Kernel, dst: Vma, to: PteTable, vpn: number, 
   copy_highpage(kernel, copy.pfn, pfn);
   setFlag(kernel, copy.pfn, PG_UPTODATE);
   folio_add_new_anon_rmap(kernel, copy, dst, vpn);
-  folio_add_lru(kernel, copy.pfn);
+  folio_add_lru_vma(kernel, copy.pfn, dst);
   add_mm_counter(kernel, dst.mm, MM_ANONPAGES, 1);
   kernel.store.setDense(to.entries, vpn % NR, maybe_mkwrite(dst, mk_pte(dst, copy.pfn, PTE_DIRTY)));
   return 0;

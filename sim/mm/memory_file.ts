@@ -7,6 +7,7 @@ import {
   VM_FAULT_ERROR,
   VM_FAULT_NOPAGE,
   VM_FAULT_OOM,
+  VM_FAULT_SIGBUS,
   VM_SHARED,
   type VmFault,
 } from '../include/mm_types.ts';
@@ -15,6 +16,7 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_prealloc } from './anon_folio.ts';
 import { copy_highpage } from './contents.ts';
+import { dax_iomap_fault } from './dax_iomap.ts';
 import { do_fault_around, filemap_fault } from './filemap.ts';
 import { do_page_mkwrite, fault_dirty_shared_page } from './filemap_write.ts';
 import { folio_put_system } from './folio.ts';
@@ -24,13 +26,14 @@ import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { maybe_mkwrite, mk_pte } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc } from './pgtable.ts';
 import { anon_vma_prepare, folio_add_new_anon_rmap, folio_add_rmap_pte } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 
 const indexOf = ({ vma, vpn }: VmFault): number => vma.pgoff + (vpn - vma.start);
 
 /** memory.c:do_fault. */
 export function* do_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const args = [hex(vmf.vpn * 4096)];
+  if (vmf.vma.file?.kind === 'dax') return dax_iomap_fault(kernel, vmf);
   if ((vmf.flags & FAULT_FLAG_WRITE) === 0)
     return yield* kernel.call('do_read_fault', args, do_read_fault(kernel, vmf), hex);
   if ((vmf.vma.flags & VM_SHARED) === 0)
@@ -95,6 +98,8 @@ function* do_shared_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number>
 /** memory.c:finish_fault with set_pte_range: the entry, unless somebody was faster. The reference becomes the mapping's. */
 function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false): number {
   const { vma, vpn } = vmf;
+  // check_stable_address_space, for private mappings.
+  if ((vma.flags & VM_SHARED) === 0 && vma.mm.unstable) return VM_FAULT_SIGBUS;
   const table = pte_alloc(kernel, vma.mm, vpn);
   if (!table) return VM_FAULT_OOM;
   const slot = vpn % PTRS_PER_PTE;
@@ -103,7 +108,7 @@ function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false)
   if ((vmf.flags & FAULT_FLAG_WRITE) !== 0) pte = maybe_mkwrite(vma, withBits(pte, PTE_DIRTY));
   if (isCow) {
     folio_add_new_anon_rmap(kernel, folio, vma, vpn);
-    folio_add_lru(kernel, folio.pfn);
+    folio_add_lru_vma(kernel, folio.pfn, vma);
   } else {
     folio_add_rmap_pte(kernel, folio, folio.pfn);
     mlock_vma_folio(kernel, folio, vma);

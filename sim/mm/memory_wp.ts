@@ -39,7 +39,7 @@ import {
   pageAnonExclusive,
   setPageAnonExclusive,
 } from './rmap.ts';
-import { folio_add_lru, lru_add_drain } from './swap.ts';
+import { folio_add_lru_vma, lru_add_drain } from './swap.ts';
 import { drop_mapped } from './swap_free.ts';
 import { folio_free_swap, page_swapcount } from './swap_state.ts';
 import { count_vm_event } from './vmstat.ts';
@@ -158,7 +158,7 @@ function wp_page_install(
     add_mm_counter(kernel, vma.mm, MM_ANONPAGES, 1);
   }
   folio_add_new_anon_rmap(kernel, copy, vma, vpn);
-  folio_add_lru(kernel, copy.pfn);
+  folio_add_lru_vma(kernel, copy.pfn, vma);
   const entry = mk_pte(vma, copy.pfn);
   kernel.store.setDense(
     table.entries,
@@ -196,7 +196,8 @@ function* wp_shared(kernel: Kernel, vmf: VmFault, pte: Pte, folio: Folio | undef
   const { vma, vpn } = vmf;
   const table = pteTableAt(vma.mm, vpn);
   if (!table) return 0;
-  if (!folio) {
+  // A page of a device belongs to no file system that wants to hear of it.
+  if (!folio || vma.file?.kind === 'dax') {
     reuse(kernel, vma, vpn, table, pte);
     return 0;
   }

@@ -85,6 +85,8 @@ function* zap(kernel: Kernel, vma: Vma, start: number, end: number): KernelGener
     if (pmd?.kind === 'table') yield* zap_pte_range(kernel, vma, pmd, vpn, next);
     vpn = next;
   }
+  // That flush comes when pages of files have been marked as accessed.
+  if (kernel.state.lru_activate.length > 0) lru_add_drain(kernel);
 }
 
 /* ---- small entries ---- */
@@ -116,8 +118,9 @@ function zapUntilDevice(kernel: Kernel, vma: Vma, table: PteTable, start: number
 function isOfDevice(kernel: Kernel, pte: Pte): boolean {
   if (is_device_private_entry(pte)) return true;
   const kind = pteKind(pte);
-  const isPresent = kind === PteKind.Present || kind === PteKind.ProtNone;
-  return isPresent && !pte_special(pte) && isDevicePage(kernel, pte_pfn(pte));
+  // A coherent page may be exclusive, too.
+  const isMapped = kind === PteKind.Present || kind === PteKind.ProtNone || is_device_exclusive_entry(pte);
+  return isMapped && !pte_special(pte) && isDevicePage(kernel, pte_pfn(pte));
 }
 
 /** One entry goes, with what it counted. The head pfn whose reference is left to drop, or -1. */

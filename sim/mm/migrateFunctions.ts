@@ -20,6 +20,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { arrayMember, entriesAt, migrateVmaOf, pageOfEntry, readEntries, writeEntries } from './cmigrate.ts';
 import { vpnOf } from './cnotifier.ts';
+import { copy_highpage } from './contents.ts';
 import { vmaOf } from './cviews.ts';
 import { alloc_folio, folioHead } from './folio.ts';
 import {
@@ -178,6 +179,10 @@ export const MIGRATE_FUNCTIONS: readonly FunctionRecord[] = [
       vmaOf(args.pointer(1), args.name);
       const folio = alloc_folio(kernel);
       return folio ? pagePointer(folio.pfn) : { ...NULL, to: 'struct page' };
+    },
+    copy_highpage(kernel, args) {
+      copy_highpage(kernel, pageArg(kernel, args, 0), pageArg(kernel, args, 1));
+      return VOID;
     },
   }),
 ];

@@ -3,6 +3,7 @@ import {
   is_device_private_entry,
   is_migration_entry,
   PteKind,
+  pte_dirty,
   pte_pfn,
   pte_present,
   pte_write,
@@ -13,7 +14,7 @@ import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_get } from './folio.ts';
-import { PG_ANON_EXCLUSIVE, testFlag } from './folio_record.ts';
+import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFlag, testFlag } from './folio_record.ts';
 import { split_folio, split_huge_pmd } from './huge_split.ts';
 import { migration_entry_wait } from './migrate.ts';
 import { putFolio } from './migrate_device_unmap.ts';
@@ -114,6 +115,8 @@ function collectWhole(
   const wasExclusive = testFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
   if (wasExclusive && !folio_try_share_anon_rmap(kernel, folio, folio.pfn)) return false;
   const isWritable = pte_present(entry) ? pte_write(entry) : pteKind(entry) === PteKind.DeviceWrite;
+  // set_pmd_migration_entry: what the entry knew goes with the folio.
+  if (pte_present(entry) && pte_dirty(entry)) setFlag(kernel, folio.pfn, PG_DIRTY);
   unmapHuge(kernel, folio, vma, vpn, migrationEntryOf(kernel, entry, folio.pfn, isWritable, wasExclusive));
   munlock_vma_folio(kernel, folio, vma);
   folio_get(kernel, folio.pfn, -1);

@@ -26,7 +26,7 @@ import {
 } from './mmu_notifier.ts';
 import { hugePmdAt, pte_alloc } from './pgtable.ts';
 import { anon_vma_prepare, folio_add_new_anon_rmap, folio_test_anon } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 import { folio_free_swap } from './swap_state.ts';
 import { folioOfDevice } from './zone_device_page.ts';
 
@@ -80,7 +80,7 @@ function migrate_vma_insert_page(kernel: Kernel, vma: Vma, vpn: number, toPfn: n
   folio_add_new_anon_rmap(kernel, folio, vma, vpn);
   if (type === undefined) {
     setPageKind(kernel, folio, PageKind.Anon);
-    folio_add_lru(kernel, toPfn);
+    folio_add_lru_vma(kernel, toPfn, vma);
   }
   folio_get(kernel, toPfn);
   const isWritable = (vma.flags & VM_WRITE) !== 0;

@@ -18,7 +18,9 @@ const isHeld = (kernel: Kernel, folio: Folio, waits: number): boolean =>
 
 /** Can it not move just now: held, locked by somebody, or on no list (the batches of the LRU are on their way to one)? */
 export const isStuck = (kernel: Kernel, folio: Folio): boolean => {
-  const waits = kernel.state.lru_add.filter((pfn) => pfn === folio.pfn).length;
+  const { lru_add, lru_activate, lru_deactivate, lru_lazyfree } = kernel.state;
+  const batches = [lru_add, lru_activate, lru_deactivate, lru_lazyfree];
+  const waits = batches.reduce((sum, batch) => sum + batch.filter((pfn) => pfn === folio.pfn).length, 0);
   const isListed = waits > 0 || testFlag(kernel, folio.pfn, PG_LRU);
   return !isListed || folio_test_locked(kernel, folio.pfn) || isHeld(kernel, folio, waits);
 };

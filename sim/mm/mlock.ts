@@ -4,7 +4,7 @@ import { type Mm, VM_HUGETLB, VM_LOCKED, VM_SHARED, VM_SPECIAL, VM_WRITE, type V
 import { down_read, down_write, up_read, up_write } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { folioOf } from './folio.ts';
+import { folioOf, isDevicePage } from './folio.ts';
 import { __get_user_pages, put_user_pages } from './gup.ts';
 import { mlock_folio, munlock_folio } from './mlock_folio.ts';
 import { TASK_SIZE } from './mmap.ts';
@@ -91,7 +91,7 @@ function mlock_vma_pages_range(kernel: Kernel, vma: Vma, start: number, end: num
     if (pmd.kind === 'huge') vpn += 511 - (vpn % 512);
     if (!pte_present(entry) || (pteBits(entry) & PTE_SPECIAL) !== 0) continue;
     const folio = folioOf(kernel, pte_pfn(entry));
-    if (!folio || (pmd.kind === 'table' && folio.order > 0)) continue;
+    if (!folio || isDevicePage(kernel, folio.pfn) || (pmd.kind === 'table' && folio.order > 0)) continue;
     if (lock) mlock_folio(kernel, folio);
     else munlock_folio(kernel, folio);
   }

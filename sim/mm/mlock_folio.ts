@@ -27,6 +27,7 @@ function moveTo(kernel: Kernel, folio: Folio, unevictable: boolean): void {
     setFlag(kernel, pfn, PG_UNEVICTABLE);
   } else clearFlag(kernel, pfn, PG_UNEVICTABLE);
   countLru(kernel, folio, 1);
+  count_vm_event(kernel, unevictable ? 'unevictable_pgs_culled' : 'unevictable_pgs_rescued', 2 ** folio.order);
 }
 
 /** mlock.c:mlock_new_folio (and mlock_folio): PG_mlocked now, the other list now or when the batch is drained. */

@@ -20,6 +20,7 @@ import { down_read, down_write, up_read, up_write } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { unmap_vmas } from './memory_zap.ts';
+import { vm_stat_account } from './mm_counter.ts';
 import {
   MMU_NOTIFY_UNMAP,
   mmu_notifier_invalidate_range_end,
@@ -226,7 +227,7 @@ export function* do_munmap(kernel: Kernel, mm: Mm, start: number, pages: number)
 /** vm_stat_account, and what the VMA had locked. */
 function account(kernel: Kernel, vma: Vma): void {
   const { mm } = vma;
-  kernel.store.set(mm, 'total_vm', mm.total_vm - vma_pages(vma));
+  vm_stat_account(kernel, mm, -vma_pages(vma));
   if ((vma.flags & VM_LOCKED) !== 0) kernel.store.set(mm, 'locked_vm', mm.locked_vm - vma_pages(vma));
 }
 

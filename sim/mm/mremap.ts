@@ -146,16 +146,20 @@ function* move_vma(kernel: Kernel, old: Vma, request: MremapRequest, to: number)
   // The old mapping may have become part of the new one, if nothing was ever in it.
   const vma = copy.start <= start && start < copy.end ? copy : old;
   const moved = yield* move_page_tables(kernel, vma, start, copy, to, oldPages);
+  const { hiwater_vm } = mm;
   store.set(mm, 'total_vm', mm.total_vm + newPages);
   if (isLocked) store.set(mm, 'locked_vm', mm.locked_vm + newPages);
   if (moved < oldPages) {
     // What was moved goes back, and the new mapping with it.
     yield* move_page_tables(kernel, copy, to, vma, start, moved);
     yield* do_munmap(kernel, mm, to, newPages);
+    if (mm.hiwater_vm !== hiwater_vm) store.set(mm, 'hiwater_vm', hiwater_vm);
     return ENOMEM;
   }
   if (!dontUnmap) {
     yield* do_munmap(kernel, mm, start, oldPages);
+    // Being there twice while it moved is no peak.
+    if (mm.hiwater_vm !== hiwater_vm) store.set(mm, 'hiwater_vm', hiwater_vm);
     return to;
   }
   // The old mapping stays, empty and not locked; none of its pages is in an anon_vma any more.

@@ -1,10 +1,11 @@
 /** MMU notifiers for C code and the shell: mm/mmu_notifier.c. */
-import { type CallArgs, type CStruct, type CValue, integer, isNull, VOID } from '../c/value.ts';
+import { type CallArgs, type CStruct, type CValue, ERR_PTR, integer, isNull, objectPointer, VOID } from '../c/value.ts';
 import { MMU_NOTIFIER_FUNCTION_RECORDS } from '../kernel/records/mmu_notifier.ts';
 import { type FunctionRecord, withCode } from '../kernel/registry.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { C_INTERVAL_OPS, C_LIST_OPS, intervalArg, listNotifierOf, pagesOf, rangeOfStruct, vpnOf } from './cnotifier.ts';
+import { get_c_notifier, put_c_notifier } from './cnotifier_get.ts';
 import { mmPointer } from './cviews.ts';
 import { mmArg } from './mmFunctions.ts';
 import {
@@ -90,6 +91,14 @@ export const NOTIFIER_FUNCTIONS: readonly FunctionRecord[] = withCode(MMU_NOTIFI
   __mmu_notifier_register(kernel, args) {
     const sub = isNull(args.pointer(0)) ? undefined : newListNotifier(C_LIST_OPS, args.struct(0, 'mmu_notifier'));
     return integer(__mmu_notifier_register(kernel, sub, mmArg(args, 1)));
+  },
+  *mmu_notifier_get(kernel: Kernel, args: CallArgs) {
+    const result = yield* get_c_notifier(kernel, args.pointer(0), mmArg(args, 1));
+    return typeof result === 'number' ? ERR_PTR(result, 'struct mmu_notifier') : objectPointer(result);
+  },
+  *mmu_notifier_put(kernel: Kernel, args: CallArgs) {
+    yield* put_c_notifier(kernel, args.struct(0, 'mmu_notifier'));
+    return VOID;
   },
   *mmu_notifier_unregister(kernel: Kernel, args: CallArgs) {
     const struct = args.struct(0, 'mmu_notifier');

@@ -7,6 +7,7 @@ import { type AddressSpace, type AnonVma, type Folio, VM_LOCKED, type Vma } from
 import { kindOf } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import { isDevicePage } from './folio.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, setFolio, testFlag } from './folio_record.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
@@ -163,8 +164,8 @@ export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, 
     mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
   }
   countMapped(kernel, folio, 2 ** folio.order);
-  // folio_add_lru_vma: mlock_new_folio.
-  if ((vma.flags & VM_LOCKED) !== 0) mlock_vma_folio(kernel, folio, vma);
+  // folio_add_lru_vma: mlock_new_folio. A page of a device is on no list.
+  if ((vma.flags & VM_LOCKED) !== 0 && !isDevicePage(kernel, folio.pfn)) mlock_vma_folio(kernel, folio, vma);
 }
 
 /** One more entry maps a page (folio_add_anon_rmap_pte, folio_add_file_rmap_pte, folio_dup_..._rmap_pte). */

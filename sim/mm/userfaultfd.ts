@@ -23,7 +23,7 @@ import { add_mm_counter } from './mm_counter.ts';
 import { mk_pte } from './page_prot.ts';
 import { pte_alloc, pteAt, set_pte_at } from './pgtable.ts';
 import { anon_vma_prepare } from './rmap.ts';
-import { folio_add_lru } from './swap.ts';
+import { folio_add_lru_vma } from './swap.ts';
 import { vma_lookup } from './vma.ts';
 import { __split_vma } from './vma_merge.ts';
 
@@ -82,7 +82,7 @@ function mfill_atomic_copy(kernel: Kernel, mm: Mm, vpn: number): void {
   if (!folio) return;
   setPageData(kernel, folio.pfn, { base: word, step: 0 });
   add_mm_counter(kernel, mm, MM_ANONPAGES, 1);
-  folio_add_lru(kernel, folio.pfn);
+  folio_add_lru_vma(kernel, folio.pfn, vma);
   const isWritable = (vma.flags & VM_WRITE) !== 0;
   set_pte_at(kernel, mm, vpn, mk_pte(vma, folio.pfn, PTE_DIRTY | (isWritable ? PTE_WRITE : 0)));
 }

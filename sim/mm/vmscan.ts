@@ -10,7 +10,16 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_clear_dirty, folio_mark_dirty } from './filemap.ts';
 import { folio_get, folio_put_system, folioOf } from './folio.ts';
-import { PG_DIRTY, PG_SWAPBACKED, PG_UNEVICTABLE, testFlag } from './folio_record.ts';
+import {
+  clearFlag,
+  PG_ACTIVE,
+  PG_DIRTY,
+  PG_MLOCKED,
+  PG_SWAPBACKED,
+  PG_UNEVICTABLE,
+  setFlag,
+  testFlag,
+} from './folio_record.ts';
 import { split_folio } from './huge_split.ts';
 import { add_mm_counter } from './mm_counter.ts';
 import {
@@ -46,9 +55,9 @@ import { count_vm_event } from './vmstat.ts';
 export function* pageout_folio(kernel: Kernel, pfn: number): KernelGenerator<number> {
   const folio = folioOf(kernel, pfn);
   if (!folio || !folio_isolate_lru(kernel, folio.pfn)) return 0;
-  const freed = yield* kernel.call('shrink_folio_list', [hex(folio.pfn)], shrink(kernel, folio), String);
-  if (freed > 0) count_vm_event(kernel, 'pgsteal_direct', freed);
-  return freed;
+  // reclaim_pages
+  clearFlag(kernel, folio.pfn, PG_ACTIVE);
+  return yield* kernel.call('shrink_folio_list', [hex(folio.pfn)], shrink(kernel, folio), String);
 }
 
 /** Splits what is huge (the kernel may swap a huge page whole), then each page for itself. */
@@ -56,7 +65,7 @@ function* shrink(kernel: Kernel, folio: Folio): KernelGenerator<number> {
   const { pfn } = folio;
   if (folio.order === 0) return (yield* shrinkOne(kernel, folio)) ? 1 : 0;
   const end = pfn + 2 ** folio.order;
-  const canSplit = folio_test_anon(folio) && kernel.state.swap.size > 0 && folio_trylock(kernel, pfn);
+  const canSplit = folio_test_anon(folio) && folio_trylock(kernel, pfn);
   const error = canSplit ? yield* split_folio(kernel, folio) : -1;
   if (canSplit) folio_unlock(kernel, pfn);
   if (error !== 0) {
@@ -77,27 +86,35 @@ function* shrink(kernel: Kernel, folio: Folio): KernelGenerator<number> {
 /** One isolated page: gone, or back on its list. */
 function* shrinkOne(kernel: Kernel, folio: Folio): KernelGenerator<boolean> {
   const { pfn } = folio;
-  const isOut = folio_trylock(kernel, pfn) && (yield* tryOut(kernel, folio));
-  if (isOut) return true;
-  if (folio.locked_by?.id === kernel.current.id) folio_unlock(kernel, pfn);
+  const end = folio_trylock(kernel, pfn) ? yield* tryOut(kernel, folio) : 'locked';
+  if (end === 'free') return true;
+  if (end === 'activate' && !testFlag(kernel, pfn, PG_MLOCKED)) {
+    setFlag(kernel, pfn, PG_ACTIVE);
+    count_vm_event(kernel, 'pgactivate');
+  }
+  if (end !== 'locked') folio_unlock(kernel, pfn);
   folio_putback_lru(kernel, pfn);
   return false;
 }
 
-/** True if the page is free. It is locked; the caller has the isolation's reference, and loses both with it. */
-function* tryOut(kernel: Kernel, folio: Folio): KernelGenerator<boolean> {
+/**
+ * The page is free, or stays: where it was, or among the active ones if there is no swap for it or its mappings do
+ * not go. It is locked; the caller has the isolation's reference, and loses both with it.
+ */
+function* tryOut(kernel: Kernel, folio: Folio): KernelGenerator<'free' | 'keep' | 'activate'> {
   const { pfn } = folio;
-  if (!folio_test_anon(folio) || testFlag(kernel, pfn, PG_UNEVICTABLE)) return false;
+  if (!folio_test_anon(folio)) return 'keep';
+  if (testFlag(kernel, pfn, PG_UNEVICTABLE)) return 'activate';
   if (testFlag(kernel, pfn, PG_SWAPBACKED) && folio.swap === undefined) {
-    if (folio_maybe_dma_pinned(kernel, folio)) return false;
+    if (folio_maybe_dma_pinned(kernel, folio)) return 'keep';
     const entry = folio_alloc_swap(kernel);
-    if (entry === undefined) return false;
+    if (entry === undefined) return 'activate';
     add_to_swap_cache(kernel, folio, entry);
     folio_mark_dirty(kernel, folio);
   }
   for (const mapping of mappingsOf(kernel, folio, pfn)) yield* unmapOne(kernel, folio, mapping);
-  if (folio_mapcount(kernel, folio) > 0) return false;
-  return release(kernel, folio);
+  if (folio_mapcount(kernel, folio) > 0) return 'activate';
+  return release(kernel, folio) ? 'free' : 'keep';
 }
 
 /** vmscan.c:pageout and __remove_mapping: written to its slot, and free if nobody else refers to it. */

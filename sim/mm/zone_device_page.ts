@@ -120,6 +120,9 @@ function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {
   }
   const type = typeOf(kernel, map.pgmap);
   const left = refcount.get(pfn);
+  // A page of storage that nobody maps any more has no mapping; what it holds stays.
+  if (!handedOutByDriver(type) && type !== 'PCI_P2PDMA' && kernel.pages.mapcount.get(pfn) === 0xffffffff)
+    if (kernel.state.folios.has(pfn)) kernel.store.mapDelete(kernel.state.folios, pfn);
   if (kernel.has('getPageTakesPagemapRef')) {
     if (left === 0) kernel.WARN(`put_page: device page ${hex(pfn)} goes to the page allocator`);
     yield* put_dev_pagemap_call(kernel, map.pgmap);

@@ -26,7 +26,7 @@ import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
 import { GPU } from './gpu.ts';
 import { INJECT } from './inject.ts';
-import { MKDIR } from './mkdir.ts';
+import { MKDIR, RMDIR } from './mkdir.ts';
 import { MODULE_COMMANDS } from './modprobe.ts';
 import { ndctlCommand } from './ndctl.ts';
 import { OCCUPY } from './occupy.ts';
@@ -119,8 +119,10 @@ const KERNEL_COMMANDS: readonly Command[] = [
     run({ kernel, print }, args) {
       const [name] = args;
       if (name === undefined) {
-        print(list.map((command) => `${command.usage.padEnd(20)} ${command.summary}`).join('\n'));
-        print('\nAny C expression or statement is a command too: pfn_to_page(0x140000), p = memremap_pages(&m, 0).');
+        print(list.map((command) => `${shortUsage(command).padEnd(SHORT)} ${command.summary}`).join('\n'));
+        print(
+          '\nhelp NAME says more of one. Any C expression or statement is a command too: pfn_to_page(0x140000), p = memremap_pages(&m, 0).',
+        );
         print(`Kernel functions that run in ${kernel.release}:`);
         print(
           FUNCTIONS.filter((record) => variantOf(record, kernel.release)?.run)
@@ -131,7 +133,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
       }
       const command = COMMANDS.get(name);
       if (command) {
-        print(`${command.usage}\n  ${command.summary}`);
+        print(`${linesOf(command)}\n  ${command.summary}`);
         if (command.details) print(command.details);
         return undefined;
       }
@@ -145,6 +147,15 @@ const KERNEL_COMMANDS: readonly Command[] = [
   },
 ];
 
+/** Usages that are longer than this are for `help NAME`. */
+const SHORT = 28;
+/** Each form on a line of its own. */
+function linesOf({ name, usage }: Command): string {
+  const forms = usage.split(' | ');
+  return forms.every((form) => form.startsWith(`${name} `)) ? forms.join('\n') : usage;
+}
+const shortUsage = ({ name, usage }: Command): string => (usage.length <= SHORT ? usage : `${name} ...`);
+
 const PMEM_COMMANDS: readonly Command[] = [ndctlCommand(findNode), daxctlCommand(findNode)];
 
 const list: readonly Command[] = [
@@ -155,6 +166,7 @@ const list: readonly Command[] = [
   PAGE_TYPES,
   PAGEMAP,
   MKDIR,
+  RMDIR,
   OCCUPY,
   INJECT,
   ...MODULE_COMMANDS,

@@ -3,13 +3,14 @@ import { is_device_private_entry, pte_pfn, pte_present, pte_special } from '../a
 import type { Mm } from '../include/mm_types.ts';
 import { hex, type Kernel, type KernelState } from '../machine/kernel.ts';
 import { folio_get, folio_put, folioOf } from '../mm/folio.ts';
-import { oom_reap_task_mm } from '../mm/oom_kill.ts';
+import { oom_reap_task_mm } from '../mm/oom_reaper.ts';
 import { hugePmdAt, pteAt } from '../mm/pgtable.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command, CommandContext } from './command.ts';
 import { INJECT_BLOCK } from './dimm.ts';
 import { errnoText } from './errnoText.ts';
 import { ShellError } from './error.ts';
+import { addressOf, processOf, refuse } from './procArgs.ts';
 
 /** What should_fail is asked for. */
 const FAULTS: ReadonlyMap<string, string> = new Map([
@@ -34,28 +35,24 @@ const DETAILS = [
 ].join('\n');
 const MOST = 1_000_000;
 
-function addressSpace(kernel: Kernel, pid: string | undefined): Mm {
-  const mm = kernel.state.processes.get(Number(pid))?.mm;
-  if (mm) return mm;
-  throw new ShellError(`inject: process ${pid ?? ''}: ${errnoText(-3)}`, -3);
-}
+const addressSpace = (kernel: Kernel, pid: string | undefined, fault: string): Mm =>
+  processOf(kernel, pid, `inject ${fault}`, USAGE).mm;
 
 /** The OOM reaper goes over the process: its notifier calls may not sleep. */
 function* reap({ kernel, print }: CommandContext, pid: string | undefined): KernelGenerator<void> {
-  if (!(yield* oom_reap_task_mm(kernel, addressSpace(kernel, pid))))
+  if (!(yield* oom_reap_task_mm(kernel, addressSpace(kernel, pid, 'non-blockable'))))
     throw new ShellError(`inject non-blockable: ${errnoText(-11)}: someone would have to sleep`, -11);
   print('reaped');
 }
 
 /** The folio that is mapped at an address, present or on a device. */
-function folioAt(kernel: Kernel, mm: Mm, address: string | undefined): number {
-  if (!/^(0x[0-9a-f]{1,16}|\d{1,19})$/i.test(address ?? '')) throw new ShellError(`usage: ${USAGE}`);
-  const vpn = Number(BigInt(address ?? 0) >> 12n);
+function folioAt(kernel: Kernel, mm: Mm, address: string | undefined, fault: string): number {
+  const vpn = addressOf(kernel, address, `inject ${fault}`, USAGE);
   const pte = hugePmdAt(mm, vpn)?.entry ?? pteAt(mm, vpn);
   const folio =
     (pte_present(pte) && !pte_special(pte)) || is_device_private_entry(pte) ? folioOf(kernel, pte_pfn(pte)) : undefined;
   if (folio) return folio.pfn;
-  throw new ShellError(`inject: ${address}: ${errnoText(-14)}: there is no page`, -14);
+  return refuse(`inject ${fault}`, -14, `there is no page at ${address}`);
 }
 
 /** Someone else takes a reference, or drops it. */
@@ -67,7 +64,8 @@ function* pin(
 ): KernelGenerator<void> {
   const { kernel, print } = context;
   const { injectedPins } = kernel.state;
-  const pfn = folioAt(kernel, addressSpace(kernel, pid), address);
+  const fault = isPin ? 'pin' : 'unpin';
+  const pfn = folioAt(kernel, addressSpace(kernel, pid, fault), address, fault);
   const count = injectedPins.get(pfn) ?? 0;
   if (isPin) {
     folio_get(kernel, pfn);

@@ -1,4 +1,4 @@
-/** `mkdir`: the one kind of directory a person makes here, a memory cgroup (kernel/cgroup/cgroup.c:cgroup_mkdir). */
+/** `mkdir` and `rmdir`: the one kind of directory a person makes here, a memory cgroup (kernel/cgroup/cgroup.c). */
 import { mem_cgroup } from '../mm/memcontrol.ts';
 import type { Command } from './command.ts';
 import { ShellError } from './error.ts';
@@ -23,6 +23,29 @@ export const MKDIR: Command = {
     if (kernel.state.memcgs.size > MOST)
       throw new ShellError(`mkdir: cannot create directory '${path}': no space left on device`, -28);
     mem_cgroup(kernel, name);
+    return undefined;
+  },
+};
+
+const RMDIR_USAGE = 'rmdir /sys/fs/cgroup/NAME';
+
+/** cgroup.c:cgroup_rmdir: nobody may be in it; what is still charged to it stays charged until it is freed. */
+export const RMDIR: Command = {
+  name: 'rmdir',
+  usage: RMDIR_USAGE,
+  summary: 'remove a memory cgroup that no process is in',
+  run({ kernel }, args) {
+    const [path, ...more] = args;
+    if (path === undefined || more.length > 0) throw new ShellError(`usage: ${RMDIR_USAGE}`);
+    const refused = (why: string, status: number): never => {
+      throw new ShellError(`rmdir: failed to remove '${path}': ${why}`, status);
+    };
+    const name = /^\/+sys\/+fs\/+cgroup\/+([^/]{1,255})\/*$/.exec(path)?.[1];
+    const memcg = name === undefined || name === '/' ? undefined : kernel.state.memcgs.get(name);
+    if (!memcg) return refused('no such file or directory', -2);
+    for (const { mm } of kernel.state.processes.values())
+      if (mm?.memcg === memcg) return refused('device or resource busy', -16);
+    kernel.store.mapDelete(kernel.state.memcgs, memcg.name);
     return undefined;
   },
 };

@@ -28,6 +28,21 @@ function warnUnknown(kernel: Kernel, args: readonly string[], known: readonly st
   }
 }
 
+/** module/main.c:add_unformed_module: whoever loads it waits for one that comes or goes. */
+function* settled({ state }: Kernel): KernelGenerator<void> {
+  const { dmirror } = state;
+  if (!dmirror || dmirror.module === 'live') return;
+  yield {
+    kind: 'wait',
+    on: {
+      what: `the module test_hmm, which is ${dmirror.module}`,
+      ready: () => !state.dmirror || state.dmirror.module === 'live',
+      holders: () => (state.dmirror ? [state.dmirror.task.label] : []),
+      holderTasks: () => (state.dmirror ? [state.dmirror.task.id] : []),
+    },
+  };
+}
+
 function* modprobe({ kernel }: CommandContext, args: readonly string[]): KernelGenerator<void> {
   const [name, ...parameters] = args;
   if (name === undefined || name.startsWith('-')) throw new ShellError(`usage: ${MODPROBE}`);
@@ -36,6 +51,7 @@ function* modprobe({ kernel }: CommandContext, args: readonly string[]): KernelG
       `modprobe: FATAL: Module ${name} not found in directory /lib/modules/${kernel.release}`,
       ENOENT,
     );
+  yield* settled(kernel);
   if (kernel.state.dmirror) return;
   const hasCoherent = kernel.has('deviceCoherent');
   const addresses = [parameter(parameters, 'spm_addr_dev0'), parameter(parameters, 'spm_addr_dev1')] as const;
@@ -58,7 +74,8 @@ function* rmmod({ kernel }: CommandContext, args: readonly string[]): KernelGene
   if (name === undefined || more.length > 0) throw new ShellError(`usage: ${RMMOD}`);
   if (name.replaceAll('-', '_') !== 'test_hmm' || !kernel.state.dmirror)
     throw new ShellError(`rmmod: ERROR: Module ${name} is not currently loaded`, ENOENT);
-  if (users(kernel) > 0) throw new ShellError('rmmod: ERROR: Module test_hmm is in use', EBUSY);
+  if (users(kernel) > 0 || kernel.state.dmirror.module !== 'live')
+    throw new ShellError('rmmod: ERROR: Module test_hmm is in use', EBUSY);
   yield* hmm_dmirror_exit(kernel);
 }
 

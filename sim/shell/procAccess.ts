@@ -22,9 +22,10 @@ const MOST_LINES = 1000;
 const at = (vpn: number): string => hex(BigInt(vpn) << 12n);
 
 const why = ({ signal, vpn }: Fault): string =>
-  signal === 'OOM' ? `no memory for the page at ${at(vpn)}` : `${signal} at ${at(vpn)}`;
+  signal === 'OOM' || signal === 'SIGKILL' ? `no memory for the page at ${at(vpn)}` : `${signal} at ${at(vpn)}`;
 
-const fail = (what: string, fault: Fault): never => refuse(what, fault.signal === 'OOM' ? ENOMEM : EFAULT, why(fault));
+const fail = (what: string, fault: Fault): never =>
+  refuse(what, fault.signal === 'OOM' || fault.signal === 'SIGKILL' ? ENOMEM : EFAULT, why(fault));
 
 /* ---- what pages hold ---- */
 

@@ -18,8 +18,20 @@ export function refuse(what: string, error: number, why = ''): never {
 /** A number, or a sum of numbers and variables of the shell: `0x1000`, `a`, `a+0x1000`. */
 export function numberOf(kernel: Kernel, text: string | undefined, what: string, usage: string): bigint {
   if (text === undefined) throw new ShellError(`usage: ${usage}`);
-  return sumOf(kernel, text) ?? refuse(what, EINVAL, `${text} is no number and no variable that holds one`);
+  const found = sumOf(kernel, text);
+  if (found !== undefined) return found;
+  const short = text.length > 40 ? `${text.slice(0, 40)}...` : text;
+  const isLarge = /(?:^|[+-])(?:0x[0-9a-f]{17}|\d{21})/i.test(text);
+  return refuse(
+    what,
+    EINVAL,
+    isLarge ? `${short} does not fit 64 bits` : `${short} is no number and no variable that holds one`,
+  );
 }
+
+/** The number of a process, where a word is one; -1 otherwise. */
+export const pidOf = (kernel: Kernel, text: string | undefined): number =>
+  Number(text === undefined ? -1 : (sumOf(kernel, text) ?? -1));
 
 /** A process that lives; -ESRCH. */
 export function processOf(kernel: Kernel, text: string | undefined, what: string, usage: string): Process & { mm: Mm } {

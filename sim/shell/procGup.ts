@@ -24,6 +24,7 @@ function wordsOf(given: readonly string[], known: readonly string[], usage: stri
 export const PROC_GUP: readonly ProcCommand[] = [
   {
     name: 'gup',
+    isCall: true,
     usage: GUP,
     summary:
       'get_user_pages, or pin_user_pages with pin: faults pages in and holds them until gup-put; prints how many',

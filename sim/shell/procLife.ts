@@ -1,6 +1,6 @@
 /** `proc new|fork|exit|list`. */
 import { integer } from '../c/value.ts';
-import { do_exit } from '../kernel/exit.ts';
+import { do_exit, wait4 } from '../kernel/exit.ts';
 import { fork, newProcess } from '../kernel/fork.ts';
 import { ShellError } from './error.ts';
 import type { ProcCommand } from './proc.ts';
@@ -8,6 +8,8 @@ import { processOf, refuse } from './procArgs.ts';
 
 const NEW = 'proc new [NAME]';
 const FORK = 'proc fork PID';
+const WAIT = 'proc wait PID';
+const USE = 'proc use PID';
 const EXIT = 'proc exit PID [SIGNAL]';
 const SIGNALS: ReadonlyMap<string, number> = new Map([
   ['SIGBUS', 7],
@@ -21,6 +23,18 @@ const only = (count: number, args: readonly string[], usage: string): void => {
 };
 
 export const PROC_LIFE: readonly ProcCommand[] = [
+  {
+    name: 'use',
+    usage: USE,
+    summary: 'C text speaks for this process from now on (current); without, for the youngest one',
+    // biome-ignore lint/correctness/useYield: all commands of the table are generators
+    *run({ kernel }, args) {
+      only(1, args, USE);
+      const { pid } = processOf(kernel, args[0], 'proc use', USE);
+      if (kernel.state.usedPid !== pid) kernel.store.set(kernel.state, 'usedPid', pid);
+      return integer(pid);
+    },
+  },
   {
     name: 'new',
     usage: NEW,
@@ -39,6 +53,7 @@ export const PROC_LIFE: readonly ProcCommand[] = [
   },
   {
     name: 'fork',
+    isCall: true,
     usage: FORK,
     summary: 'a child with a copy of the address space, pages shared until one writes; prints its PID',
     *run({ kernel, print }, args) {
@@ -62,6 +77,18 @@ export const PROC_LIFE: readonly ProcCommand[] = [
       yield* do_exit(kernel, process, number, signal);
       print(signal === undefined ? `${process.pid} exited with 0` : `${process.pid} was ended by ${signal}`);
       return integer(number);
+    },
+  },
+  {
+    name: 'wait',
+    usage: WAIT,
+    summary: 'waits until a child of the process is over; prints its PID',
+    *run({ kernel, print }, args) {
+      only(1, args, WAIT);
+      const pid = yield* wait4(kernel, processOf(kernel, args[0], 'proc wait', WAIT));
+      if (pid < 0) refuse('proc wait', pid, 'it has no child');
+      print(String(pid));
+      return integer(pid);
     },
   },
   {

@@ -7,6 +7,7 @@ import { evaluateExpression } from '../c/evaluate.ts';
 import { formatValue } from '../c/print.ts';
 import { fieldsIn } from '../c/types.ts';
 import { type CValue, errorOf } from '../c/value.ts';
+import { deliver_fatal_signals } from '../kernel/exit.ts';
 import { lookup } from '../kernel/names.ts';
 import { createEnvironment } from '../machine/environment.ts';
 import type { Kernel } from '../machine/kernel.ts';
@@ -75,7 +76,22 @@ export function shellProgram(kernel: Kernel, line: string): ProgramSpec {
   return lineProgram(line, (program) => runLine(kernel, line, program));
 }
 
+/** A line, and behind it the end of whoever was killed while it was in the kernel. */
 export function* runLine(kernel: Kernel, line: string, program: Program): KernelGenerator<CValue | undefined> {
+  let value: CValue | undefined;
+  let refusal: ShellError | undefined;
+  try {
+    value = yield* evaluateLine(kernel, line, program);
+  } catch (error) {
+    if (!(error instanceof ShellError)) throw error;
+    refusal = error;
+  }
+  for (const { pid } of yield* deliver_fatal_signals(kernel)) program.output.push(`${pid} was ended by SIGKILL`);
+  if (refusal) throw refusal;
+  return value;
+}
+
+function* evaluateLine(kernel: Kernel, line: string, program: Program): KernelGenerator<CValue | undefined> {
   if (line.length > MAX_LINE) throw new ShellError(`the line has ${line.length} characters; ${MAX_LINE} is the limit`);
   const known = commandOf(line);
   if (known) return yield* runCommand(kernel, known, program);

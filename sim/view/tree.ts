@@ -5,6 +5,7 @@ import { hex } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { SECTIONS_PER_ROOT } from '../mm/sparse.ts';
 import { processesNode } from './processes.ts';
+import { processTerm } from './processTerms.ts';
 import { bytesText, pagesText } from './text.ts';
 import type { Position, TreeNode, ZonesView } from './types.ts';
 import { zonesView } from './zones.ts';
@@ -151,7 +152,8 @@ function resourcesNode(view: ZonesView): TreeNode {
 
 /**
  * A term's value in the machine now, for hovers. `live` is what the glossary names:
- * `zone:ZONE_DEVICE`, `sections`, `maxPfn`, `memmap`, `pagemaps`, `resource:iomem`, `nodes`, `free`, `total`, `blocks`.
+ * `zone:ZONE_DEVICE`, `sections`, `maxPfn`, `memmap`, `pagemaps`, `resource:iomem`, `nodes`, `free`, `total`, `blocks`;
+ * of processes `devicePages`, `notifiers`, `entries`, `rss`, `memcgs`.
  */
 export function liveValue(machine: Machine, live: string): string | undefined {
   const { kernel } = machine;
@@ -213,7 +215,7 @@ export function liveValue(machine: Machine, live: string): string | undefined {
       return offline > 0 ? `${text}, ${offline} of them offline` : text;
     }
     default:
-      return undefined;
+      return processTerm(machine, live);
   }
 }
 

@@ -1,7 +1,8 @@
 /**
  * What the founding documents say, one test a claim, in the releases where it is so and in those where it is
  * not: 000 the ZONE_DEVICE section, 001 un-addressable memory, 002 the zone itself, 003 memremap.h of 4.19,
- * 004 DAX and get_user_pages of 4.5.
+ * 004 DAX and get_user_pages of 4.5. What they say of processes with pages on a device is in
+ * seedsDevicePages.test.ts. S004-9 has no test: the patch gives a type of KVM another name, and nothing else happens.
  */
 import { describe, expect, it } from 'vitest';
 import { kindOf, SECTION_IS_ONLINE, SECTION_TAINT_ZONE_DEVICE } from '../../sim/include/mmzone.ts';
@@ -137,7 +138,6 @@ describe('000: the ZONE_DEVICE section of memory-model.rst', () => {
     sh(machine, 'dax map bare 0xe000000000 2M');
     expect(attempt(machine, 'gup get bare 0').status).toBe(-14);
   });
-  it.todo('S000-6 for private memory: get_user_pages faults the page back (needs page tables)');
 
   it.each<[Release, string, number]>([
     ['4.5', 'FS_DAX', 1],
@@ -295,8 +295,6 @@ describe('001: un-addressable memory', () => {
     expect(sh(beside, 'percpu_ref_kill(&rm)', 'root_device_unregister(dm)').status).toBe('done');
     expect(pfn_valid(beside.kernel, 0xe000000)).toBe(true);
   });
-  it.todo('S001-2: the CPU never reads device contents (needs page tables)');
-  it.todo('S001-3: a swap type is consumed (needs swap entries)');
 
   /** The counts at which a driver's page_free runs while a page is taken and given back. */
   function freedAt(release: Release): string[] {
@@ -335,9 +333,6 @@ describe('001: un-addressable memory', () => {
     expect(freedAt('5.17')).toEqual(['freed at 1']);
     for (const release of ['5.18', '6.0', '6.1', '6.12'] as const) expect(freedAt(release)).toEqual(['freed at 0']);
   });
-  it.todo('S001-5: page_fault runs on any CPU access (needs page tables)');
-  it.todo('S001-6: the driver cannot block migration back (needs page tables)');
-  it.todo('S001-7: a device in an error state ends in SIGBUS (needs page tables)');
   it('S001-8: no release has the option as it was mailed; what it needed is needed under the name it got', () => {
     expect(recordsOf('CONFIG_DEVICE_UNADDRESSABLE')).toEqual([]);
     for (const release of ['4.14', '6.12'] as const)
@@ -559,9 +554,6 @@ describe('003: include/linux/memremap.h of 4.19', () => {
     expect(number('MEMORY_DEVICE_COHERENT', '6.0')).toBe(2n);
     expect(number('MEMORY_DEVICE_FS_DAX', '4.19')).toBe(3n);
   });
-  it.todo('S003-6: page_fault answers VM_FAULT_SIGBUS or VM_FAULT_OOM (needs page tables)');
-  it.todo('S003-7: memcg charges move with the page (needs processes)');
-  it.todo('S003-8: page_fault may bring several pages back, the faulting one first (needs page tables)');
   it('S003-9: page_free is called at 1 with the data of the pagemap, to 5.2; without it from 5.3, at 0 from 5.18', () => {
     const records = recordsOf('page_free').filter((record) => record.kind === 'callback');
     expect(records.map((record) => [record.since, /void \*data/.test(record.prototype)])).toEqual([
@@ -709,5 +701,4 @@ describe('004: DAX and get_user_pages of 4.5', () => {
       expect(kind(machine, PFN), release).toBe(PageKind.Memmap);
     }
   });
-  it.todo('S004-9: the patch renames a type of KVM; there is nothing to run');
 });

@@ -6,6 +6,7 @@ import {
   is_migration_entry,
   type Pte,
   PteKind,
+  pte_devmap,
   pte_none,
   pte_pfn,
   pte_present,
@@ -121,7 +122,8 @@ function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean
     bump(count.swap, pte_pfn(pte));
     return;
   }
-  const isMapping = pte_present(pte) ? !pte_special(pte) : is_device_private_entry(pte);
+  // Devmap entries lead to storage that nobody counts.
+  const isMapping = pte_present(pte) ? !pte_special(pte) && !pte_devmap(pte) : is_device_private_entry(pte);
   const isExclusive = is_device_exclusive_entry(pte);
   if (!isMapping && !isExclusive && !is_migration_entry(pte)) return;
   const pfn = pte_pfn(pte);
@@ -141,6 +143,8 @@ function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean
 /** From the page back to this entry. */
 function checkRmap(vma: Vma, vpn: number, folio: Folio, pfn: number): void {
   const { mapping } = folio;
+  // A page that a driver put in (vm_insert_page) has no mapping.
+  if (vma.file?.kind === 'device' && !mapping) return;
   const text = `${where(vma.mm, vpn)}: page ${pfn.toString(16)}`;
   expect(mapping?.vmas.includes(vma), `${text}: its mapping knows the VMA`).toBe(true);
   expect(vma_address(vma, folio.index + (pfn - folio.pfn)), `${text}: its index leads back`).toBe(vpn);
@@ -189,7 +193,8 @@ function countCaches(kernel: Kernel, { refs }: Count): void {
       bump(refs, folioHead(kernel, pfn));
     }
   for (const folio of state.folios.values()) if (folio.swap !== undefined) bump(refs, folio.pfn, 2 ** folio.order);
-  for (const pfn of state.lru_add) bump(refs, pfn);
+  for (const pfn of [...state.lru_add, ...state.lru_activate, ...state.lru_deactivate, ...state.lru_lazyfree])
+    bump(refs, pfn);
   for (const [pfn, pins] of state.injectedPins) bump(refs, folioHead(kernel, pfn), pins);
   for (const holder of state.userPins.values())
     for (const pages of holder.values())
@@ -254,9 +259,9 @@ function checkCounters(kernel: Kernel): void {
   for (const folio of state.folios.values()) {
     const size = 2 ** folio.order;
     if (testFlag(kernel, folio.pfn, PG_LRU)) add(lruOf(kernel, folio.pfn), size);
-    if (testFlag(kernel, folio.pfn, PG_MLOCKED) && !isDevicePage(kernel, folio.pfn)) add('nr_mlock', size);
+    if (testFlag(kernel, folio.pfn, PG_MLOCKED)) add('nr_mlock', size);
     const { mapping } = folio;
-    if (!mapping || state.hugetlb.heads.has(folio.pfn)) continue;
+    if (state.hugetlb.heads.has(folio.pfn)) continue;
     for (let i = 0; i < size; i++)
       if (folio.entire_mapcount >= 0 || pages.mapcount.get(folio.pfn + i) !== 0xffffffff)
         add(isAnonVma(mapping) ? 'nr_anon_pages' : 'nr_mapped', 1);

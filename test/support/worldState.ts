@@ -169,6 +169,7 @@ export function look(machine: Machine, turn: number): void {
     () => void stateTree(machine, position),
     () => void pageView(machine, pfn),
     () => void liveValue(machine, 'zone:ZONE_DEVICE'),
+    ...['devicePages', 'notifiers', 'entries', 'rss', 'memcgs'].map((term) => () => void liveValue(machine, term)),
     ...FILES.map((path) => () => void readFile(kernel, path)),
     () => {
       const total = /total\s+(\d+) /.exec(pageTypes(kernel, parsePageTypes(['-r'])))?.[1];

@@ -72,13 +72,13 @@ describe('anonymous memory', () => {
     world.check();
   });
 
-  it('a memory cgroup that is full gives no page, and counts that', () => {
+  it('a memory cgroup that is full, page tables included, gives no page, and counts that', () => {
     const world = new FaultWorld();
     const at = world.map(3);
     const { memcg } = world.mm();
     world.run(function* () {
       yield* [];
-      world.kernel.store.set(memcg, 'max', 2);
+      world.kernel.store.set(memcg, 'max', 3 + 2);
     });
     world.write(at, 2);
     expect(world.status(`proc write p ${addr(at + 2)} 1`)).toBe(-12);

@@ -43,7 +43,8 @@ describe('transparent huge pages', () => {
     const isHuge = (setting: string, advise: boolean): boolean => {
       const world = new FaultWorld();
       world.sh(`echo ${setting} > /sys/kernel/mm/transparent_hugepage/enabled`);
-      const at = advise ? world.mapHuge() : (world.map(512, 'rw at=0x7f0000000000'), 0x7f0000000);
+      if (!advise) world.map(512, 'rw at=0x7f0000000000');
+      const at = advise ? world.mapHuge() : 0x7f0000000;
       world.write(at);
       return world.isHuge(at);
     };

@@ -1,10 +1,13 @@
 /** HMM and notifiers driven by C text and by the shell, in each family of releases. */
 import { describe, expect, it } from 'vitest';
+import type { CStruct } from '../../sim/c/value.ts';
 import { blockProgram, type Machine, type Program, type Release, runShellLine } from '../../sim/index.ts';
+import { put_c_notifier } from '../../sim/mm/cnotifier_get.ts';
 import { mmu_interval_read_begin } from '../../sim/mm/mmu_notifier.ts';
 import { subscriptionsOf } from '../../sim/mm/mmu_notifier_state.ts';
 import { boot, sh } from '../support/machines.ts';
 import { begin } from '../support/mirrors.ts';
+import { run as onMachine } from '../support/testDevice.ts';
 
 const value = (program: Program | undefined): bigint | undefined =>
   program?.value?.kind === 'integer' ? program.value.value : undefined;
@@ -187,6 +190,78 @@ static const struct mmu_interval_notifier_ops ops = { .invalidate = invalidate }
     sh(machine, 'proc write 100 a 4', 'proc munmap 100 a 2', 'mmput(mm)', 'proc exit 100');
     expect(logged(machine)[0]).toMatch(/^driver: [0-9a-f]+000-[0-9a-f]+000$/);
     expect(logged(machine).at(-1)).toBe('driver: release');
+  });
+});
+
+describe('mmu_notifier_get and mmu_notifier_put', () => {
+  const DRIVER = `
+static struct mmu_notifier mine;
+static int fails;
+static struct mmu_notifier *alloc(struct mm_struct *mm)
+{ pr_info("driver: alloc"); if (fails) return ERR_PTR(-EINVAL); return &mine; }
+static void freed(struct mmu_notifier *mn) { pr_info("driver: free"); }
+static int started(struct mmu_notifier *mn, const struct mmu_notifier_range *range)
+{ pr_info("driver: start"); return 0; }
+static const struct mmu_notifier_ops mops = { .alloc_notifier = alloc, .free_notifier = freed, .invalidate_range_start = started };`;
+  const structOf = (machine: Machine): CStruct => {
+    const [mm] = machine.kernel.state.mms.values();
+    const struct = mm && subscriptionsOf(mm)?.list[0]?.c;
+    if (!struct) throw new Error('no notifier');
+    return struct;
+  };
+  const put = (machine: Machine, struct: CStruct): void =>
+    onMachine(machine, (kernel) => put_c_notifier(kernel, struct));
+  const mmCount = (machine: Machine): number | undefined => [...machine.kernel.state.mms.values()][0]?.mm_count;
+
+  it('one notifier for all who ask; the last put frees it, and no release is called', () => {
+    const machine = start('6.12');
+    const before = mmCount(machine);
+    finish(
+      block(
+        machine,
+        `struct mm_struct *mm = current->mm;
+         struct mmu_notifier *one = mmu_notifier_get(&mops, mm);
+         struct mmu_notifier *two = mmu_notifier_get(&mops, mm);
+         pr_info("driver: same %d users %u", one == two, one->users);
+         mmu_notifier_put(two);`,
+        DRIVER,
+      ),
+    );
+    sh(machine, 'proc write 100 a 4', 'proc munmap 100 a 2');
+    expect(mmCount(machine)).toBe((before ?? 0) + 1);
+    put(machine, structOf(machine));
+    sh(machine, 'proc munmap 100 a+0x2000 2');
+    expect(logged(machine)).toEqual(['driver: alloc', 'driver: same 1 users 2', 'driver: start', 'driver: free']);
+    expect(mmCount(machine)).toBe(before);
+    sh(machine, 'mmput(mm)', 'proc exit 100');
+    expect(machine.kernel.state.mms.size).toBe(0);
+  });
+
+  it('what alloc_notifier refuses is refused; a put behind the exit of the process frees, too', () => {
+    const machine = start('5.4');
+    finish(
+      block(
+        machine,
+        `fails = 1;
+         pr_info("driver: %ld", PTR_ERR(mmu_notifier_get(&mops, current->mm)));
+         fails = 0;
+         mmu_notifier_get(&mops, current->mm);`,
+        DRIVER,
+      ),
+    );
+    const struct = structOf(machine);
+    sh(machine, 'mmput(mm)', 'proc exit 100');
+    expect(machine.kernel.state.mms.size).toBe(1);
+    put(machine, struct);
+    expect(machine.kernel.state.mms.size).toBe(0);
+    expect(logged(machine).filter((line) => line !== 'driver: start')).toEqual([
+      'driver: alloc',
+      'driver: -22',
+      'driver: alloc',
+      'driver: free',
+    ]);
+    put(machine, struct);
+    expect(machine.kernel.state.log.at(-1)?.warn).toBe(true);
   });
 });
 

@@ -315,7 +315,8 @@ describe('a race between setup and pages', () => {
 
   it('a limit is reached: the hole stays a hole', () => {
     const { machine, device, mm, vma } = place('6.12', 2, 0);
-    machine.kernel.store.set(mm.memcg, 'max', 1);
+    // Three page tables, and one page.
+    machine.kernel.store.set(mm.memcg, 'max', 3 + 1);
     const args = toDevice(machine, device, vma);
     expect(args.src.map((entry) => hasBit(entry, MIGRATE_PFN_MIGRATE))).toEqual([true, false]);
     expect([mm.memcg.usage, mm.memcg.events.max]).toEqual([1, expect.any(Number)]);

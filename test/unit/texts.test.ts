@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import MarkdownIt from 'markdown-it';
 import { describe, expect, it } from 'vitest';
+import { boot, sh } from '../support/machines.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
@@ -32,7 +33,22 @@ describe('the texts we ship, as Markdown', () => {
     const blocks = tokensOf(read('README.md'))
       .filter((token) => token.type === 'fence')
       .map((token) => token.content.trim());
-    expect(blocks).toEqual(['npm ci && npm start', 'npm ci && npm test']);
+    expect(blocks.slice(0, 2)).toEqual(['npm ci && npm start', 'npm ci && npm test']);
     expect(Object.keys(JSON.parse(read('package.json')).scripts)).toEqual(expect.arrayContaining(['start', 'test']));
+  });
+
+  it('the lines that README gives for the shell do what it says', () => {
+    const [, , lines = '', ...more] = tokensOf(read('README.md'))
+      .filter((token) => token.type === 'fence')
+      .map((token) => token.content.trim());
+    expect(more).toEqual([]);
+    const machine = boot('laptop-16g');
+    for (const line of lines.split('\n')) sh(machine, line.trim());
+    expect(machine.steps.length).toBeGreaterThan(7);
+    // The page that the CPU touched is home, the others are on the device.
+    expect(sh(machine, 'gpu snapshot 0 p a 8').output.slice(1)).toEqual([
+      'page 0: 0x2 WRITE',
+      'pages 1-7: 0x22 DEVPRIV_LOCAL|WRITE',
+    ]);
   });
 });

@@ -3,7 +3,7 @@
  * processes in page tables of its own and has memory to which pages can move.
  */
 import type { CPointer, CStruct } from '../../c/value.ts';
-import type { Mutex, OpenFile, Process } from '../../include/mm_types.ts';
+import type { Mutex, OpenFile, Process, TaskRef } from '../../include/mm_types.ts';
 import type { Resource } from '../../kernel/resource.ts';
 import type { Kernel } from '../../machine/kernel.ts';
 import type { IntervalSub } from '../../mm/mmu_notifier.ts';
@@ -74,6 +74,9 @@ export const dptTag = (entry: number): number => entry % 4;
 export const HMM_DMIRROR_FLAG_FAIL_ALLOC = 1;
 
 export interface DmirrorState {
+  /** struct module: its init or exit is under way, and by whom. */
+  module: 'coming' | 'live' | 'going';
+  task: TaskRef;
   readonly devices: DmirrorDevice[];
   readonly mirrors: Dmirror[];
   /** page->zone_device_data of device pages in use: the page of RAM that plays their memory (private devices). */

@@ -1,6 +1,6 @@
 /** lib/test_hmm.c: dmirror_fops_unlocked_ioctl and dmirror_fops_mmap: what a process may ask of an open device. */
 import { mkPte, PTE_YOUNG, PteKind } from '../../arch/pte.ts';
-import { type AddressSpace, MM_FILEPAGES, type PageData, type Vma } from '../../include/mm_types.ts';
+import { type AddressSpace, MM_FILEPAGES, type Mm, type PageData, type Vma } from '../../include/mm_types.ts';
 import { PageKind } from '../../include/types.ts';
 import { down_write, up_write } from '../../kernel/locking.ts';
 import type { Kernel } from '../../machine/kernel.ts';
@@ -144,10 +144,17 @@ function vm_insert_page(kernel: Kernel, vma: Vma, vpn: number, pfn: number): num
   return 0;
 }
 
-/** dmirror_fops_mmap: a new private mapping with a fresh page everywhere. The vpn, or an errno. */
-export function* dmirror_mmap(kernel: Kernel, dmirror: Dmirror, pages: number, prot: number): KernelGenerator<number> {
-  const mm = dmirror.notifier?.mm;
-  if (!mm) return EINVAL;
+/**
+ * dmirror_fops_mmap: a new private mapping with a fresh page everywhere, of whoever calls, whose memory the file need
+ * not mirror. The vpn, or an errno.
+ */
+export function* dmirror_mmap(
+  kernel: Kernel,
+  dmirror: Dmirror,
+  mm: Mm,
+  pages: number,
+  prot: number,
+): KernelGenerator<number> {
   yield* down_write(kernel, mm.mmap_lock);
   const file = deviceFile(kernel, dmirror.mdevice.id);
   const start = mmap_device(kernel, mm, file, pages, prot);

@@ -11,6 +11,7 @@ import {
   mmu_interval_notifier_remove,
   mmu_interval_set_seq,
 } from '../../mm/mmu_notifier.ts';
+import { removeItem } from '../../store/remove.ts';
 import { UnorderedMap } from '../../store/unorderedMap.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { stateOf } from './backing.ts';
@@ -102,29 +103,30 @@ export function* dmirror_fops_open(
     flags: 0,
   };
   const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate, invalidateNow };
+  // From here on the module is in use (chrdev_open has its reference).
+  const { mirrors } = stateOf(kernel);
+  store.splice(mirrors, mirrors.length, 0, dmirror);
   const sub = yield* mmu_interval_notifier_insert(kernel, mm, 0, WHOLE_ADDRESS_SPACE, ops);
   if (typeof sub === 'number') {
+    removeItem(store, mirrors, dmirror);
     mutex_destroy(kernel, mutex);
     return sub;
   }
   store.set(dmirror, 'notifier', sub);
   const release = (on: Kernel): KernelGenerator<void> => dmirror_fops_release(on, dmirror);
   store.set(dmirror, 'file', open_device(kernel, process, `/dev/${deviceName(mdevice.id)}`, release));
-  const { mirrors } = stateOf(kernel);
-  store.splice(mirrors, mirrors.length, 0, dmirror);
   return dmirror;
 }
 
 /** dmirror_fops_release: the last reference of the file. What is on the device is brought home. */
 function* dmirror_fops_release(kernel: Kernel, dmirror: Dmirror): KernelGenerator<void> {
   const { store } = kernel;
-  const { mirrors } = stateOf(kernel);
-  const index = mirrors.indexOf(dmirror);
-  if (index >= 0) store.splice(mirrors, index, 1);
   if (dmirror.notifier) yield* mmu_interval_notifier_remove(kernel, dmirror.notifier);
   store.set(dmirror, 'notifier', undefined);
   if (kernel.has('dmirrorEvictsOnClose'))
     for (const chunk of [...dmirror.mdevice.chunks]) yield* dmirror_device_evict_chunk(kernel, chunk);
   for (const vpn of [...dmirror.pt.keys()]) store.mapDelete(dmirror.pt, vpn);
   mutex_destroy(kernel, dmirror.mutex);
+  // Until now the module was in use.
+  removeItem(store, stateOf(kernel).mirrors, dmirror);
 }

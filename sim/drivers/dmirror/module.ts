@@ -39,6 +39,8 @@ function* dmirror_device_remove(kernel: Kernel, mdevice: DmirrorDevice): KernelG
 export function* hmm_dmirror_init(kernel: Kernel, spm: readonly [bigint, bigint] | undefined): KernelGenerator<number> {
   const { store, state } = kernel;
   const dmirror: DmirrorState = {
+    module: 'coming',
+    task: kernel.current,
     devices: [],
     mirrors: [],
     backing: new UnorderedMap(),
@@ -60,11 +62,15 @@ export function* hmm_dmirror_init(kernel: Kernel, spm: readonly [bigint, bigint]
     return error;
   }
   kernel.pr_info('HMM test module loaded. This is only for testing HMM.');
+  store.set(dmirror, 'module', 'live');
   return 0;
 }
 
 /** hmm_dmirror_exit. Nobody has a device open: the module would be in use. */
 export function* hmm_dmirror_exit(kernel: Kernel): KernelGenerator<void> {
-  for (const mdevice of stateOf(kernel).devices) yield* dmirror_device_remove(kernel, mdevice);
+  const dmirror = stateOf(kernel);
+  kernel.store.set(dmirror, 'module', 'going');
+  kernel.store.set(dmirror, 'task', kernel.current);
+  for (const mdevice of dmirror.devices) yield* dmirror_device_remove(kernel, mdevice);
   kernel.store.set(kernel.state, 'dmirror', undefined);
 }

@@ -3,6 +3,7 @@ import type { KernelRecord } from '../registry.ts';
 import { CONFIG_RECORDS } from './configs.ts';
 import { CONSTANT_RECORDS } from './constants.ts';
 import { DEVICE_RECORDS } from './devices.ts';
+import { FOLL_RECORDS } from './gup.ts';
 import { HMM_RECORDS } from './hmm.ts';
 import { HMM_MIRROR_RECORDS } from './hmm_mirror.ts';
 import { MEMREMAP_RECORDS } from './memremap.ts';
@@ -23,6 +24,7 @@ export const RECORDS: readonly KernelRecord[] = [
   ...MIGRATE_RECORDS,
   ...STRUCT_RECORDS,
   ...CONSTANT_RECORDS,
+  ...FOLL_RECORDS,
   ...SYMBOL_RECORDS,
   ...CONFIG_RECORDS,
   ...DEVICE_RECORDS,

@@ -1,13 +1,8 @@
-/** The mmap lock, page faults, get_user_pages, page locks and a few page table tests. */
+/** The mmap lock, page faults, page locks and a few page table tests. */
 import type { FunctionRecord } from '../registry.ts';
 
 const LOCK = 'include/linux/mmap_lock.h';
 const ATOMIC_USERS = 'include/linux/sched/mm.h';
-
-const GUP_ERRORS = [
-  { returns: '-EFAULT', when: 'the first address is not mapped, or its VMA holds I/O memory or bare page frames' },
-  { returns: '-ENOMEM', when: 'the fault handler ran out of memory' },
-] as const;
 
 /** Their code is in sim/mm/mmFunctions.ts. */
 export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
@@ -244,52 +239,22 @@ export const PAGE_LOCK_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
-];
-
-export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
-    name: 'get_user_pages',
+    name: 'copy_highpage',
     contract:
-      'Faults in the pages behind user addresses and returns them with a reference each, so that the kernel or a device can use them. A device-private page is first brought back to system memory; pages of other device types are returned as they are.',
+      'Copies what one page holds to another. A driver of a real device lets its own engine copy, because the CPU cannot address device memory.',
     variants: [
       {
         since: '4.3',
-        until: '4.5',
-        file: 'mm/gup.c',
-        prototype:
-          'long get_user_pages(struct task_struct *tsk, struct mm_struct *mm, unsigned long start, unsigned long nr_pages, int write, int force, struct page **pages, struct vm_area_struct **vmas)',
-        errors: GUP_ERRORS,
-      },
-      {
-        since: '4.6',
-        until: '4.8',
-        file: 'mm/gup.c',
-        prototype:
-          'long get_user_pages(unsigned long start, unsigned long nr_pages, int write, int force, struct page **pages, struct vm_area_struct **vmas)',
-        errors: GUP_ERRORS,
-      },
-      {
-        since: '4.9',
-        until: '6.4',
-        file: 'mm/gup.c',
-        prototype:
-          'long get_user_pages(unsigned long start, unsigned long nr_pages, unsigned int gup_flags, struct page **pages, struct vm_area_struct **vmas)',
-        errors: GUP_ERRORS,
-      },
-      {
-        since: '6.5',
-        file: 'mm/gup.c',
-        prototype:
-          'long get_user_pages(unsigned long start, unsigned long nr_pages, unsigned int gup_flags, struct page **pages)',
-        errors: [
-          ...GUP_ERRORS,
-          { returns: '-EOPNOTSUPP', when: 'a long-term pin of a file system DAX mapping is wanted' },
-          { returns: '-EREMOTEIO', when: 'the page is peer-to-peer memory and FOLL_PCI_P2PDMA is not given' },
-        ],
+        file: 'include/linux/highmem.h',
+        prototype: 'void copy_highpage(struct page *to, struct page *from)',
       },
     ],
   },
+];
+
+export const MM_RECORDS: readonly FunctionRecord[] = [
   {
     kind: 'function',
     name: 'pte_none',

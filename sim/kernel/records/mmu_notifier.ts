@@ -81,6 +81,24 @@ export const MMU_NOTIFIER_CALLBACKS: readonly CallbackRecord[] = [
       'void (*invalidate_range_end)(struct mmu_notifier *subscription, const struct mmu_notifier_range *range)',
     contract: 'Runs when the change that invalidate_range_start announced is done.',
   },
+  {
+    kind: 'callback',
+    name: 'alloc_notifier',
+    struct: 'mmu_notifier_ops',
+    file: HEADER,
+    since: '5.4',
+    prototype: 'struct mmu_notifier *(*alloc_notifier)(struct mm_struct *mm)',
+    contract: 'Makes the struct that mmu_notifier_get registers, usually inside one of the driver; or an ERR_PTR.',
+  },
+  {
+    kind: 'callback',
+    name: 'free_notifier',
+    struct: 'mmu_notifier_ops',
+    file: HEADER,
+    since: '5.4',
+    prototype: 'void (*free_notifier)(struct mmu_notifier *subscription)',
+    contract: 'Frees what alloc_notifier made, once the last mmu_notifier_put is done and nobody is in a callback.',
+  },
 ];
 
 /** Their code is in sim/mm/notifierFunctions.ts. */
@@ -251,6 +269,30 @@ export const MMU_NOTIFIER_FUNCTION_RECORDS: readonly FunctionRecord[] = [
         errors: [{ returns: '-ENOMEM', when: 'the notifier state of the mm could not be allocated' }],
       },
     ],
+  },
+  {
+    kind: 'function',
+    name: 'mmu_notifier_get',
+    contract:
+      'The notifier with these callbacks on an address space, one for all who ask: alloc_notifier makes it for the first, and each call needs an mmu_notifier_put. It takes the mmap lock for writing.',
+    variants: [
+      {
+        since: '5.4',
+        file: FILE,
+        prototype: 'struct mmu_notifier *mmu_notifier_get(const struct mmu_notifier_ops *ops, struct mm_struct *mm)',
+        errors: [
+          { returns: 'ERR_PTR', when: 'alloc_notifier gives an error' },
+          { returns: 'ERR_PTR(-ENOMEM)', when: 'the notifier state of the mm could not be allocated' },
+        ],
+      },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'mmu_notifier_put',
+    contract:
+      'Gives back what mmu_notifier_get gave. The last one takes the notifier off its address space and has free_notifier free it once nobody can be inside its callbacks; release() is not called.',
+    variants: [{ since: '5.4', file: FILE, prototype: 'void mmu_notifier_put(struct mmu_notifier *subscription)' }],
   },
   {
     kind: 'function',

@@ -13,6 +13,15 @@ export const SYMBOL_RECORDS: readonly SymbolRecord[] = [
   },
   {
     kind: 'symbol',
+    name: 'current',
+    file: 'arch/x86/include/asm/current.h',
+    type: 'struct task_struct *',
+    since: '4.3',
+    contract:
+      'The task that runs this code. A program here speaks for the process that `proc use` named, or else for the youngest one.',
+  },
+  {
+    kind: 'symbol',
     name: 'mem_map',
     file: 'mm/memory.c',
     type: 'struct page *',

@@ -1,0 +1,28 @@
+/** Which machine, release and operations a random history has. */
+import fc from 'fast-check';
+import { RELEASES } from '../../sim/index.ts';
+import { operations } from './lifetimeLines.ts';
+
+const release = fc.oneof(fc.constantFrom('6.12' as const, '7.3' as const), fc.constantFrom(...RELEASES));
+const swap = fc.constantFrom<readonly string[]>(
+  [],
+  ['swapon /swap 40'],
+  ['modprobe test_hmm'],
+  ['swapon /swap 40', 'modprobe test_hmm'],
+);
+const machine = fc.constantFrom('qemu-2g', 'qemu-2g', 'qemu-2g', 'laptop-16g', 'server-2n-pmem');
+const THP = 'echo always > /sys/kernel/mm/transparent_hugepage/enabled';
+
+export const history = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ machine, release, prepare: swap, scale: fc.constant(1), operations }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      machine: fc.constant('qemu-2g'),
+      release,
+      prepare: swap.map((lines) => [THP, ...lines]),
+      scale: fc.constant(64),
+      operations: operations.map((all) => all.slice(0, 40)),
+    }),
+  },
+);

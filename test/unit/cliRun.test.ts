@@ -1,0 +1,67 @@
+/** `zonescope run`: a scene of the tour from the command line, with the verdict on what it promises. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseArguments } from '../../extension/cli/args.ts';
+import { execute, type Surroundings } from '../../extension/cli/commands.ts';
+import { scenesJson } from '../support/sessions.ts';
+
+const TOUR = readFileSync(new URL('../../media/tour/tour.rst', import.meta.url), 'utf8');
+/** The line of the sentence that has the scene. */
+const LINE = TOUR.slice(0, TOUR.indexOf('Whatever is on the device stays charged')).split('\n').length;
+
+/** Runs the command line over the tour, with scenes as given. */
+async function zonescope(scenes: unknown, ...argv: string[]): Promise<{ status: number; out: string; err: string }> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const around: Surroundings = {
+    print: (text) => void out.push(text),
+    complain: (text) => void err.push(text),
+    async *lines() {},
+    readText: () => Promise.resolve(TOUR),
+    readBytes: () => Promise.reject(new Error('no such file')),
+    files: { exists: async () => false, list: async () => [], read: async () => new Uint8Array() },
+    machines: { readText: async () => undefined, list: async () => [] } as unknown as Surroundings['machines'],
+    folder: '/',
+    cache: '/cache',
+    glossary: async () => [],
+    scenes: async () => scenes,
+    now: () => 0,
+    breathe: () => Promise.resolve(),
+  };
+  const request = parseArguments(argv);
+  if (request.command === 'help' || request.command === 'version') throw new Error('no request');
+  return { status: await execute(request, around), out: out.join('\n'), err: err.join('\n') };
+}
+
+describe('zonescope run', () => {
+  it('runs a scene to its end, with what its lines print and what was expected', async () => {
+    const { status, out, err } = await zonescope(scenesJson(), 'run', `tour.rst:${LINE}`, '--release', '6.12');
+    expect([status, err]).toEqual([0, '']);
+    expect(out).toMatch(/^> p = proc new app\n {4}100$/m);
+    expect(out).toMatch(/^ {4}> cat \/sys\/fs\/cgroup\/app\/memory\.current\n {4}45056$/m);
+    expect(out).toMatch(/^-- paused: .*Continue brings all home\.\nexpected of cat .*: 45056$/m);
+    expect(out.match(/^expected of /gm)).toHaveLength(4);
+    // Every line that ran is there under its own name.
+    expect(out.match(/^> (?!p = |a = |proc |modprobe |gpu )/gm)).toBeNull();
+  });
+
+  it('says what is not as promised, and fails', async () => {
+    const scenes = scenesJson().map((scene) => {
+      const { id } = scene as { id: string };
+      return id === 'hmm-charge'
+        ? { ...(scene as object), expect: [{ line: 'proc list', is: 'nobody', pause: 1 }] }
+        : scene;
+    });
+    const { status, err } = await zonescope(scenes, 'run', `tour.rst:${LINE}`, '--release', '6.12');
+    expect(status).toBe(1);
+    expect(err).toMatch(/^expected of proc list: nobody\n {2}found: +100 app /);
+    const json = await zonescope(scenes, 'run', `tour.rst:${LINE}`, '--release', '6.12', '--json');
+    expect(json.status).toBe(1);
+    expect(
+      json.out
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .filter((each) => 'expect' in each),
+    ).toEqual([{ expect: 'proc list', is: 'nobody', found: expect.stringContaining('100 app'), holds: false }]);
+  });
+});
