@@ -716,6 +716,11 @@ export const FACTS = {
     since: '6.1',
     source: 'include/linux/swapops.h: migration entries keep the accessed and dirty bits above the page frame',
   },
+  migrateKeepsDirty: {
+    since: '5.19',
+    source:
+      'mm/migrate_device.c:migrate_vma_collect_pmd: the dirty bit of the entry goes to the page; lost before (a fix of 6.0 that stable 5.19 got, from the history)',
+  },
   savedDirty: {
     since: '6.6',
     source:
@@ -732,6 +737,10 @@ export const FACTS = {
   },
   // Mappings
   mremapDontunmap: { since: '5.7', source: 'include/uapi/linux/mman.h: MREMAP_DONTUNMAP (from the history)' },
+  pageoutIgnoresReferences: {
+    since: '6.9',
+    source: 'mm/madvise.c: MADV_PAGEOUT leaves the accessed bit alone; it cleared it before (from the history)',
+  },
   madvisePageout: { since: '5.4', source: 'include/uapi/asm-generic/mman-common.h: MADV_COLD and MADV_PAGEOUT' },
   madvisePopulate: {
     since: '5.14',

@@ -123,6 +123,11 @@ export function* madvise_cold_or_pageout_range(
     const folio = folioOf(kernel, pte_pfn(pte));
     if (!folio || isDevicePage(kernel, folio.pfn) || folio_mapcount(kernel, folio) !== 1) continue;
     if (testFlag(kernel, folio.pfn, PG_UNEVICTABLE) || !testFlag(kernel, folio.pfn, PG_LRU)) continue;
+    const old = withBits(pte, 0, PTE_YOUNG);
+    if (old !== pte && !kernel.has('pageoutIgnoresReferences')) {
+      if (huge) set_pmd_at(kernel, mm, at, { ...huge, entry: old });
+      else if (table) kernel.store.set(table.entries, at % 512, old);
+    }
     clearFlag(kernel, folio.pfn, PG_REFERENCED);
     if (!cold) yield* pageout_folio(kernel, folio.pfn);
     else {

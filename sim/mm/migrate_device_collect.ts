@@ -168,7 +168,7 @@ function lockAndUnmap(
   const isPresent = pte_present(pte);
   // folio_trylock, folio_try_share_anon_rmap_pte and folio_mark_dirty in one word.
   if (wasExclusive) word &= ~PG_ANON_EXCLUSIVE;
-  if (isPresent && pte_dirty(pte)) word |= PG_DIRTY;
+  if (isPresent && pte_dirty(pte) && kernel.has('migrateKeepsDirty')) word |= PG_DIRTY;
   if (locks) {
     word |= PG_LOCKED;
     setFolio(kernel, folio, 'locked_by', kernel.current);

@@ -106,3 +106,41 @@ describe('a huge page that moves whole (6.19 on)', () => {
     expect(smaps()).toEqual(['2048', '0', '2048']);
   });
 });
+
+describe('the bits of an entry', () => {
+  const smaps = (world: HmmWorld, pid: number, name: string): string | undefined =>
+    new RegExp(`${name}: +(\\d+) kB`).exec(world.sh(`cat /proc/${pid}/smaps`).join('\n'))?.[1];
+
+  it('to 5.18 a page that only one process maps loses its dirty bit on the way to the device', () => {
+    const seen = (['5.8', '5.18', '5.19', '6.12'] as const).map((release) => {
+      const world = new HmmWorld(release);
+      const pid = world.newProcess(0);
+      const at = world.mmap(pid, 2);
+      world.write(pid, at, 2);
+      world.gpu('to-dev', 0, pid, at, 2);
+      return [smaps(world, pid, 'Private_Clean'), smaps(world, pid, 'Private_Dirty')];
+    });
+    expect(seen).toEqual([
+      ['8', '0'],
+      ['8', '0'],
+      ['0', '8'],
+      ['0', '8'],
+    ]);
+  });
+
+  it('MADV_PAGEOUT of a page that stays clears its accessed bit to 6.8', () => {
+    const seen = (['6.8', '6.9'] as const).map((release) => {
+      const world = new HmmWorld(release);
+      const pid = world.newProcess();
+      const at = world.mmap(pid, 1);
+      world.write(pid, at, 1);
+      world.madvise(pid, at, 1, 'DONTNEED');
+      world.write(pid, at, 1);
+      world.sh(`proc mlock ${pid} ${at} 1`);
+      world.sh(`proc munlock ${pid} ${at} 1`);
+      world.madvise(pid, at, 1, 'PAGEOUT');
+      return smaps(world, pid, 'Referenced');
+    });
+    expect(seen).toEqual(['0', '4']);
+  });
+});
