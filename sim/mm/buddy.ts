@@ -39,7 +39,7 @@ export function freeArea(zone: Zone, order: number) {
 
 /** Sets a few pages one by one where a range would cost more than they do. */
 export function fill(column: PageColumn, pfn: number, pages: number, value: number): void {
-  if (pages <= 4) for (let i = 0; i < pages; i++) column.set(pfn + i, value);
+  if (pages <= 8) for (let i = 0; i < pages; i++) column.set(pfn + i, value);
   else column.setRange(pfn, pfn + pages, value);
 }
 

@@ -54,13 +54,29 @@ export const mmu_notifier_range = (
  */
 export function mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<number> {
   const subscriptions = subscriptionsOf(range.mm);
-  if (!subscriptions) return finished(0);
+  if (!subscriptions || (kernel.isQuiet() && startNow(kernel, subscriptions, range))) return finished(0);
   return kernel.call(
     'mmu_notifier_invalidate_range_start',
     () => [rangeText(range), eventName(range)],
     start(kernel, subscriptions, range),
     String,
   );
+}
+
+/** The start of a single interval notifier that need not sleep, where nobody looks. False: nothing has happened. */
+function startNow(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): boolean {
+  const { store } = kernel;
+  const { itree, list } = subscriptions;
+  const [sub] = itree;
+  if (!sub || itree.length > 1 || list.length > 0) return false;
+  const isMet = sub.start < range.end && sub.end > range.start;
+  const becomesOdd = isMet && !isInvalidating(subscriptions);
+  const cur_seq = subscriptions.invalidate_seq + (becomesOdd ? 1 : 0);
+  if (isMet && !sub.ops.invalidateNow?.(kernel, sub, range, cur_seq)) return false;
+  pushTouched(store, subscriptions.active, { task: kernel.current, range });
+  store.add(subscriptions, 'active_invalidate_ranges', 1);
+  if (becomesOdd) store.add(subscriptions, 'invalidate_seq', 1);
+  return true;
 }
 
 function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<number> {
@@ -95,7 +111,6 @@ function* mn_itree_invalidate(
     if (sub.end <= range.start) continue;
     if (!isInvalidating(subscriptions)) store.add(subscriptions, 'invalidate_seq', 1);
     if (cur_seq === 0) cur_seq = subscriptions.invalidate_seq;
-    if (kernel.isQuiet() && sub.ops.invalidateNow?.(kernel, sub, range, cur_seq)) continue;
     if (yield* invalidate(kernel, sub, range, cur_seq)) continue;
     if (!range.blockable) return false;
     kernel.WARN('WARN_ON(mmu_notifier_range_blockable(range)): invalidate() gave false where it may sleep');
@@ -144,6 +159,10 @@ function* mn_hlist_invalidate_range_start(
 export function mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
   const subscriptions = subscriptionsOf(range.mm);
   if (!subscriptions) return finished(undefined);
+  if (kernel.isQuiet() && subscriptions.list.length === 0) {
+    endActive(kernel, subscriptions, range);
+    return finished(undefined);
+  }
   return kernel.call(
     'mmu_notifier_invalidate_range_end',
     () => [rangeText(range), eventName(range)],
@@ -153,6 +172,13 @@ export function mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNoti
 }
 
 function* end(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<void> {
+  if (!endActive(kernel, subscriptions, range)) return;
+  for (const sub of [...subscriptions.list])
+    if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
+}
+
+/** The invalidation is under way no more, and the last one makes the sequence even. False: its start is not known. */
+function endActive(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): boolean {
   const { active } = subscriptions;
   const record =
     active.findLast((one) => one.range === range) ??
@@ -160,12 +186,10 @@ function* end(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRa
       (one) => one.task.id === kernel.current.id && one.range.start === range.start && one.range.end === range.end,
     );
   // A registration takes all locks of the mm, so none comes between a start and its end.
-  if (!record) return;
+  if (!record) return false;
   removeTouched(kernel.store, active, record);
   if (subscriptions.active_invalidate_ranges > 0) mn_itree_inv_end(kernel, subscriptions);
-  if (subscriptions.list.length === 0) return;
-  for (const sub of [...subscriptions.list])
-    if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
+  return true;
 }
 
 /** mmu_notifier.c:__mmu_notifier_release: the address space goes away, of which every interval and notifier is told. */
