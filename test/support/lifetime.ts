@@ -80,7 +80,9 @@ export class Life {
       const isPaused = kind === '@pause';
       const scene = { machine, model, scale, count: this.typed.length };
       const op = opOf(scene, isPaused ? { kind: pick(LINES, n[7]), n } : { kind, n });
-      if (op && this.open.size < MOST_OPEN) this.run(op, isPaused ? at(n, 6) % pick(DEPTHS, n[5]) : undefined);
+      const isUnderWay = [...this.open.values()].some(({ line }) => line === op?.line);
+      if (op && !isUnderWay && this.open.size < MOST_OPEN)
+        this.run(op, isPaused ? at(n, 6) % pick(DEPTHS, n[5]) : undefined);
     }
   }
 

@@ -161,7 +161,12 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
   rmmod: { weight: 1, make: (_s, _pid, n) => (at(n, 1) % 3 ? undefined : ops.plain('rmmod test_hmm')) },
   open: {
     weight: 3,
-    make: (s, pid, n) => (devices(s).length > 0 ? ops.open(pick(devices(s), n[1]), pid) : undefined),
+    make(s, pid, n) {
+      const device = pick(devices(s), n[1]);
+      // Two mirrors of one process on one device: each takes the other's migrations for its own (test_hmm.c).
+      const has = s.model.processes.get(pid)?.fds.some((fd) => fd.device === device && fd.pid === pid);
+      return device === undefined || has ? undefined : ops.open(device, pid);
+    },
   },
   close: {
     weight: 1,
