@@ -35,6 +35,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import { pageData, setPageData } from './contents.ts';
 import { handle_mm_fault } from './memory.ts';
 import { pmdAt, set_pmd_at } from './pgtable.ts';
+import { beforeFault, isStuck, stuckPageWait } from './stuck_page.ts';
 import { vma_lookup } from './vma.ts';
 
 /** What a process gets for an access that fails. */
@@ -149,16 +150,19 @@ function* faults(
         vma = undefined;
       }
       if (!vma || vpn >= vma.end) vma = vma_lookup(mm, vpn);
+      const before = beforeFault(kernel, mm, vpn);
       const result =
         vma && allows(vma.flags, write) ? yield* handle_mm_fault(kernel, vma, vpn, flags) : VM_FAULT_SIGSEGV;
       // A handler that asks for another try has dropped the lock.
       if ((result & VM_FAULT_RETRY) !== 0) isLocked = isReading(kernel, mm);
       const signal = signalOf(mm, result);
-      if (isLocked && (signal || mm.mmap_lock.waiting.length > 0)) {
+      const stuck = !signal && isStuck(kernel, mm, vpn, before) ? before : undefined;
+      if (isLocked && (signal || stuck || mm.mmap_lock.waiting.length > 0)) {
         up_read(kernel, mm.mmap_lock);
         isLocked = false;
       }
       if (signal) return { vpn, signal };
+      if (stuck) yield* stuckPageWait(kernel, mm, vpn, stuck);
       pfn = translate(kernel, mm, vpn, write);
     }
     visit(index, pfn);

@@ -38,6 +38,11 @@ interface Count {
   readonly anonVmas: Map<AnonVma, { vmas: Set<Vma>; active: number }>;
 }
 
+/** expect(..).toBe(..), for the millions of times that it holds; the text is made where it does not. */
+function same<T>(value: T, wanted: T, text: () => string): void {
+  if (!Object.is(value, wanted)) expect(value, text()).toBe(wanted);
+}
+
 const bump = (map: Map<number, number>, key: number, by = 1): void => void map.set(key, (map.get(key) ?? 0) + by);
 const where = (mm: Mm, vpn: number): string => `pid ${mm.owner.pid} at ${(vpn * 4096).toString(16)}`;
 
@@ -71,16 +76,16 @@ function checkMm(kernel: Kernel, mm: Mm, count: Count): void {
   for (const vma of mm.vmas) {
     expect(vma.start, `${where(mm, vma.start)}: VMAs ascend and do not overlap`).toBeGreaterThanOrEqual(last);
     expect(vma.end, `${where(mm, vma.start)}: a VMA has pages`).toBeGreaterThan(vma.start);
-    expect(vma.mm === mm, `${where(mm, vma.start)}: a VMA knows its mm`).toBe(true);
+    same(vma.mm === mm, true, () => `${where(mm, vma.start)}: a VMA knows its mm`);
     if (vma.file)
-      expect(vma.file.vmas.filter((each) => each === vma).length, `${where(mm, vma.start)}: in i_mmap once`).toBe(1);
+      same(vma.file.vmas.filter((each) => each === vma).length, 1, () => `${where(mm, vma.start)}: in i_mmap once`);
     noteAnonVmas(vma, count);
     last = vma.end;
     total += vma_pages(vma);
     if (vma.flags & VM_LOCKED) locked += vma_pages(vma);
   }
-  expect(mm.total_vm, `total_vm of ${mm.owner.pid}`).toBe(total);
-  expect(mm.locked_vm, `locked_vm of ${mm.owner.pid}`).toBe(locked);
+  same(mm.total_vm, total, () => `total_vm of ${mm.owner.pid}`);
+  same(mm.locked_vm, locked, () => `locked_vm of ${mm.owner.pid}`);
   const rss = checkTables(kernel, mm, count);
   expect([...mm.rss], `rss of ${mm.owner.pid}: file, anon, swap, shmem`).toEqual(rss);
 }
@@ -100,22 +105,21 @@ function checkTables(kernel: Kernel, mm: Mm, count: Count): number[] {
       if (!pte_none(pte)) checkEntry(kernel, mm, index * 512 + i, pte, false, rss, count);
     }
   }
-  expect(mm.pgtables_bytes, `pgtables_bytes of ${mm.owner.pid}`).toBe(frames.length * 4096);
+  same(mm.pgtables_bytes, frames.length * 4096, () => `pgtables_bytes of ${mm.owner.pid}`);
   for (const pfn of frames) {
-    expect(count.tables.has(pfn), `page table ${pfn.toString(16)} belongs to one mm`).toBe(false);
+    same(count.tables.has(pfn), false, () => `page table ${pfn.toString(16)} belongs to one mm`);
     count.tables.add(pfn);
-    expect(kindOf(kernel.pages.state.get(pfn)), `page table ${pfn.toString(16)}`).toBe(PageKind.Kernel);
-    expect(kernel.pages.refcount.get(pfn), `page table ${pfn.toString(16)}`).toBe(1);
+    same(kindOf(kernel.pages.state.get(pfn)), PageKind.Kernel, () => `page table ${pfn.toString(16)}`);
+    same(kernel.pages.refcount.get(pfn), 1, () => `page table ${pfn.toString(16)}`);
   }
   return rss;
 }
 
 function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean, rss: number[], count: Count): void {
   const vma = vma_lookup(mm, vpn);
-  expect(vma, `${where(mm, vpn)}: an entry inside a VMA`).toBeDefined();
-  if (!vma) return;
+  if (!vma) throw new Error(`${where(mm, vpn)}: an entry outside of VMAs`);
   const pages = huge ? 512 : 1;
-  expect(vpn + pages, `${where(mm, vpn)}: all of the entry inside its VMA`).toBeLessThanOrEqual(vma.end);
+  same(vpn + pages <= vma.end, true, () => `${where(mm, vpn)}: all of the entry inside its VMA`);
   const kind = pteKind(pte);
   if (kind === PteKind.Swap) {
     (rss[2] as number) += 1;
@@ -129,8 +133,7 @@ function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean
   const pfn = pte_pfn(pte);
   const head = folioHead(kernel, pfn);
   const folio = kernel.state.folios.get(head);
-  expect(folio, `${where(mm, vpn)}: page ${pfn.toString(16)} is somebody's`).toBeDefined();
-  if (!folio) return;
+  if (!folio) throw new Error(`${where(mm, vpn)}: page ${pfn.toString(16)} is nobody's`);
   checkRmap(vma, vpn, folio, pfn);
   if ((vma.flags & VM_HUGETLB) === 0) addRss(folio, pages, rss);
   if (is_migration_entry(pte)) return;
@@ -145,9 +148,9 @@ function checkRmap(vma: Vma, vpn: number, folio: Folio, pfn: number): void {
   const { mapping } = folio;
   // A page that a driver put in (vm_insert_page) has no mapping.
   if (vma.file?.kind === 'device' && !mapping) return;
-  const text = `${where(vma.mm, vpn)}: page ${pfn.toString(16)}`;
-  expect(mapping?.vmas.includes(vma), `${text}: its mapping knows the VMA`).toBe(true);
-  expect(vma_address(vma, folio.index + (pfn - folio.pfn)), `${text}: its index leads back`).toBe(vpn);
+  const text = (): string => `${where(vma.mm, vpn)}: page ${pfn.toString(16)}`;
+  same(mapping?.vmas.includes(vma), true, () => `${text()}: its mapping knows the VMA`);
+  same(vma_address(vma, folio.index + (pfn - folio.pfn)), vpn, () => `${text()}: its index leads back`);
 }
 
 function addRss(folio: Folio, pages: number, rss: number[]): void {
@@ -189,7 +192,7 @@ function countCaches(kernel: Kernel, { refs }: Count): void {
   for (const file of state.files.values())
     for (const [index, pfn] of file.pages) {
       const folio = state.folios.get(folioHead(kernel, pfn));
-      expect(folio?.mapping === file, `${file.name}: page ${index} of its page cache`).toBe(true);
+      same(folio?.mapping === file, true, () => `${file.name}: page ${index} of its page cache`);
       bump(refs, folioHead(kernel, pfn));
     }
   for (const folio of state.folios.values()) if (folio.swap !== undefined) bump(refs, folio.pfn, 2 ** folio.order);
@@ -237,18 +240,20 @@ function checkFolios(kernel: Kernel, { refs, maps, whole }: Count): void {
   const usage = new Map([...memcgs.values()].map((memcg) => [memcg, 0]));
   for (const folio of folios.values()) {
     const { pfn } = folio;
-    const text = `page ${pfn.toString(16)}`;
+    const text = (): string => `page ${pfn.toString(16)}`;
     // Device pages of older releases rest at 1 and are freed on the way back to it.
     const rest = isDevicePage(kernel, pfn) && kernel.has('pageFreeAtOne') ? 1 : 0;
-    expect(kernel.pages.refcount.get(pfn), `${text}: refcount is what holds it`).toBe((refs.get(pfn) ?? 0) + rest);
-    expect(folio.entire_mapcount + 1, `${text}: entire_mapcount`).toBe(whole.get(pfn) ?? 0);
+    same(kernel.pages.refcount.get(pfn), (refs.get(pfn) ?? 0) + rest, () => `${text()}: refcount is what holds it`);
+    same(folio.entire_mapcount + 1, whole.get(pfn) ?? 0, () => `${text()}: entire_mapcount`);
     for (let i = 0; i < 2 ** folio.order; i++)
-      expect((kernel.pages.mapcount.get(pfn + i) + 1) % 2 ** 32, `${text}+${i}: mapcount is its entries`).toBe(
+      same(
+        (kernel.pages.mapcount.get(pfn + i) + 1) % 2 ** 32,
         maps.get(pfn + i) ?? 0,
+        () => `${text()}+${i}: mapcount is its entries`,
       );
     if (folio.memcg) usage.set(folio.memcg, (usage.get(folio.memcg) ?? 0) + 2 ** folio.order);
   }
-  for (const [memcg, pages] of usage) expect(memcg.usage, `usage of memcg ${memcg.name}`).toBe(pages);
+  for (const [memcg, pages] of usage) same(memcg.usage, pages, () => `usage of memcg ${memcg.name}`);
 }
 
 /** Counters of /proc/vmstat that are sums over pages. */

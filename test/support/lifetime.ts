@@ -35,6 +35,8 @@ export class LifetimeError extends Error {
 const ANSWERS: ReadonlySet<string> = new Set(['ShellError']);
 /** Programs in the middle of something at a time. */
 const MOST_OPEN = 3;
+/** Most lines have few points to stop at, some have very many. */
+const DEPTHS = [3, 6, 6, 12, 40, 200];
 
 export interface Totals {
   lines: number;
@@ -78,8 +80,9 @@ export class Life {
       const isPaused = kind === '@pause';
       const scene = { machine, model, scale, count: this.typed.length };
       const op = opOf(scene, isPaused ? { kind: pick(LINES, n[7]), n } : { kind, n });
-      if (op && this.open.size < MOST_OPEN)
-        this.run(op, isPaused ? at(n, 6) % (at(n, 7) % 3 === 0 ? 150 : 16) : undefined);
+      const isUnderWay = [...this.open.values()].some(({ line }) => line === op?.line);
+      if (op && !isUnderWay && this.open.size < MOST_OPEN)
+        this.run(op, isPaused ? at(n, 6) % pick(DEPTHS, n[5]) : undefined);
     }
   }
 
@@ -129,11 +132,11 @@ export class Life {
 
   /** Injected faults and limits let anything fail. */
   private isExcused(): boolean {
-    const { injected, memcgs, hugetlb } = this.machine.kernel.state;
+    const { injected, memcgs, dmirror } = this.machine.kernel.state;
     return (
       this.model.flux ||
       injected.size > 0 ||
-      hugetlb.nr_huge_pages < 0 ||
+      (dmirror?.mirrors ?? []).some(({ flags }) => flags !== 0) ||
       [...memcgs.values()].some(({ max }) => Number.isFinite(max))
     );
   }

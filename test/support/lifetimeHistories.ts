@@ -1,7 +1,7 @@
 /** Which machine, release and operations a random history has. */
 import fc from 'fast-check';
 import { RELEASES } from '../../sim/index.ts';
-import { operations } from './lifetimeLines.ts';
+import { type Operation, operations } from './lifetimeLines.ts';
 
 const release = fc.oneof(fc.constantFrom('6.12' as const, '7.3' as const), fc.constantFrom(...RELEASES));
 const swap = fc.constantFrom<readonly string[]>(
@@ -10,11 +10,17 @@ const swap = fc.constantFrom<readonly string[]>(
   ['modprobe test_hmm'],
   ['swapon /swap 40', 'modprobe test_hmm'],
 );
+/** A process with memory that two devices mirror; half of all histories begin with less. */
+const of = (kind: string, ...n: number[]): Operation => ({ kind, n: [...n, 0, 0, 0, 0, 0, 0, 0, 0].slice(0, 8) });
+const BEGINNING = [of('born'), of('mmap', 0, 0, 8, 0, 0, 1), of('write', 0, 11, 8), of('open', 0, 0), of('open', 0, 1)];
+const lives = fc
+  .tuple(fc.boolean(), operations)
+  .map(([hasBeginning, all]) => (hasBeginning ? [...BEGINNING, ...all] : all));
 const machine = fc.constantFrom('qemu-2g', 'qemu-2g', 'qemu-2g', 'laptop-16g', 'server-2n-pmem');
 const THP = 'echo always > /sys/kernel/mm/transparent_hugepage/enabled';
 
 export const history = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ machine, release, prepare: swap, scale: fc.constant(1), operations }) },
+  { weight: 6, arbitrary: fc.record({ machine, release, prepare: swap, scale: fc.constant(1), operations: lives }) },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -22,7 +28,7 @@ export const history = fc.oneof(
       release,
       prepare: swap.map((lines) => [THP, ...lines]),
       scale: fc.constant(64),
-      operations: operations.map((all) => all.slice(0, 40)),
+      operations: lives.map((all) => all.slice(0, 40)),
     }),
   },
 );

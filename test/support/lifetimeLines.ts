@@ -1,7 +1,7 @@
 /** How the numbers of a random operation become a line about the processes and devices that are there. */
 import fc from 'fast-check';
 import type { Machine } from '../../sim/index.ts';
-import type { Model } from './lifetimeModel.ts';
+import { type Model, READ, WRITE } from './lifetimeModel.ts';
 import * as ops from './lifetimeOps.ts';
 import { mirrorOf, type Op } from './lifetimeOps.ts';
 import { at, type Numbers, pick } from './worldChoices.ts';
@@ -30,26 +30,34 @@ export interface Scene {
 const pids = ({ model }: Scene): number[] => [...model.processes.keys()];
 const devices = ({ machine }: Scene): number[] => (machine.kernel.state.dmirror?.devices ?? []).map(({ id }) => id);
 
-/** First pages of what a process has mapped, one after the other. */
-function starts({ model }: Scene, pid: number): number[] {
-  const pages = model.processes.get(pid)?.pages;
-  return pages ? [...pages.keys()].filter((vpn) => !pages.has(vpn - 1)) : [];
+/** What a process has mapped: pages that follow each other, and what may be done with them. */
+function runsOf({ model }: Scene, pid: number, wanted: number): [start: number, pages: number][] {
+  const runs: [number, number][] = [];
+  const pages = [...(model.processes.get(pid)?.pages ?? [])].filter(([, { prot }]) => (prot & wanted) === wanted);
+  for (const [vpn] of pages.sort(([one], [other]) => one - other)) {
+    const last = runs.at(-1);
+    if (last && last[0] + last[1] === vpn) last[1]++;
+    else runs.push([vpn, 1]);
+  }
+  return runs;
 }
 
-/** Mostly in the window, where all meet; else at one of the process's mappings. */
-function place(scene: Scene, pid: number, n: Numbers, index: number): number {
-  const there = starts(scene, pid);
-  const value = at(n, index);
-  if (there.length > 0 && value % 3 > 0)
-    return pick(there, Math.floor(value / 3)) + (at(n, index + 1) % 3) * scale1(scene);
-  return BASE + (Math.floor(value / 3) % WINDOW) * scene.scale;
-}
-const scale1 = ({ scale }: Scene): number => scale;
 /** In large, edges are a little off the borders of huge pages. */
 const count = ({ scale }: Scene, n: Numbers, index: number): number => {
   const units = 1 + (at(n, index) % 9);
   return units * scale + (scale > 1 ? units % 3 : 0);
 };
+
+/** Mostly inside what is mapped and allows it; else anywhere in the window where all meet. */
+function range(scene: Scene, pid: number, n: Numbers, index: number, wanted = 0): [vpn: number, pages: number] {
+  const pages = count(scene, n, index + 1);
+  const which = at(n, index);
+  const run = which % 10 === 0 ? undefined : pick(runsOf(scene, pid, wanted), Math.floor(which / 10));
+  if (!run) return [BASE + (Math.floor(which / 10) % WINDOW) * scene.scale, pages];
+  const [start, length] = run;
+  const offset = (Math.floor(which / 100) % 2) * (at(n, index + 1) % length);
+  return [start + offset, which % 10 === 1 ? pages : Math.min(pages, length - offset)];
+}
 const value = (scene: Scene): number => 1 + ((scene.count * VALUES) % 0xfff00000);
 
 type Make = (scene: Scene, pid: number, n: Numbers) => Op | undefined;
@@ -58,7 +66,8 @@ const gpuOp =
   (word: string): Make =>
   (scene, pid, n) => {
     const device = someDevice(scene, pid, n);
-    return device === undefined ? undefined : ops.gpu(word, device, pid, place(scene, pid, n, 2), count(scene, n, 4));
+    if (device === undefined) return undefined;
+    return ops.gpu(word, device, pid, ...range(scene, mirrorOf(scene.model, pid, device)?.pid ?? pid, n, 2, READ));
   };
 
 /** One that the process has open; now and then another. */
@@ -81,28 +90,28 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
     make(scene, pid, n) {
       const [what = 'anon', shared] = pick(KINDS, n[3]).split(' ');
       const prot = pick(['rw', 'rw', 'rw', 'rw', 'r', 'none'], n[4]);
-      const isAt = at(n, 5) % 4 > 0;
+      const isAt = at(n, 5) % 2 > 0;
       const where = BASE + (at(n, 1) % WINDOW) * scene.scale;
       return ops.mmap(pid, count(scene, n, 2), prot, what, shared !== undefined, isAt ? where : undefined);
     },
   },
-  munmap: { weight: 3, make: (s, pid, n) => ops.munmap(pid, place(s, pid, n, 1), count(s, n, 3)) },
-  read: { weight: 9, make: (s, pid, n) => ops.read(pid, place(s, pid, n, 1), count(s, n, 3)) },
+  munmap: { weight: 3, make: (s, pid, n) => ops.munmap(pid, ...range(s, pid, n, 1)) },
+  read: { weight: 9, make: (s, pid, n) => ops.read(pid, ...range(s, pid, n, 1, READ)) },
   write: {
     weight: 12,
-    make: (s, pid, n) => ops.write(pid, place(s, pid, n, 1), count(s, n, 3), value(s), at(n, 5) % 5 > 0 ? 1 : 0),
+    make: (s, pid, n) => ops.write(pid, ...range(s, pid, n, 1, WRITE), value(s), at(n, 5) % 5 > 0 ? 1 : 0),
   },
-  add: { weight: 1, make: (s, pid, n) => ops.add(pid, place(s, pid, n, 1), count(s, n, 3), at(n, 5)) },
+  add: { weight: 1, make: (s, pid, n) => ops.add(pid, ...range(s, pid, n, 1, WRITE), at(n, 5)) },
   mprotect: {
     weight: 3,
-    make: (s, pid, n) => ops.mprotect(pid, place(s, pid, n, 1), count(s, n, 3), pick(['rw', 'rw', 'r', 'none'], n[5])),
+    make: (s, pid, n) => ops.mprotect(pid, ...range(s, pid, n, 1), pick(['rw', 'rw', 'r', 'none'], n[5])),
   },
   mremap: {
     weight: 3,
     make(s, pid, n) {
       const how = at(n, 6) % 6;
-      const old = count(s, n, 3);
-      return ops.mremap(pid, place(s, pid, n, 1), at(n, 6) % 31 === 30 ? 0 : old, {
+      const [vpn, old] = range(s, pid, n, 1);
+      return ops.mremap(pid, vpn, at(n, 6) % 31 === 30 ? 0 : old, {
         ...(how < 4 ? { size: how === 3 ? old : count(s, n, 4) } : {}),
         ...(how > 2 ? { to: BASE + (at(n, 5) % WINDOW) * s.scale } : {}),
         dontunmap: how === 5,
@@ -111,17 +120,17 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
   },
   madvise: {
     weight: 6,
-    make: (s, pid, n) => ops.madvise(pid, place(s, pid, n, 1), count(s, n, 3), pick(ADVICE, n[5])),
+    make: (s, pid, n) => ops.madvise(pid, ...range(s, pid, n, 1), pick(ADVICE, n[5])),
   },
   mlock: {
     weight: 1,
-    make: (s, pid, n) => ops.mlock(pid, place(s, pid, n, 1), count(s, n, 3), at(n, 5) % 2 ? 'mlock' : 'munlock'),
+    make: (s, pid, n) => ops.mlock(pid, ...range(s, pid, n, 1), at(n, 5) % 2 ? 'mlock' : 'munlock'),
   },
   gup: {
     weight: 2,
     make(s, pid, n) {
       const words = ['', ' write', ' write', ' write pin', ' pin', ' write pin longterm', ' fast', ' write fast'];
-      return ops.gup(pid, place(s, pid, n, 1), count(s, n, 3), pick(words, n[5]));
+      return ops.gup(pid, ...range(s, pid, n, 1), pick(words, n[5]));
     },
   },
   put: {
@@ -152,7 +161,12 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
   rmmod: { weight: 1, make: (_s, _pid, n) => (at(n, 1) % 3 ? undefined : ops.plain('rmmod test_hmm')) },
   open: {
     weight: 3,
-    make: (s, pid, n) => (devices(s).length > 0 ? ops.open(pick(devices(s), n[1]), pid) : undefined),
+    make(s, pid, n) {
+      const device = pick(devices(s), n[1]);
+      // Two mirrors of one process on one device: each takes the other's migrations for its own (test_hmm.c).
+      const has = s.model.processes.get(pid)?.fds.some((fd) => fd.device === device && fd.pid === pid);
+      return device === undefined || has ? undefined : ops.open(device, pid);
+    },
   },
   close: {
     weight: 1,
@@ -172,7 +186,7 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
     make(s, pid, n) {
       const device = someDevice(s, pid, n);
       if (device === undefined) return undefined;
-      return ops.gpuWrite(device, pid, place(s, pid, n, 2), count(s, n, 4), value(s));
+      return ops.gpuWrite(device, pid, ...range(s, mirrorOf(s.model, pid, device)?.pid ?? pid, n, 2, WRITE), value(s));
     },
   },
   'to-dev': { weight: 11, make: gpuOp('to-dev') },
@@ -211,7 +225,8 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
   },
   pin: {
     weight: 1,
-    make: (s, pid, n) => ops.plain(`inject ${pick(['pin', 'unpin'], n[3])} ${pid} ${ops.hexOf(place(s, pid, n, 1))}`),
+    make: (s, pid, n) =>
+      ops.plain(`inject ${pick(['pin', 'unpin'], n[3])} ${pid} ${ops.hexOf(range(s, pid, n, 1)[0])}`),
   },
   reap: { weight: 0.5, make: (_s, pid) => ops.reap(pid) },
   swap: {

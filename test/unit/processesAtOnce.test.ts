@@ -121,4 +121,30 @@ describe('the test GPU and who is in the middle of something with it', () => {
     expect(machine.kernel.state.vm.get('nr_mlock') ?? 0).toBe(0);
     rest(machine);
   });
+
+  it.each(['5.8', '6.1', '6.12', '7.3'] as const)(
+    'a page that somebody holds on its device is waited for by whoever touches it (%s)',
+    (release) => {
+      const machine = boot('qemu-2g', release);
+      sh(machine, 'modprobe test_hmm', 'proc new', 'gpu open 0 100', 'proc mmap 100 2 at=0x7f0000000000');
+      sh(machine, 'proc write 100 0x7f0000000000 2 7', 'gpu to-dev 0 100 0x7f0000000000 2');
+      sh(machine, 'inject pin 100 0x7f0000000000');
+      const read = begin(machine, 'proc read 100 0x7f0000000000 2');
+      expect(read.waitsFor?.holders()).toEqual(['inject pin']);
+      // The mmap lock is free meanwhile.
+      sh(machine, 'proc mmap 100 1', 'inject clear');
+      expect([read.status, read.output]).toEqual(['done', ['0x7f0000000000 2 page(s): 7']]);
+      rest(machine);
+    },
+  );
+
+  it('get_user_pages waits for such a page, too', () => {
+    const machine = boot();
+    sh(machine, 'modprobe test_hmm', 'proc new', 'gpu open 0 100', 'proc mmap 100 1 at=0x7f0000000000');
+    sh(machine, 'gpu to-dev 0 100 0x7f0000000000 1', 'inject pin 100 0x7f0000000000');
+    const gup = begin(machine, 'proc gup 100 0x7f0000000000 1 write');
+    sh(machine, 'inject clear');
+    expect([gup.status, gup.output]).toEqual(['done', ['1 page(s)']]);
+    rest(machine);
+  });
 });
