@@ -139,10 +139,12 @@ function countMapped(kernel: Kernel, folio: Folio, pages: number): void {
   if (pages !== 0) mod_vm(kernel, folio_test_anon(folio) ? 'nr_anon_pages' : 'nr_mapped', pages);
 }
 
-/** rmap.c:__folio_set_anon. */
-function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
-  if (!vma.anon_vma) throw new Error('__folio_set_anon: anon_vma_prepare comes first');
-  kernel.store.set(folio, 'mapping', vma.anon_vma);
+/** rmap.c:__folio_set_anon. A page that others may map too belongs to the oldest anon_vma, which knows them all. */
+function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, exclusive: boolean): void {
+  let { anon_vma } = vma;
+  if (!anon_vma) throw new Error('__folio_set_anon: anon_vma_prepare comes first');
+  if (!exclusive) while (anon_vma.parent) anon_vma = anon_vma.parent;
+  kernel.store.set(folio, 'mapping', anon_vma);
   kernel.store.set(folio, 'index', vma.pgoff + (vpn - vma.start));
 }
 
@@ -152,7 +154,7 @@ function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
  */
 export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, exclusive = true): void {
   const { store, pages } = kernel;
-  setAnon(kernel, folio, vma, vpn);
+  setAnon(kernel, folio, vma, vpn, exclusive);
   let flags = pages.flags.get(folio.pfn) | PG_SWAPBACKED;
   if (exclusive && kernel.has('anonExclusive')) flags |= PG_ANON_EXCLUSIVE;
   pages.flags.set(folio.pfn, flags >>> 0);
