@@ -109,6 +109,18 @@ export async function run({ check, open, emptyFolder }) {
     await until('all of it run', async () => /step 5\/5$/.test(await status()) || undefined);
     await shell.ready();
   });
+  await check('a process gives pages to the test GPU, and State says where they are', async () => {
+    for (const line of ['modprobe test_hmm', 'p = proc new app', 'a = proc mmap p 8', 'proc write p a 8'])
+      await shell.run(line);
+    await shell.run('gpu open 0 p');
+    assert.equal(await shell.run('gpu to-dev 0 p a 8'), 'ret 0 cpages 8 faults 0\nwords 0-8191: i');
+    await stateSays(/^Processes 1$/);
+    assert.match(await shell.run('pagemap p a 1'), /SWAP type=27 /);
+    assert.match(await shell.run('proc read p a 1'), /^0x\w+ 1 page\(s\): word i holds i$/m);
+    assert.match(await shell.run('gpu snapshot 0 p a 8'), /^page 0: 0x2 WRITE\npages 1-7: 0x22 DEVPRIV_LOCAL\|WRITE$/m);
+    await shell.run('proc exit p');
+    await stateSays(/^Processes none/);
+  });
   await check('Ctrl-D on an empty line ends the shell; another can be opened', async () => {
     await window.page.keyboard.press('Control+D');
     await until('no terminal', async () => (await shell.screen()).length === 0 || undefined);

@@ -26,14 +26,21 @@ export class Editor {
     this.elsewhere = new Map();
   }
 
-  /** Opens the quick input with a key; a webview that has the focus may have kept the first press. */
-  async #quickInput(/** @type {string} */ key) {
+  /**
+   * Opens the quick input with a key and types into it. A webview that has the focus may keep the first press, and a
+   * panel that takes the focus closes what has just opened.
+   *
+   * @param {string} key
+   * @param {string} text
+   */
+  async #quickInput(key, text) {
     const input = this.page.locator('.quick-input-widget:visible input[type="text"]').first();
     for (let attempt = 0; ; attempt++) {
       await this.page.keyboard.press(key);
       try {
         await input.waitFor({ timeout: 3000 });
-        return input;
+        await input.fill(text, { timeout: 3000 });
+        return;
       } catch (error) {
         if (attempt === 3) throw error;
         await this.page.locator('.part.statusbar').click({ position: { x: 600, y: 8 } });
@@ -99,8 +106,7 @@ export class Editor {
    */
   async palette(title) {
     for (let attempt = 0; ; attempt++) {
-      const input = await this.#quickInput('F1');
-      await input.fill(`>${title}`);
+      await this.#quickInput('F1', `>${title}`);
       try {
         return await this.pick(title, 5000);
       } catch (error) {
@@ -116,8 +122,7 @@ export class Editor {
    * @returns {Promise<string[]>} the titles of the palette's commands that begin so
    */
   async paletteTitles(prefix) {
-    const input = await this.#quickInput('F1');
-    await input.fill(`>${prefix}`);
+    await this.#quickInput('F1', `>${prefix}`);
     const titles = await until(`commands "${prefix}"`, async () => {
       const found = (await this.quickPickLabels()).filter((label) => label.startsWith(prefix));
       return found.length > 0 ? found : undefined;
@@ -143,8 +148,7 @@ export class Editor {
    */
   async openTab(path) {
     const name = path.split('/').at(-1) ?? path;
-    const input = await this.#quickInput('Control+P');
-    await input.fill(path);
+    await this.#quickInput('Control+P', path);
     await this.pick(name);
     await this.tab(name).waitFor();
   }
@@ -182,8 +186,7 @@ export class Editor {
    * @param {number} line
    */
   async goTo(line, column = 1) {
-    const input = await this.#quickInput('Control+G');
-    await input.fill(`:${line}:${column}`);
+    await this.#quickInput('Control+G', `:${line}:${column}`);
     await this.page.keyboard.press('Enter');
     await until(`the cursor at line ${line}`, async () => {
       const shown = await this.page.locator('.statusbar-item', { hasText: /^Ln \d+, Col \d+/ }).allTextContents();

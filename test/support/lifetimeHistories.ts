@@ -9,6 +9,7 @@ const swap = fc.constantFrom<readonly string[]>(
   ['swapon /swap 40'],
   ['modprobe test_hmm'],
   ['swapon /swap 40', 'modprobe test_hmm'],
+  ['swapon /swap 40', 'modprobe test_hmm'],
 );
 /** A process with memory that two devices mirror; half of all histories begin with less. */
 const of = (kind: string, ...n: number[]): Operation => ({ kind, n: [...n, 0, 0, 0, 0, 0, 0, 0, 0].slice(0, 8) });

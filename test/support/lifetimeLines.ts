@@ -80,7 +80,7 @@ function someDevice(scene: Scene, pid: number, n: Numbers): number | undefined {
 
 const KINDS = ['anon', 'anon', 'anon', 'anon shared', 'file:data', 'file:data shared', 'file:more shared', 'hugetlb'];
 const ADVICE = [
-  ...['DONTNEED', 'DONTNEED', 'FREE', 'FREE', 'PAGEOUT', 'PAGEOUT', 'PAGEOUT', 'COLLAPSE', 'COLLAPSE'],
+  ...['DONTNEED', 'DONTNEED', 'FREE', 'FREE', 'COLLAPSE', 'COLLAPSE', 'COLLAPSE'],
   ...['DONTFORK', 'DOFORK', 'HUGEPAGE', 'NOHUGEPAGE', 'POPULATE_READ', 'POPULATE_WRITE'],
 ];
 
@@ -122,6 +122,8 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
     weight: 6,
     make: (s, pid, n) => ops.madvise(pid, ...range(s, pid, n, 1), pick(ADVICE, n[5])),
   },
+  /** The way to swap, which needs a page that only one maps. */
+  pageout: { weight: 4, make: (s, pid, n) => ops.madvise(pid, ...range(s, pid, n, 1), 'PAGEOUT') },
   mlock: {
     weight: 1,
     make: (s, pid, n) => ops.mlock(pid, ...range(s, pid, n, 1), at(n, 5) % 2 ? 'mlock' : 'munlock'),
@@ -154,7 +156,7 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
   },
   /* ---- devices ---- */
   modprobe: {
-    weight: 1,
+    weight: 0.5,
     make: (s, _pid, n) =>
       devices(s).length > 0 ? undefined : ops.plain(`modprobe test_hmm${at(n, 1) % 3 ? ` ${SPM}` : ''}`),
   },
@@ -182,7 +184,7 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
       s.machine.kernel.has('hmmRangeFaultUnlocked') ? gpuOp('read-unlocked')(s, pid, n) : undefined,
   },
   'gpu write': {
-    weight: 6,
+    weight: 9,
     make(s, pid, n) {
       const device = someDevice(s, pid, n);
       if (device === undefined) return undefined;
@@ -285,7 +287,7 @@ const among = (names: readonly string[], most: number): fc.Arbitrary<Operation[]
 const ALL = Object.keys(MAKERS);
 export const LINES = repeated(ALL);
 /** Enough that something is there to work on. */
-const BASIS = ['mmap', 'write', 'read', 'fork', 'open', 'to-dev'];
+const BASIS = ['mmap', 'write', 'read', 'fork', 'open', 'to-dev', 'gpu write', 'pageout'];
 
 /** Operations of all kinds, with and without interleavings, or of a few kinds, which then get further. */
 export const operations: fc.Arbitrary<Operation[]> = fc.oneof(
