@@ -107,6 +107,32 @@ export function swapTypes(kernel: Kernel): SwapTypes {
   return { MAX_SWAPFILES: first, of: new Map(kinds.map((kind, index) => [kind, first + index])) };
 }
 
+/** What include/linux/swap.h calls the type of a kind of entry. */
+export function swapTypeName(kernel: Kernel, kind: PteKind): string {
+  switch (kind) {
+    case PteKind.Hwpoison:
+      return 'SWP_HWPOISON';
+    case PteKind.MigrationRead:
+      return 'SWP_MIGRATION_READ';
+    case PteKind.MigrationReadExclusive:
+      return 'SWP_MIGRATION_READ_EXCLUSIVE';
+    case PteKind.MigrationWrite:
+      return 'SWP_MIGRATION_WRITE';
+    case PteKind.DeviceRead:
+      return 'SWP_DEVICE_READ';
+    case PteKind.DeviceWrite:
+      return 'SWP_DEVICE_WRITE';
+    case PteKind.DeviceExclusiveRead:
+      return 'SWP_DEVICE_EXCLUSIVE_READ';
+    case PteKind.DeviceExclusiveWrite:
+      return kernel.has('twoExclusiveSwapTypes') ? 'SWP_DEVICE_EXCLUSIVE_WRITE' : 'SWP_DEVICE_EXCLUSIVE';
+    case PteKind.Marker:
+      return 'SWP_PTE_MARKER';
+    default:
+      return 'a swap file';
+  }
+}
+
 /** Type and offset of a swap entry: what swp_type() and swp_offset() give. */
 export function swpEntry(kernel: Kernel, pte: Pte): { type: number; offset: bigint } {
   const kind = pteKind(pte);
@@ -132,29 +158,71 @@ export const genericSwapWord = (type: number, offset: bigint): bigint => (BigInt
 
 /* ---- the word ---- */
 
-/** x86_64: what stands in the page table. `huge`: a PMD that maps 2 MiB. */
-export function pteWord(kernel: Kernel, pte: Pte, huge = false): bigint {
+/** Bits of an x86_64 entry (arch/x86/include/asm/pgtable_types.h), of present entries and, below them, of swap entries. */
+const X86_PRESENT_BITS = {
+  PRESENT: 0,
+  RW: 1,
+  USER: 2,
+  ACCESSED: 5,
+  DIRTY: 6,
+  PSE: 7,
+  PROTNONE: 8,
+  SPECIAL: 9,
+  UFFD_WP: 10,
+  SOFT_DIRTY: 11,
+  DEVMAP: 57,
+  SAVED_DIRTY: 58,
+  NX: 63,
+} as const;
+const X86_SWAP_BITS = { SOFT_DIRTY: 1, UFFD_WP: 2, EXCLUSIVE: 3 } as const;
+
+const bitsOf = (table: Readonly<Record<string, number>>, names: readonly string[]): bigint =>
+  names.reduce((word, name) => word | (1n << BigInt(table[name] ?? 0)), 0n);
+
+/** The names of the bits of an entry that are set, as the architecture calls them without their prefix. */
+export function pteBitNames(kernel: Kernel, pte: Pte, huge = false): string[] {
   const bits = pteBits(pte);
   const kind = pteKind(pte);
+  const names: string[] = [];
+  if (kind === PteKind.None) return names;
+  const add = (flag: number, name: string): void => {
+    if ((bits & flag) !== 0) names.push(name);
+  };
+  if (kind >= PteKind.Swap) {
+    add(PTE_SOFT_DIRTY, 'SOFT_DIRTY');
+    add(PTE_UFFD_WP, 'UFFD_WP');
+    add(PTE_EXCLUSIVE, 'EXCLUSIVE');
+    return names;
+  }
+  // PAGE_NONE has neither the user's bit nor that against execution.
+  if (kind === PteKind.Present) names.push('PRESENT');
+  add(PTE_WRITE, 'RW');
+  if (kind === PteKind.Present) names.push('USER');
+  add(PTE_YOUNG, 'ACCESSED');
+  add(PTE_DIRTY, kernel.has('savedDirty') && (bits & PTE_WRITE) === 0 ? 'SAVED_DIRTY' : 'DIRTY');
+  if (huge) names.push('PSE');
+  if (kind === PteKind.ProtNone) names.push('PROTNONE');
+  add(PTE_SPECIAL, 'SPECIAL');
+  add(PTE_UFFD_WP, 'UFFD_WP');
+  add(PTE_SOFT_DIRTY, 'SOFT_DIRTY');
+  add(PTE_DEVMAP, 'DEVMAP');
+  if (kind === PteKind.Present) names.push('NX');
+  return names;
+}
+
+/** PTE_PFN_MASK: where the page frame number stands. */
+const PFN_MASK = ((1n << 52n) - 1n) & ~0xfffn;
+
+/** x86_64: what stands in the page table. `huge`: a PMD that maps 2 MiB. */
+export function pteWord(kernel: Kernel, pte: Pte, huge = false): bigint {
+  const kind = pteKind(pte);
   if (kind === PteKind.None) return 0n;
+  const names = pteBitNames(kernel, pte, huge);
   if (kind >= PteKind.Swap) {
     const { type, offset } = swpEntry(kernel, pte);
-    let word = x86SwapWord(type, offset);
-    if (bits & PTE_SOFT_DIRTY) word |= 1n << 1n;
-    if (bits & PTE_UFFD_WP) word |= 1n << 2n;
-    if (bits & PTE_EXCLUSIVE) word |= 1n << 3n;
-    return word;
+    return x86SwapWord(type, offset) | bitsOf(X86_SWAP_BITS, names);
   }
-  // User, no execution; PROT_NONE is bit 8 with the present bit clear.
-  let word = (1n << 63n) | (BigInt(pte_pfn(pte)) << 12n);
-  word |= kind === PteKind.ProtNone ? 1n << 8n : 1n | (1n << 2n);
-  if (bits & PTE_WRITE) word |= 1n << 1n;
-  if (bits & PTE_YOUNG) word |= 1n << 5n;
-  if (bits & PTE_DIRTY) word |= 1n << (kernel.has('savedDirty') && !(bits & PTE_WRITE) ? 58n : 6n);
-  if (huge) word |= 1n << 7n;
-  if (bits & PTE_SPECIAL) word |= 1n << 9n;
-  if (bits & PTE_UFFD_WP) word |= 1n << 10n;
-  if (bits & PTE_SOFT_DIRTY) word |= 1n << 11n;
-  if (bits & PTE_DEVMAP) word |= 1n << 57n;
-  return word;
+  const frame = BigInt(pte_pfn(pte)) << 12n;
+  // An entry that is not present must not name memory the CPU might speculate on (pgtable-invert.h).
+  return (kind === PteKind.ProtNone ? ~frame & PFN_MASK : frame & PFN_MASK) | bitsOf(X86_PRESENT_BITS, names);
 }

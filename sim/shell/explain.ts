@@ -20,6 +20,7 @@ import { sectionFlags, subsection_map } from '../mm/sparse.ts';
 import type { Command } from './command.ts';
 import { ShellError } from './error.ts';
 import { type ExplainRequest, readExplain, USAGE } from './explainArgs.ts';
+import { EXPLAIN_PTE, explainPte, explainSwapTypes, explainSwpEntry } from './explainPte.ts';
 
 const MODEL_TITLES: Readonly<Record<MemoryModel, string>> = {
   flatmem: 'FLATMEM',
@@ -33,7 +34,7 @@ const MAX_LINES = 64;
 export const EXPLAIN: Command = {
   name: 'explain',
   usage: 'explain WHAT [...]',
-  summary: 'show how pfn_to_page, page_to_pfn, page-flags or sections work out, step by step',
+  summary: 'show how pfn_to_page, page_to_pfn, page-flags, sections, pte or swap-types work out, step by step',
   run({ kernel, print }, args) {
     const [what, ...rest] = args;
     switch (what) {
@@ -47,8 +48,20 @@ export const EXPLAIN: Command = {
       case 'sections':
         print(explainSections(readExplain(kernel, rest, undefined)));
         break;
+      case 'pte':
+        print(explainPte(kernel, rest));
+        break;
+      case 'swap-types':
+        if (rest.length > 0) throw new ShellError(`usage: ${EXPLAIN_PTE}`);
+        print(explainSwapTypes(kernel));
+        break;
+      case 'swp_entry':
+        print(explainSwpEntry(kernel, rest));
+        break;
       default:
-        throw new ShellError(`${what === undefined ? '' : `explain: ${what}: unknown\n`}usage: ${USAGE}`);
+        throw new ShellError(
+          `${what === undefined ? '' : `explain: ${what}: unknown\n`}usage: ${USAGE}\n${EXPLAIN_PTE}`,
+        );
     }
     return undefined;
   },
