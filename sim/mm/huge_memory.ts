@@ -167,6 +167,8 @@ function* wp_huge(kernel: Kernel, vmf: VmFault, pmd: HugePmd): KernelGenerator<n
   const { vma, vpn, flags } = vmf;
   const start = vpn - (vpn % NR);
   const { entry } = pmd;
+  // pmd_same
+  if (hugePmdAt(vma.mm, vpn) !== pmd) return 0;
   const isZero = pte_special(entry);
   const folio = isZero ? undefined : folioOf(kernel, pte_pfn(entry));
   if (folio && wp_can_reuse_huge(kernel, vma, folio)) {

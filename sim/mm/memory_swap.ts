@@ -71,6 +71,8 @@ export function do_swap_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGene
 }
 
 function* byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
+  // pte_same: what it named may be somebody else's by now.
+  if (pteAt(vmf.vma.mm, vmf.vpn) !== pte) return 0;
   if (is_migration_entry(pte)) {
     yield* migration_entry_wait(kernel, vmf.vma.mm, vmf.vpn, pte);
     return 0;

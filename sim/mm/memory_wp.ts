@@ -61,9 +61,10 @@ export function quick_wp_page(kernel: Kernel, vma: Vma, vpn: number, table: PteT
   return 0;
 }
 
-/** memory.c:do_wp_page. */
+/** memory.c:do_wp_page. Nothing is done for an entry that has changed since it was looked at (pte_same). */
 export function* do_wp_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
   const { vma, vpn, flags } = vmf;
+  if (pteAt(vma.mm, vpn) !== pte) return 0;
   const old = normalFolio(kernel, pte);
   const unshare = (flags & FAULT_FLAG_UNSHARE) !== 0;
   if (is_shared(vma)) return unshare ? 0 : yield* wp_shared(kernel, vmf, pte, old);

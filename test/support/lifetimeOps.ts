@@ -63,6 +63,13 @@ function access(model: Model, pid: number, vpn: number, pages: number, write: bo
   return result;
 }
 
+/** The same of a device. To 5.16 hmm_range_fault refuses mappings that a driver filled (VM_MIXEDMAP). */
+function mirrored(model: Model, pid: number, vpn: number, pages: number, write: boolean): Promise {
+  const promise = access(model, pid, vpn, pages, write);
+  const isFilled = [...pagesOf(model, pid, vpn, pages)].some(([{ kind }]) => kind === 'device');
+  return isFilled && promise === 'ok' ? 'any' : promise;
+}
+
 /** A write into memory whose mapping is not known now: any shared memory may have got it. */
 function poison(model: Model): void {
   for (const file of model.files.values()) for (let i = 0; i < file.size; i++) file.cells.set(i, undefined);
@@ -380,7 +387,7 @@ export function gpu(word: string, device: number, pid: number, vpn: number, page
       if (!mirror) return 'fail';
       if (!word.startsWith('read')) return 'any';
       if (!model.processes.has(mirror.pid)) return 'fail';
-      return word === 'read' ? access(model, mirror.pid, vpn, pages, false) : 'any';
+      return word === 'read' ? mirrored(model, mirror.pid, vpn, pages, false) : 'any';
     },
     begin: copy,
     done(model, { output, error }) {
@@ -401,7 +408,7 @@ export function gpuWrite(device: number, pid: number, vpn: number, pages: number
     promise(model) {
       const mirror = mirrorOf(model, pid, device);
       if (!mirror || !model.processes.has(mirror.pid)) return 'fail';
-      return access(model, mirror.pid, vpn, pages, true);
+      return mirrored(model, mirror.pid, vpn, pages, true);
     },
     begin: (model) => act(model, false),
     done: (model, { error }) => act(model, !error),

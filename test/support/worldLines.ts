@@ -4,6 +4,7 @@ import { type Machine, runShellLine } from '../../sim/index.ts';
 import { at, hex, type Make, type Numbers, pick } from './worldChoices.ts';
 import { DEVICE_LINES } from './worldDevices.ts';
 import { MEMORY_LINES } from './worldMemory.ts';
+import { PROCESS_LINES } from './worldProcesses.ts';
 
 export interface Operation {
   readonly kind: string;
@@ -85,7 +86,7 @@ function spoil(line: string, n: Numbers): string {
   return `${line.slice(0, where)}${pick(['(', '0', '-', ' ', ';', '"'], n[5])}${line.slice(where + 1)}`;
 }
 
-const MAKERS = { ...MEMORY_LINES, ...DEVICE_LINES, ...FILE_LINES };
+const MAKERS = { ...MEMORY_LINES, ...DEVICE_LINES, ...PROCESS_LINES, ...FILE_LINES };
 const repeated = (weights: Readonly<Record<string, { weight: number }>>): string[] =>
   Object.entries(weights).flatMap(([kind, { weight }]) => Array<string>(weight).fill(kind));
 const KINDS = repeated(MAKERS);

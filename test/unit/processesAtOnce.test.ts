@@ -73,6 +73,31 @@ describe('processes and who is in the middle of something with them', () => {
   });
 });
 
+describe('two faults on one page', () => {
+  it('the second one, which saw the entry before the first changed it, changes nothing', () => {
+    const machine = boot();
+    sh(machine, 'modprobe test_hmm', 'proc new', 'gpu open 0 100', 'proc mmap 100 1 at=0x7f0000000000');
+    sh(machine, 'proc write 100 0x7f0000000000 1 7', 'proc fork 100');
+    const late = begin(machine, 'proc write 100 0x7f0000000000 1 8', 'do_wp_page');
+    sh(machine, 'proc write 100 0x7f0000000000 1 9');
+    finish(machine, late);
+    expect(sh(machine, 'proc read 100 0x7f0000000000 1').output).toEqual(['0x7f0000000000 1 page(s): 8']);
+    expect(sh(machine, 'proc read 101 0x7f0000000000 1').output).toEqual(['0x7f0000000000 1 page(s): 7']);
+    rest(machine);
+  });
+
+  it('nor does one that saw a swap slot which is free again', () => {
+    const machine = boot();
+    sh(machine, 'swapon /swap 40', 'proc new', 'proc mmap 100 1 at=0x7f0000000000');
+    sh(machine, 'proc write 100 0x7f0000000000 1 7', 'proc madvise 100 0x7f0000000000 1 PAGEOUT');
+    const late = begin(machine, 'proc read 100 0x7f0000000000 1', 'do_swap_page');
+    sh(machine, 'proc write 100 0x7f0000000000 1 9', 'swapoff /swap');
+    finish(machine, late);
+    expect(late.output).toEqual(['0x7f0000000000 1 page(s): 9']);
+    rest(machine);
+  });
+});
+
 describe('the test GPU and who is in the middle of something with it', () => {
   it('the module is in use as soon as somebody opens its device', () => {
     const machine = boot();
