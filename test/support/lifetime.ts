@@ -11,7 +11,7 @@ import { checkAddressSpaces } from './addressSpaces.ts';
 import { check } from './invariants.ts';
 import { checkDevicesAtRest, expectNothingLeft, usedPages } from './lifetimeDevices.ts';
 import { LINES, type Operation, opOf } from './lifetimeLines.ts';
-import { fresh, type Kind, Model, type ProcessModel, READ, WRITE } from './lifetimeModel.ts';
+import { fresh, type Kind, type MirrorModel, Model, type ProcessModel, READ, WRITE } from './lifetimeModel.ts';
 import { exit, fileAt, isBehindEnd, type Op, plain, read } from './lifetimeOps.ts';
 import { preset } from './machines.ts';
 import { short } from './same.ts';
@@ -103,6 +103,7 @@ export class Life {
     let left = pauseAt ?? Number.POSITIVE_INFINITY;
     machine.advance(program, { shouldPause: () => left-- <= 0 });
     this.open.set(program.id, op);
+    this.overlap();
     if (!program.isOver) {
       if (program.status === 'waiting') totals.waited++;
       else totals.paused++;
@@ -120,6 +121,13 @@ export class Life {
     }
     this.rest();
     return program;
+  }
+
+  /** Of what runs at a time: something moves to a device, and something is unmapped under the mmap lock for reading. */
+  private overlap(): void {
+    const lines = [...this.open.values()].map(({ line }) => line);
+    const isMoving = lines.some((line) => line.startsWith('gpu to-dev'));
+    if (isMoving && lines.some((line) => /^(proc madvise|inject non-blockable)/.test(line))) this.model.stale = true;
   }
 
   private beginning(op: Op): void {
@@ -183,7 +191,7 @@ export class Life {
     if (!this.isAtRest) return;
     this.settle();
     if (!this.isTorn) checkAddressSpaces(machine);
-    checkDevicesAtRest(machine);
+    checkDevicesAtRest(machine, this.model.stale);
     this.checkMappings();
     this.checkLooking();
     this.remember();
@@ -204,10 +212,23 @@ export class Life {
   /** Where mappings changed at a time, the engine says how; what private pages hold is not known then. */
   private settle(): void {
     const { machine, model } = this;
+    if (model.flux) this.learnFiles();
     model.flux = false;
     const living = machine.kernel.state.processes;
     for (const pid of [...model.processes.keys()]) if (!living.get(pid)?.mm) model.processes.delete(pid);
     for (const process of model.processes.values()) if (process.unsettled) this.resettle(process);
+  }
+
+  /** Who has which device open after forks, opens and closes that overlapped. */
+  private learnFiles(): void {
+    const { processes, dmirror } = this.machine.kernel.state;
+    const known = new Map<unknown, MirrorModel>();
+    for (const { file, mdevice, process } of dmirror?.mirrors ?? [])
+      known.set(file, { device: mdevice.id, pid: process.pid });
+    for (const { pid, fds } of this.model.processes.values()) {
+      const open = (processes.get(pid)?.fds ?? []).flatMap((file) => known.get(file) ?? []);
+      fds.splice(0, fds.length, ...open);
+    }
   }
 
   private resettle(process: ProcessModel): void {
@@ -321,7 +342,7 @@ export class Life {
       }
       this.collect();
       if (this.open.size > 0 && round % 3 === 2) {
-        const isHelped = this.letGo();
+        const isHelped = this.letGo() || this.leave();
         if (!isHelped && round > 10) throw new Error(`nobody can end the wait: ${this.waiting()}`);
       }
     }
@@ -352,15 +373,25 @@ export class Life {
     return lines.length > 0;
   }
 
-  private quietly(line: string): void {
+  /** The end of a process gives back what is on a device that goes. */
+  private leave(): boolean {
+    const [pid] = [...this.model.processes.values()].filter((process) => !process.unsettled).map((each) => each.pid);
+    if (pid === undefined) return false;
+    const op = exit(pid);
+    this.beginning(op);
+    this.quietly(op.line, op);
+    return true;
+  }
+
+  private quietly(line: string, op: Op = plain(line)): void {
     const { machine } = this;
     this.typed.push(line);
     const program = machine.start(shellProgram(machine.kernel, line));
     this.sources.set(program.id, { kind: 'line', line });
     machine.advance(program);
     machine.runReady();
-    if (!program.isOver) this.open.set(program.id, plain(line));
-    else if (program.error) throw new Error(`${line}: ${program.error.message}`);
+    this.open.set(program.id, op);
+    if (program.error) throw new Error(`${line}: ${program.error.message}`);
     this.collect();
   }
 

@@ -40,6 +40,10 @@ export interface Page {
   maybe: boolean;
   /** MADV_FREE: zeros at any time until it is written. */
   lazy: boolean;
+  /** MADV_PAGEOUT: swap may have what it holds, and then only a write of the CPU says that it has changed. */
+  clean: boolean;
+  /** A device wrote it while it was clean. test_hmm does not mark pages dirty: it may hold the old again any time. */
+  loose: boolean;
   /** Whoever touches it may get a bus error: there is no huge page left, or the driver's page is unmapped. */
   mayBus: boolean;
 }
@@ -66,6 +70,11 @@ export class Model {
   readonly files = new Map<string, FileModel>();
   /** Several programs are under way: everything that happens only adds possibilities. */
   flux = false;
+  /**
+   * test_hmm maps what it moved without asking whether it was unmapped meanwhile (MADV_DONTNEED and the OOM reaper
+   * need the mmap lock for reading only, as it does): from then on a device may read and write pages of others.
+   */
+  stale = false;
 
   process(pid: number): ProcessModel {
     const found = this.processes.get(pid);
@@ -76,6 +85,7 @@ export class Model {
   /** The same once more, so that going back in time finds it. */
   clone(): Model {
     const copy = new Model();
+    copy.stale = this.stale;
     const files = new Map<FileModel, FileModel>();
     const fileOf = (file: FileModel | undefined): FileModel | undefined => {
       if (!file) return undefined;
@@ -114,6 +124,7 @@ export class Model {
 
   /** Somebody read the page. What does not fit is told. */
   see(page: Page, value: Value): string | undefined {
+    if (page.loose) return undefined;
     const cell = this.cellOf(page);
     if (cell && !cell.has(value)) return `holds ${textOf(value)}, not ${[...cell].map(textOf).join(' or ')}`;
     if (this.flux) return undefined;
@@ -143,13 +154,18 @@ export class Model {
     }
     if (isSure) {
       page.own = { cell: of(value) };
-      page.maybe = false;
-      page.lazy = false;
+      settle(page);
       return;
     }
     const cell = union(this.cellOf(page), of(value));
     if (!page.own) page.maybe = true;
     page.own = { cell };
+  }
+
+  /** A device writes. */
+  writeByDevice(page: Page, value: Value, sure: boolean): void {
+    this.write(page, value, sure && !page.clean && !page.lazy);
+    if (page.clean || page.lazy) page.loose = true;
   }
 
   /** `+N`: every word grows. */
@@ -162,10 +178,7 @@ export class Model {
     else {
       if (!page.own && !isSure) page.maybe = true;
       page.own = { cell: result };
-      if (isSure) {
-        page.maybe = false;
-        page.lazy = false;
-      }
+      if (isSure) settle(page);
     }
   }
 
@@ -183,8 +196,7 @@ export class Model {
     if (page.kind === 'device') page.mayBus = true;
     if (sure && !this.flux) {
       page.own = page.file ? undefined : { cell: of(ZERO) };
-      page.maybe = false;
-      page.lazy = false;
+      settle(page);
     } else if (page.file) this.mayDrop(page);
     else page.own = { cell: union(this.cellOf(page), of(ZERO)) };
   }
@@ -203,7 +215,17 @@ export const fresh = (kind: Kind, shared: boolean, file: FileModel | undefined, 
   own: shared || file ? undefined : { cell: of(ZERO) },
   maybe: false,
   lazy: false,
+  clean: false,
+  loose: false,
   mayBus: false,
 });
+
+/** The CPU wrote, or there is a fresh page. */
+function settle(page: Page): void {
+  page.maybe = false;
+  page.lazy = false;
+  page.clean = false;
+  page.loose = false;
+}
 
 export const copyOf = (page: Page, file = page.file): Page => ({ ...page, file, own: page.own && { ...page.own } });

@@ -84,7 +84,7 @@ function change(model: Model, pid: number, vpn: number, pages: number, act: Chan
 
 /** Compares what was read with what may be there. */
 function compare(model: Model, pid: number, vpn: number, values: readonly (number | undefined)[]): void {
-  if (model.processes.get(pid)?.unsettled) return;
+  if (model.processes.get(pid)?.unsettled || model.stale) return;
   for (const [page, i] of pagesOf(model, pid, vpn, values.length)) {
     const value = values[i];
     const wrong = value === undefined ? 'is mixed' : model.see(page, value);
@@ -278,6 +278,7 @@ export function madvise(pid: number, vpn: number, pages: number, advice: string)
     change(model, pid, vpn, pages, (page) => {
       if (DROPS.has(advice)) model.drop(page, sure);
       else if (advice === 'FREE' && page.kind === 'anon' && !page.shared) page.lazy = true;
+      else if (advice === 'PAGEOUT') page.clean = true;
       else if (advice === 'POPULATE_WRITE') model.mayCopy(page);
     });
   return {
@@ -401,7 +402,7 @@ export function gpuWrite(device: number, pid: number, vpn: number, pages: number
   const act = (model: Model, sure: boolean): void =>
     change(model, target(model, pid, device), vpn, pages, (page, i) => {
       // A device does not write what no VMA allows; what came before is written.
-      if ((page.prot & WRITE) !== 0 || model.flux) model.write(page, pageOf(base, 1, i), sure);
+      if ((page.prot & WRITE) !== 0 || model.flux) model.writeByDevice(page, pageOf(base, 1, i), sure);
     });
   return {
     line: `gpu write ${device} ${pid} ${hexOf(vpn)} ${pages} i+${base}`,
