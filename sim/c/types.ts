@@ -102,7 +102,6 @@ export function namedType(name: string): CType {
   const type = Object.hasOwn(INTEGER_NAMES, name) ? INTEGER_NAMES[name] : undefined;
   return type ? integerType(type) : { kind: 'struct', tag: name, name };
 }
-export const isKnownName = (name: string): boolean => name === 'void' || Object.hasOwn(INTEGER_NAMES, name);
 
 const parsed = new Map<string, CType>();
 /**

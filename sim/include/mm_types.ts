@@ -216,14 +216,12 @@ export interface MemCgroup {
 }
 
 /**
- * What a page holds, where someone wrote: word i (of 1024, 32 bits each) is base + i * step, but for
- * the words in `patches`. Never changed, only replaced, so copies of a page share it. A page without
- * contents holds zeros.
+ * What a page holds, where someone wrote: word i (of 1024, 32 bits each) is base + i * step.
+ * Never changed, only replaced, so copies of a page share it. A page without contents holds zeros.
  */
 export interface PageData {
   readonly base: number;
   readonly step: number;
-  readonly patches?: ReadonlyMap<number, number>;
 }
 
 /** Result bits of a fault (include/linux/mm_types.h: enum vm_fault_reason). */

@@ -1,6 +1,7 @@
 /** Fresh anonymous pages with their charge (mm/memory.c:folio_prealloc, alloc_anon_folio). */
 import { type Folio, VM_LOCKED, type Vma } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
+import { should_fail } from '../lib/fault-inject.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { alloc_folio, folio_put_system } from './folio.ts';
 import { newFolio, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, PG_UPTODATE } from './folio_record.ts';
@@ -9,7 +10,7 @@ import { __GFP_NOWARN, GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { mem_cgroup_charge, try_charge } from './memcontrol.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { __alloc_pages } from './page_alloc.ts';
-import { mod_vm, should_fail } from './vmstat.ts';
+import { mod_vm } from './vmstat.ts';
 import { numa_node_id } from './zonelist.ts';
 
 /**

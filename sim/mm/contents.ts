@@ -9,11 +9,10 @@ const ZEROS: PageData = { base: 0, step: 0 };
 
 export const pageData = (kernel: Kernel, pfn: number): PageData => kernel.state.contents.get(pfn) ?? ZEROS;
 
-export const wordOf = (data: PageData, word: number): number =>
-  data.patches?.get(word) ?? (data.base + word * data.step) >>> 0;
+export const wordOf = (data: PageData, word: number): number => (data.base + word * data.step) >>> 0;
 
 export function setPageData(kernel: Kernel, pfn: number, data: PageData): void {
-  const isZero = data.base === 0 && data.step === 0 && !data.patches;
+  const isZero = data.base === 0 && data.step === 0;
   if (isZero) kernel.store.mapDelete(kernel.state.contents, pfn);
   else kernel.store.mapSet(kernel.state.contents, pfn, data);
 }
@@ -24,17 +23,3 @@ export const clear_highpage = (kernel: Kernel, pfn: number): void => setPageData
 /** copy_highpage: both pages hold the same afterwards. */
 export const copy_highpage = (kernel: Kernel, to: number, from: number): void =>
   setPageData(kernel, to, pageData(kernel, from));
-
-/** One word of a page is written. */
-export function writeWord(kernel: Kernel, pfn: number, word: number, value: number): void {
-  const data = pageData(kernel, pfn);
-  if (wordOf(data, word) === value >>> 0) return;
-  setPageData(kernel, pfn, { ...data, patches: new Map(data.patches).set(word, value >>> 0) });
-}
-
-/** Do two pages hold the same? */
-export function sameData(a: PageData, b: PageData): boolean {
-  if (a === b || (a.base === b.base && a.step === b.step && !a.patches && !b.patches)) return true;
-  for (let word = 0; word < WORDS; word++) if (wordOf(a, word) !== wordOf(b, word)) return false;
-  return true;
-}

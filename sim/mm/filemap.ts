@@ -22,7 +22,7 @@ import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { mk_pte } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc } from './pgtable.ts';
 import { folio_add_rmap_pte } from './rmap.ts';
-import { folio_add_lru, folio_mark_accessed } from './swap.ts';
+import { folio_add_lru } from './swap.ts';
 import { count_vm_event, mod_vm } from './vmstat.ts';
 
 /** A file, or a shmem object (MAP_SHARED | MAP_ANONYMOUS, tmpfs), of `size` pages that hold zeros. */
@@ -97,21 +97,6 @@ export function folio_clear_dirty(kernel: Kernel, folio: Folio): void {
 }
 
 /* ---- write(2) and read(2), a page at a time ---- */
-
-/**
- * filemap.c:generic_perform_write and shmem.c:shmem_write_begin for one page: the file's page, dirty and
- * accessed, for the caller to fill; the file grows where it has to. Undefined without memory.
- */
-export function filemap_write_page(kernel: Kernel, mm: Mm, file: AddressSpace, index: number): Folio | undefined {
-  const known = filemap_get_folio(kernel, file, index);
-  const folio = known ?? add_fresh(kernel, mm, file, index);
-  if (!folio) return undefined;
-  folio_mark_dirty(kernel, folio);
-  folio_mark_accessed(kernel, folio.pfn);
-  if (file.size <= index) kernel.store.set(file, 'size', index + 1);
-  if (!known) folio_put_system(kernel, folio.pfn);
-  return folio;
-}
 
 /* ---- faults ---- */
 

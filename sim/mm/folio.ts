@@ -2,6 +2,7 @@
 import type { Folio } from '../include/mm_types.ts';
 import { kindOf, withKind } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
+import { should_fail } from '../lib/fault-inject.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { compound_head } from './compound_page.ts';
@@ -10,7 +11,6 @@ import { __folio_put } from './freePages.ts';
 import { __GFP_COMP, __GFP_NOWARN, GFP_HIGHUSER_MOVABLE } from './gfp.ts';
 import { __alloc_pages } from './page_alloc.ts';
 import { page_pgmap } from './pagemap.ts';
-import { should_fail } from './vmstat.ts';
 import { put_page } from './zone_device_page.ts';
 import { numa_node_id } from './zonelist.ts';
 

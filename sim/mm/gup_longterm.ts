@@ -2,6 +2,7 @@
 import type { Folio } from '../include/mm_types.ts';
 import { PageKind, ZONE_MOVABLE } from '../include/types.ts';
 import { folio_lock, folio_trylock, folio_unlock } from '../kernel/locking.ts';
+import { should_fail } from '../lib/fault-inject.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put_system, folioOf, isDevicePage } from './folio.ts';
@@ -14,7 +15,7 @@ import { migrate_device_coherent_folio } from './migrate_device.ts';
 import { __alloc_pages } from './page_alloc.ts';
 import { folio_isolate_lru, folio_putback_lru, lru_add_drain_all } from './swap.ts';
 import { folio_mapped, try_to_migrate } from './try_to_migrate.ts';
-import { count_vm_event, should_fail } from './vmstat.ts';
+import { count_vm_event } from './vmstat.ts';
 import { numa_node_id } from './zonelist.ts';
 
 const EAGAIN = -11;

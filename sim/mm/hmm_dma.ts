@@ -1,5 +1,6 @@
 /** mm/hmm.c, 5.2 to 5.4: hmm_range_dma_map and hmm_range_dma_unmap. Without an IOMMU a DMA address is the physical one. */
 import { BadAccess } from '../c/value.ts';
+import { should_fail } from '../lib/fault-inject.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { PG_DIRTY, setFlag } from './folio_record.ts';
@@ -7,7 +8,6 @@ import { type DriverFormat, driverPfn, type PfnWords } from './hmm_entries.ts';
 import { type FaultFlags, hmm_registered_fault } from './hmm_range.ts';
 import type { OldHmmRange } from './hmm_struct.ts';
 import { pfn_valid } from './sparse.ts';
-import { should_fail } from './vmstat.ts';
 
 const EFAULT = -14;
 const EBUSY = -16;

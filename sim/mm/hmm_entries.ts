@@ -164,10 +164,6 @@ export class FixedBitEntries implements HmmEntries {
   }
 }
 
-/** hmm_pfn_t_to_pfn of 4.14 to 4.16; undefined without HMM_PFN_VALID. */
-export const oldPfn = (word: bigint): number | undefined =>
-  (word & OLD_VALID) === 0n ? undefined : Number(word >> OLD_SHIFT);
-
 /** What a driver says of its entries, 4.17 to 5.7. */
 export interface DriverFormat {
   /** By HMM_PFN_VALID, HMM_PFN_WRITE, HMM_PFN_DEVICE_PRIVATE (to 5.6). */

@@ -5,6 +5,7 @@
 import { type CStruct, NULL, objectPointer } from '../c/value.ts';
 import type { Mm, Vma } from '../include/mm_types.ts';
 import { mmdrop, mmgrab } from '../kernel/mm_count.ts';
+import { should_fail } from '../lib/fault-inject.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -22,7 +23,6 @@ import {
   type MmuNotifierRange,
   newListNotifier,
 } from './mmu_notifier_state.ts';
-import { should_fail } from './vmstat.ts';
 
 const EAGAIN = -11;
 const EINVAL = -22;

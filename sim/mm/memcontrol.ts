@@ -50,14 +50,6 @@ export function mem_cgroup_charge(kernel: Kernel, folio: Folio, mm: Mm): boolean
   return true;
 }
 
-/** mem_cgroup_uncharge: with the last reference of a folio. */
-export function uncharge_folio(kernel: Kernel, folio: Folio): void {
-  const { memcg } = folio;
-  if (!memcg) return;
-  kernel.store.add(memcg, 'usage', -(2 ** folio.order));
-  setFolio(kernel, folio, 'memcg', undefined);
-}
-
 /** memcontrol.c:mem_cgroup_migrate: the charge moves from the old folio to the new one; nothing is tried against the limit. */
 export function mem_cgroup_migrate(kernel: Kernel, old: Folio, folio: Folio): void {
   setFolio(kernel, folio, 'memcg', old.memcg);

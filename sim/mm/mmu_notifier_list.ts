@@ -2,11 +2,11 @@
 import type { Mm } from '../include/mm_types.ts';
 import { down_write, rwsem_is_locked, up_write } from '../kernel/locking.ts';
 import { mmdrop, mmgrab } from '../kernel/mm_count.ts';
+import { should_fail } from '../lib/fault-inject.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { type ListNotifier, type ListNotifierOps, newSubscriptions, subscriptionsOf } from './mmu_notifier_state.ts';
-import { should_fail } from './vmstat.ts';
 
 const ENOMEM = -12;
 

@@ -45,12 +45,6 @@ export function huge_zero_pfn(kernel: Kernel): number | undefined {
   return pfn;
 }
 
-/** Is it a page of the huge zero page? */
-export const is_huge_zero_pfn = (kernel: Kernel, pfn: number): boolean => {
-  const head = kernel.state.thp.huge_zero_pfn;
-  return head !== undefined && pfn >= head && pfn < head + 2 ** HPAGE_PMD_ORDER;
-};
-
 /** huge_memory.c:thp_vma_suitable_order: does the aligned 2 MiB around `vpn` lie inside the VMA? For a file its offset fits, too. */
 export function thp_vma_suitable(vma: Vma, vpn: number): boolean {
   if (vma.file && vma.file.kind !== 'device' && (vma.start - vma.pgoff) % 512 !== 0) return false;

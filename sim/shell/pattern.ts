@@ -51,12 +51,6 @@ export function describePages(pages: readonly PageData[]): string[] {
     const b = (data.base - Math.imul(data.step, start)) >>> 0;
     const s = data.step >>> 0;
     add(start, b, s);
-    for (const word of [...(data.patches?.keys() ?? [])].sort((x, y) => x - y)) {
-      const value = data.patches?.get(word) ?? 0;
-      if (value === (data.base + Math.imul(data.step, word)) >>> 0) continue;
-      add(start + word, value, 0);
-      if (word + 1 < WORDS) add(start + word + 1, b, s);
-    }
   }
   flush(pages.length * WORDS);
   return lines;

@@ -35,7 +35,6 @@ interface Run {
   pages: number;
   readonly base: number;
   readonly step: number;
-  readonly patches: ReadonlyMap<number, number> | undefined;
 }
 
 /** Collects what the pages of a range hold, in runs. */
@@ -52,8 +51,8 @@ class Runs {
     const last = this.runs.at(-1);
     const step = data.step >>> 0;
     const base = (data.base - Math.imul(step, page * WORDS)) >>> 0;
-    if (last && !last.patches && !data.patches && last.base === base && last.step === step) last.pages++;
-    else this.runs.push({ first: page, pages: 1, base, step, patches: data.patches });
+    if (last && last.base === base && last.step === step) last.pages++;
+    else this.runs.push({ first: page, pages: 1, base, step });
   }
 }
 
@@ -67,12 +66,7 @@ function rule(base: number, step: number): string {
 }
 
 function lineOf(start: number, run: Run): string {
-  const patches = [...(run.patches ?? [])]
-    .slice(0, 4)
-    .map(([word, value]) => `word ${word} of the page ${number(value)}`);
-  const more = (run.patches?.size ?? 0) > 4 ? [`${(run.patches?.size ?? 0) - 4} more`] : [];
-  const but = patches.length > 0 ? ` but ${[...patches, ...more].join(', ')}` : '';
-  return `${at(start + run.first)} ${run.pages} page(s): ${rule(run.base, run.step)}${but}`;
+  return `${at(start + run.first)} ${run.pages} page(s): ${rule(run.base, run.step)}`;
 }
 
 function* read({ kernel, print }: CommandContext, args: readonly string[]): KernelGenerator<CValue> {
@@ -86,7 +80,7 @@ function* read({ kernel, print }: CommandContext, args: readonly string[]): Kern
   for (const run of found.runs.slice(0, MOST_LINES)) print(lineOf(start, run));
   if (found.runs.length > MOST_LINES) print(`... and ${found.runs.length - MOST_LINES} more runs`);
   const { only } = found;
-  if (pages === 1 && only && (only.step !== 0 || only.patches))
+  if (pages === 1 && only && only.step !== 0)
     print(Array.from({ length: 8 }, (_, word) => number(wordOf(only, word))).join(' '));
   return integer(found.firstWord, 'unsigned int');
 }
@@ -101,7 +95,6 @@ function maker(text: string | undefined): (page: number, old: PageData) => PageD
     return (_, old) => ({
       ...old,
       base: (old.base + by) >>> 0,
-      ...(old.patches ? { patches: new Map([...old.patches].map(([word, value]) => [word, (value + by) >>> 0])) } : {}),
     });
   }
   const pattern = parsePattern(text ?? 'i');

@@ -11,7 +11,6 @@ import { migrate_device_finalize, migrate_device_pages, migrate_device_range } f
 import { migratePfnOf } from '../../sim/mm/migrate_pfn.ts';
 import { page_pgmap, refOf } from '../../sim/mm/pagemap.ts';
 import { pteAt } from '../../sim/mm/pgtable.ts';
-import { global_stat } from '../../sim/mm/vmstat.ts';
 import {
   change,
   fillFromRam,
@@ -52,13 +51,13 @@ describe('the way home', () => {
     const usage = mm.memcg.usage;
     const pages = device.free.slice(-8);
     expect(toDevice(machine, device, vma).cpages).toBe(8);
-    expect([mm.memcg.usage, mm.rss[MM_ANONPAGES], global_stat(kernel, 'nr_anon_pages')]).toEqual([usage, 8, 8]);
+    expect([mm.memcg.usage, mm.rss[MM_ANONPAGES], kernel.state.vm.get('nr_anon_pages')]).toEqual([usage, 8, 8]);
     expect(kindAt(mm, vma.start)).toBe(PteKind.DeviceWrite);
     expect(pageData(kernel, frame(mm, vma.start + 3))).toMatchObject({ base: 77 });
     for (const pfn of pages)
       expect(kernel.pages.refcount.get(pfn)).toBe(idle + (kernel.has('pageFreeAtZero') && idle === 1 ? 0 : 1));
     expect(toSystem(machine, device, vma).cpages).toBe(8);
-    expect([mm.memcg.usage, mm.rss[MM_ANONPAGES], global_stat(kernel, 'nr_anon_pages')]).toEqual([usage, 8, 8]);
+    expect([mm.memcg.usage, mm.rss[MM_ANONPAGES], kernel.state.vm.get('nr_anon_pages')]).toEqual([usage, 8, 8]);
     expect(pageData(kernel, frame(mm, vma.start + 3))).toMatchObject({ base: 77 });
     expect(kindAt(mm, vma.start)).toBe(PteKind.Present);
     for (const pfn of pages) expect(kernel.pages.refcount.get(pfn)).toBe(idle);

@@ -21,7 +21,6 @@ import {
 import { hasBit } from '../../sim/mm/migrate_pfn.ts';
 import { page_pgmap } from '../../sim/mm/pagemap.ts';
 import { hugePmdAt, pteAt } from '../../sim/mm/pgtable.ts';
-import { global_stat } from '../../sim/mm/vmstat.ts';
 import { device_page_alloc } from '../../sim/mm/zone_device_page.ts';
 import type { KernelGenerator } from '../../sim/task/task.ts';
 import {
@@ -67,7 +66,7 @@ describe('a memory block that goes offline', () => {
       expect(pageData(kernel, now)).toMatchObject({ base: i + 1 });
       expect(kernel.pages.mapcount.get(now)).toBe(1);
     }
-    expect(global_stat(kernel, 'pgmigrate_success')).toBeGreaterThan(0);
+    expect(kernel.state.vm.get('pgmigrate_success')).toBeGreaterThan(0);
     expect(mm.memcg.usage).toBe([...kernel.state.folios.values()].filter((folio) => folio.memcg === mm.memcg).length);
   });
 });
@@ -137,7 +136,7 @@ describe('huge pages', () => {
     expect(toDevice(machine, device, vma, start + 4, 1).cpages).toBe(1);
     expect(hugePmdAt(mm, start)).toBeUndefined();
     expect([kindAt(mm, start + 4), kindAt(mm, start + 5)]).toEqual([PteKind.DeviceWrite, PteKind.Present]);
-    expect(global_stat(kernel, 'thp_split_page')).toBe(1);
+    expect(kernel.state.vm.get('thp_split_page')).toBe(1);
     expect([mm.rss[MM_ANONPAGES], mm.memcg.usage]).toEqual([512, 512]);
     expect(toDevice(machine, device, vma, start, 512).cpages).toBe(511);
     expect(toSystem(machine, device, vma, start, 512).cpages).toBe(512);
@@ -162,7 +161,7 @@ describe('huge pages', () => {
     const entry = hugePmdAt(mm, start)?.entry ?? 0;
     expect([pteKind(entry), pte_pfn(entry)]).toEqual([PteKind.DeviceWrite, first]);
     expect(kernel.pages.refcount.get(first)).toBe(1);
-    expect([mm.rss[MM_ANONPAGES], mm.memcg.usage, global_stat(kernel, 'nr_anon_pages')]).toEqual([512, 512, 512]);
+    expect([mm.rss[MM_ANONPAGES], mm.memcg.usage, kernel.state.vm.get('nr_anon_pages')]).toEqual([512, 512, 512]);
     expect(kernel.pages.refcount.get(pte_pfn(old))).toBe(0);
     run(machine, function* () {
       const args = migrateArgs(vma, start, 512, 2 + 8, device.owner);
@@ -195,9 +194,9 @@ describe('huge pages', () => {
       yield* migrate_vma_finalize(kernel, args);
     });
     for (let i = 0; i < 512; i += 73) expect(kindAt(mm, start + i)).toBe(PteKind.DeviceWrite);
-    expect([mm.rss[MM_ANONPAGES], mm.memcg.usage, global_stat(kernel, 'nr_anon_pages')]).toEqual([512, 512, 512]);
+    expect([mm.rss[MM_ANONPAGES], mm.memcg.usage, kernel.state.vm.get('nr_anon_pages')]).toEqual([512, 512, 512]);
     expect(toSystem(machine, device, vma, start, 512).cpages).toBe(512);
     expect(device.freed).toHaveLength(512);
-    expect([mm.memcg.usage, global_stat(kernel, 'nr_anon_pages')]).toEqual([512, 512]);
+    expect([mm.memcg.usage, kernel.state.vm.get('nr_anon_pages')]).toEqual([512, 512]);
   });
 });

@@ -1,10 +1,10 @@
 /** lib/test_hmm.c: what stands behind a page of the test device: ordinary RAM for a private one, itself for a coherent one. */
 import { PageKind } from '../../include/types.ts';
+import { should_fail } from '../../lib/fault-inject.ts';
 import type { Kernel } from '../../machine/kernel.ts';
 import { __free_pages, split_page } from '../../mm/freePages.ts';
 import { GFP_HIGHUSER } from '../../mm/gfp.ts';
 import { __alloc_pages } from '../../mm/page_alloc.ts';
-import { should_fail } from '../../mm/vmstat.ts';
 import { numa_node_id } from '../../mm/zonelist.ts';
 import type { DmirrorState } from './dmirror.ts';
 import { HPAGE_PMD_NR } from './dmirror.ts';

@@ -1,6 +1,7 @@
 /** lib/test_hmm.c: the way back to system memory: for a CPU that touches a page, by command, and when memory goes. */
 import { VM_FAULT_OOM, VM_FAULT_SIGBUS, type VmFault } from '../../include/mm_types.ts';
 import { folio_trylock } from '../../kernel/locking.ts';
+import { should_fail } from '../../lib/fault-inject.ts';
 import type { Kernel } from '../../machine/kernel.ts';
 import { copy_highpage } from '../../mm/contents.ts';
 import { alloc_folio, isDevicePage } from '../../mm/folio.ts';
@@ -22,7 +23,6 @@ import {
   migrate_vma_setup,
 } from '../../mm/migrate_device.ts';
 import { hugePmdAt } from '../../mm/pgtable.ts';
-import { should_fail } from '../../mm/vmstat.ts';
 import type { KernelGenerator } from '../../task/task.ts';
 import { backingPage, deviceHead, stateOf } from './backing.ts';
 import {
