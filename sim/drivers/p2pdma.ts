@@ -7,8 +7,9 @@ import {
   percpu_ref_put_many,
   percpu_ref_tryget_live,
 } from '../lib/percpu-refcount.ts';
-import { type DeviceState, type Kernel, mem } from '../machine/kernel.ts';
+import { type Kernel, mem } from '../machine/kernel.ts';
 import { type PciFunction, pciFunctions } from '../machine/pci.ts';
+import type { DeviceState } from '../machine/state.ts';
 import { devm_memremap_pages } from '../mm/memremap.ts';
 import { devm_memremap_pages_pgmap } from '../mm/memremap-old.ts';
 import { refOf } from '../mm/pagemap.ts';

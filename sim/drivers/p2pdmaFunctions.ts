@@ -15,7 +15,8 @@ import {
 } from '../c/value.ts';
 import { type FunctionRecord, fn, variant } from '../kernel/registry.ts';
 import { percpuRef } from '../lib/percpu-refcount.ts';
-import type { DeviceState, Kernel } from '../machine/kernel.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { DeviceState } from '../machine/state.ts';
 import { pageArg } from '../mm/page_arg.ts';
 import { deviceArg, devres_release_all } from './base/devres.ts';
 import {

@@ -1,7 +1,8 @@
 /** How a client reaches a provider's memory: distance, map type and DMA addresses of drivers/pci/p2pdma.c. */
 import type { CStruct } from '../c/value.ts';
-import type { DeviceState, Kernel } from '../machine/kernel.ts';
+import type { Kernel } from '../machine/kernel.ts';
 import { busOf, type PciFunction, pathToRoot, pciFunctions } from '../machine/pci.ts';
+import type { DeviceState } from '../machine/state.ts';
 import { chunkAt, type PciDev, p2pdmaProviders, pciDev } from './p2pdma.ts';
 
 const EREMOTEIO = -121;

@@ -1,5 +1,6 @@
 /** Who holds pages of get_user_pages for the shell: by process and page, beyond munmap and exit. */
-import type { HeldUserPage, Kernel } from '../machine/kernel.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { HeldUserPage } from '../machine/state.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { gup_put_folio } from './gup_refs.ts';
 

@@ -31,8 +31,9 @@ import {
   percpu_ref_is_live,
   percpu_ref_kill,
 } from '../lib/percpu-refcount.ts';
-import { type DeviceState, hex, type Kernel, type NativePagemapOps } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
+import type { DeviceState, NativePagemapOps } from '../machine/state.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { vmaPointer } from './cviews.ts';
 import { devm_memremap_pages_pgmap, hmm_devmem_pages_create, hmm_devmem_pages_remove } from './memremap-old.ts';

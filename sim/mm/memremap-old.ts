@@ -21,15 +21,9 @@ import {
   percpu_ref_is_live,
   refAt,
 } from '../lib/percpu-refcount.ts';
-import {
-  type DeviceState,
-  hex,
-  type Kernel,
-  type MappedPagemap,
-  mem,
-  type NativePagemapOps,
-} from '../machine/kernel.ts';
+import { hex, type Kernel, mem } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
+import type { DeviceState, MappedPagemap, NativePagemapOps } from '../machine/state.ts';
 import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import {

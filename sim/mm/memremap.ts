@@ -26,8 +26,9 @@ import {
   percpu_ref_kill,
   refAt,
 } from '../lib/percpu-refcount.ts';
-import { type DeviceState, hex, type Kernel, type MappedPagemap, type NativePagemapOps } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
 import { zoneDeviceIsOn } from '../machine/options.ts';
+import type { DeviceState, MappedPagemap, NativePagemapOps } from '../machine/state.ts';
 import { runsOf } from '../store/column.ts';
 import { removeItem } from '../store/remove.ts';
 import type { KernelGenerator } from '../task/task.ts';

@@ -9,7 +9,8 @@ import {
   percpu_ref_put_many,
   percpu_ref_tryget_live,
 } from '../lib/percpu-refcount.ts';
-import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
+import type { MappedPagemap } from '../machine/state.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { type VmemAltmap, vmem_altmap_offset } from './sparse-vmemmap.ts';
 

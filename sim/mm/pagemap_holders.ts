@@ -1,7 +1,8 @@
 /** Who keeps a pagemap alive, for people: pages in use and the processes that map them, and callers of get_dev_pagemap. */
 import { PageKind } from '../include/types.ts';
 import type { PercpuRef } from '../lib/percpu-refcount.ts';
-import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
+import type { MappedPagemap } from '../machine/state.ts';
 import { folioOf } from './folio.ts';
 import { countsEachPage, typeOf } from './pagemap.ts';
 import { mappingsOf } from './rmap.ts';

@@ -6,7 +6,8 @@ import { PAGES_PER_SECTION } from '../arch/x86_64.ts';
 import type { CStruct } from '../c/value.ts';
 import { MIGRATE_UNMOVABLE, orderOf, stateWord } from '../include/mmzone.ts';
 import { PageKind, ZONE_DEVICE } from '../include/types.ts';
-import type { Kernel, MemmapRun } from '../machine/kernel.ts';
+import type { Kernel } from '../machine/kernel.ts';
+import type { MemmapRun } from '../machine/state.ts';
 import { __free_pages_ok } from './freePages.ts';
 import { alloc_pages_node } from './page_alloc.ts';
 

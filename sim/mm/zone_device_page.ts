@@ -13,7 +13,8 @@ import {
   percpu_ref_is_live,
   percpu_ref_put_many,
 } from '../lib/percpu-refcount.ts';
-import { hex, type Kernel, type MappedPagemap } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
+import type { MappedPagemap } from '../machine/state.ts';
 import { runsOf } from '../store/column.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { compound_head } from './compound_page.ts';

@@ -1,7 +1,8 @@
 /** `inject`: makes something go wrong that on a real machine takes luck: out of memory, a device that cannot, a pin. */
 import { is_device_private_entry, pte_pfn, pte_present, pte_special } from '../arch/pte.ts';
 import type { Mm } from '../include/mm_types.ts';
-import { hex, type Kernel, type KernelState } from '../machine/kernel.ts';
+import { hex, type Kernel } from '../machine/kernel.ts';
+import type { KernelState } from '../machine/state.ts';
 import { folio_get, folio_put, folioOf } from '../mm/folio.ts';
 import { oom_reap_task_mm } from '../mm/oom_reaper.ts';
 import { hugePmdAt, pteAt } from '../mm/pgtable.ts';

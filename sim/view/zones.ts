@@ -10,8 +10,9 @@ import {
   type Zone,
 } from '../include/mmzone.ts';
 import { IORESOURCE_BUSY, type Resource, walk } from '../kernel/resource.ts';
-import type { Kernel, MappedPagemap } from '../machine/kernel.ts';
+import type { Kernel } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
+import type { MappedPagemap } from '../machine/state.ts';
 import { blockAt } from '../mm/memory_block.ts';
 import { type PagemapType, pagemapType, pgmap_altmap, refOf } from '../mm/pagemap.ts';
 import { section_mem_map, sectionSpans } from '../mm/section_word.ts';

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { mkPte, PteKind, pte_pfn, pte_present, pteKind } from '../../sim/arch/pte.ts';
 import { MM_ANONPAGES, VM_FAULT_SIGBUS } from '../../sim/include/mm_types.ts';
 import { Machine, type Release, runShellLine, statusOf } from '../../sim/index.ts';
-import type { NativePagemapOps } from '../../sim/machine/kernel.ts';
+import type { NativePagemapOps } from '../../sim/machine/state.ts';
 import { pageData } from '../../sim/mm/contents.ts';
 import { folioOf, isDevicePage } from '../../sim/mm/folio.ts';
 import { add_mm_counter } from '../../sim/mm/mm_counter.ts';

@@ -6,8 +6,9 @@ import { type Mm, VM_FAULT_OOM, VM_READ, VM_WRITE, type Vma, type VmFault } from
 import type { Machine, Release } from '../../sim/index.ts';
 import { newProcess } from '../../sim/kernel/fork.ts';
 import { folio_trylock } from '../../sim/kernel/locking.ts';
-import type { Kernel, NativePagemapOps } from '../../sim/machine/kernel.ts';
+import type { Kernel } from '../../sim/machine/kernel.ts';
 import { lineProgram } from '../../sim/machine/machine.ts';
+import type { NativePagemapOps } from '../../sim/machine/state.ts';
 import { copy_highpage } from '../../sim/mm/contents.ts';
 import { alloc_folio } from '../../sim/mm/folio.ts';
 import { hmm_devmem_add } from '../../sim/mm/hmm_devmem.ts';

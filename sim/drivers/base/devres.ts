@@ -8,7 +8,8 @@ import {
   percpu_ref_kill,
   percpuRef,
 } from '../../lib/percpu-refcount.ts';
-import { type DeviceState, type DevresAction, hex, type Kernel } from '../../machine/kernel.ts';
+import { hex, type Kernel } from '../../machine/kernel.ts';
+import type { DeviceState, DevresAction } from '../../machine/state.ts';
 import { hmm_devmem_release } from '../../mm/hmm_devmem.ts';
 import { memunmap_pages } from '../../mm/memremap.ts';
 import { devm_memremap_pages_release } from '../../mm/memremap-old.ts';

@@ -1,7 +1,8 @@
 /** Device-DAX objects: drivers/dax/dax-private.h (6.12). */
 import type { CStruct } from '../../c/value.ts';
 import type { Resource } from '../../kernel/resource.ts';
-import type { DeviceState, Kernel } from '../../machine/kernel.ts';
+import type { Kernel } from '../../machine/kernel.ts';
+import type { DeviceState } from '../../machine/state.ts';
 
 export interface DaxRegion {
   readonly id: number;

@@ -2,7 +2,8 @@
 import { type CStruct, errorOf } from '../../c/value.ts';
 import { mutex_lock, mutex_unlock } from '../../kernel/locking.ts';
 import { __release_region, type Resource, resource } from '../../kernel/resource.ts';
-import { hex, type Kernel, type NativePagemapOps } from '../../machine/kernel.ts';
+import { hex, type Kernel } from '../../machine/kernel.ts';
+import type { NativePagemapOps } from '../../machine/state.ts';
 import { memremap_pages, memunmap_pages } from '../../mm/memremap.ts';
 import { request_free_mem_region } from '../../mm/memremapFunctions.ts';
 import { pagemapTypeValue } from '../../mm/pagemap.ts';

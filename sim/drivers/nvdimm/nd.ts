@@ -1,5 +1,6 @@
 /** The libnvdimm objects of a machine: drivers/nvdimm/nd.h (6.12). */
-import type { DeviceState, Kernel } from '../../machine/kernel.ts';
+import type { Kernel } from '../../machine/kernel.ts';
+import type { DeviceState } from '../../machine/state.ts';
 import type { DaxRegion } from '../dax/dax.ts';
 
 export interface NvdimmState {

@@ -6,7 +6,8 @@
 import { type CPointer, type CStruct, errorOf, NULL, objectPointer } from '../../c/value.ts';
 import { IORESOURCE_MEM, resource } from '../../kernel/resource.ts';
 import { kernelFunction, newPercpuRef, type PercpuRef } from '../../lib/percpu-refcount.ts';
-import type { DeviceState, Kernel } from '../../machine/kernel.ts';
+import type { Kernel } from '../../machine/kernel.ts';
+import type { DeviceState } from '../../machine/state.ts';
 import { devm_memremap_pages_pgmap, devm_memremap_pages_res } from '../../mm/memremap-old.ts';
 import { integerField, structField } from '../../mm/pagemap.ts';
 import type { VmemAltmap } from '../../mm/sparse-vmemmap.ts';
