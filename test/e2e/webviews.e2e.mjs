@@ -385,6 +385,22 @@ async function pagemapChecks(check, env) {
     await page.close();
   });
 
+  await check('pagemap: a zoom without a selection survives a reload, and the bar says so', async () => {
+    const { page, wrong } = await open(env, { panel: 'pagemap', machine: 'laptop-16g' });
+    const everything = await page.locator('.scale').innerText();
+    await map(page).focus();
+    for (let i = 0; i < 4; i++) await page.keyboard.press('+');
+    await page.waitForFunction((scale) => document.querySelector('.scale')?.innerText !== scale, everything);
+    await settled(page);
+    const before = await page.locator('.scale').innerText();
+    await page.reload();
+    await page.waitForSelector('zs-map canvas');
+    await page.waitForFunction((scale) => document.querySelector('.scale')?.innerText === scale, before);
+    assert.equal(await page.getByRole('button', { name: 'Show everything' }).isDisabled(), false);
+    await assertClean(page, wrong);
+    await page.close();
+  });
+
   await check('pagemap: reveal brings a range into sight; the legend brings out a kind', async () => {
     const { page, wrong } = await open(env, { panel: 'pagemap', machine: 'server-2n-pmem' });
     await page.evaluate(() => harness.send({ type: 'reveal', startPfn: 0x10000000, endPfn: 0x10010000 }));

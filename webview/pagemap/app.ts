@@ -113,8 +113,7 @@ export class PagemapApp extends Panel<PagemapSnapshot, HostToPagemap, PagemapToH
     if (this.view === undefined || this.restored || this.map.viewport.height <= 1) return;
     this.restored = true;
     if (this.state.zoom !== undefined && this.state.top !== undefined) {
-      this.map.viewport.restore(this.state.zoom, this.state.top);
-      this.map.draw();
+      this.map.restore(this.state.zoom, this.state.top);
     }
     if (this.pendingReveal !== undefined) this.reveal(this.pendingReveal.startPfn, this.pendingReveal.endPfn);
   }

@@ -149,6 +149,12 @@ export class PageMap extends HTMLElement {
     this.afterMove();
   }
 
+  /** Takes up where a panel left off. */
+  restore(zoom: number, topPfn: number): void {
+    this.viewport.restore(zoom, topPfn);
+    this.afterMove();
+  }
+
   /** Scrolls until the page frame is in sight. */
   show(pfn: number): void {
     this.viewport.show(pfn);
