@@ -1,0 +1,29 @@
+/** The C blocks of a document as examples that can be run. */
+import type { LiteralBlock } from './rstTypes.ts';
+import type { Scene } from './scenes.ts';
+
+export type ExampleKind =
+  /** Declarations of functions: running one calls it. */
+  | 'prototypes'
+  /** A function with its body, holes or not. */
+  | 'function'
+  /** Declarations and statements. */
+  | 'fragment'
+  /** Nothing but assignments. */
+  | 'assignments'
+  /** The definition of a struct: running it declares the type and shows what the kernel's has. */
+  | 'struct';
+
+/** A literal block of C and what it is run with. */
+export interface DocExample {
+  /** Stable over edits elsewhere: the scene's id, or `block-` and the ordinal of the block. */
+  readonly id: string;
+  readonly kind: ExampleKind;
+  readonly block: LiteralBlock;
+  /** The text without its common indentation. */
+  readonly text: string;
+  readonly toSource: (offset: number) => number;
+  /** The authored scene at this place, or one derived from the block. */
+  readonly scene: Scene;
+  readonly isAuthored: boolean;
+}
