@@ -26,7 +26,7 @@ export class ExampleRunner {
     return this.running?.state;
   }
 
-  /** The block of a scene, behind what the scene does first. */
+  /** The block of a scene. */
   async runBlock(request: ExampleRequest, control?: RunControl): Promise<ExampleState> {
     this.end();
     this.desks.makeRoomFor(request.scene, request.releases);
@@ -39,8 +39,6 @@ export class ExampleRunner {
       status: 'running',
       why: '',
     };
-    const unready = await this.prepare(scene, state);
-    if (unready) return unready;
     const source: ProgramSource = {
       kind: 'block',
       block: {
@@ -48,6 +46,7 @@ export class ExampleRunner {
         text: text.text,
         holes: { ...scene.holes, ...request.holes },
         standIns: standInsFor(scene, this.desks.machine.release),
+        ...(scene.setup ? { setup: scene.setup } : {}),
       },
     };
     return await this.start(source, { state, text, request, toDocument: request.toDocument }, control);
@@ -69,37 +68,6 @@ export class ExampleRunner {
     };
     const state: ExampleState = { sceneId: scene.id, uri, blockStart: 0, status: 'running', why: '' };
     return await this.start(source, { state, text: undefined, request: undefined, toDocument: undefined }, control);
-  }
-
-  /** What the machine needs before the block of a scene; the state it ended in if that failed. */
-  private async prepare(scene: Scene, state: ExampleState): Promise<ExampleState | undefined> {
-    const entries = scene.setup ?? [];
-    if (entries.length === 0) return undefined;
-    const source: ProgramSource = { kind: 'script', label: `Before: ${scene.title}`, entries };
-    const { program, findings } = this.runner.begin(source);
-    const { machine } = this.desks;
-    const logged = machine.kernel.state.log.length;
-    const end = await this.runner.drive(program);
-    machine.runReady();
-    if (end === 'over' && program.status === 'done') return undefined;
-    const why =
-      program.status === 'stopped'
-        ? 'stopped by the reader'
-        : end === 'waiting'
-          ? `what comes before it waits for ${program.waitsFor?.what ?? 'something'}`
-          : `what comes before it failed: ${whyItFailed(program, machine, logged)}`;
-    if (!program.isOver) machine.stop(program);
-    this.running = {
-      program: program.id,
-      state: { ...state, status: program.status === 'stopped' && end === 'over' ? 'stopped' : 'failed', why },
-      text: undefined,
-      request: undefined,
-      toDocument: undefined,
-      shown: new Set(),
-      findings,
-    };
-    this.touch();
-    return this.running.state;
   }
 
   private async start(
