@@ -3,6 +3,8 @@ import {
   type Block,
   type BlockSource,
   blockProgram,
+  type FileSource,
+  fileProgram,
   type Machine,
   type ProgramSpec,
   type ScriptEntry,
@@ -10,7 +12,7 @@ import {
   shellProgram,
 } from '../../sim/index.ts';
 import { loadScenes } from '../docs/scenes.ts';
-import type { ExampleRequest, ExampleState, FileSource } from './types.ts';
+import type { ExampleRequest, ExampleState } from './types.ts';
 
 export type ProgramSource =
   | { kind: 'line'; line: string }
@@ -28,7 +30,7 @@ export function specOf(machine: Machine, source: ProgramSource): { spec: Program
     case 'script':
       return { spec: scriptProgram(kernel, source.label, source.entries), findings: [] };
     case 'file':
-      return blockProgram(kernel, { ...source.file, holes: {}, standIns: {} });
+      return fileProgram(kernel, source.file);
   }
 }
 

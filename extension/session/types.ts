@@ -1,5 +1,6 @@
 /** What the reader's session offers to everything that shows or drives it. No vscode here: the command line uses it too. */
 import type {
+  FileSource,
   Machine,
   PagemapSnapshot,
   PageView,
@@ -65,16 +66,6 @@ export interface ExampleRequest {
   releases?: readonly Release[];
   /** Hole and argument values that override the scene's. */
   holes?: Record<string, string>;
-}
-
-/** A C file as the engine runs it. */
-export interface FileSource {
-  label: string;
-  text: string;
-  /** The function that is called; absent: the only one that can be meant. */
-  entry?: string;
-  /** C expressions for its parameters. */
-  args?: readonly string[];
 }
 
 /** A function of a reader's own file. */

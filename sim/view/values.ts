@@ -2,8 +2,9 @@
  * Values of a paused program for people: what an entry of a device's table, a page pointer, a flags word or an
  * enum says in the release that runs, and what there is to see inside. Looking writes nothing.
  */
-import { fieldsIn, parseTypeName, spell } from '../c/types.ts';
+
 import { formatSlot } from '../c/print.ts';
+import { fieldsIn, parseTypeName, spell } from '../c/types.ts';
 import type { CArray, CObject, CPointer, CStruct, Slot } from '../c/value.ts';
 import { kindOf } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
@@ -15,9 +16,7 @@ import { pfn_valid } from '../mm/sparse.ts';
 import { pageView } from './pagemap.ts';
 
 /** What the words of an array mean. */
-export type Role =
-  | { readonly kind: 'hmm'; readonly range: CStruct }
-  | { readonly kind: 'migrate' };
+export type Role = { readonly kind: 'hmm'; readonly range: CStruct } | { readonly kind: 'migrate' };
 
 /** What can be shown: what an object holds under a key, or a value of no place. */
 export interface Shown {
@@ -96,7 +95,8 @@ function bitsText(kernel: Kernel, word: bigint, prefix: string): string {
 function namedText(kernel: Kernel, word: bigint, member: string | undefined): string | undefined {
   const how = member === undefined ? undefined : NAMED[member];
   if (!how) return undefined;
-  if (how.bits) return constantsOf(kernel, how.prefix).length === 0 || word === 0n ? undefined : bitsText(kernel, word, how.prefix);
+  if (how.bits)
+    return constantsOf(kernel, how.prefix).length === 0 || word === 0n ? undefined : bitsText(kernel, word, how.prefix);
   return constantsOf(kernel, how.prefix).find(({ value }) => value === word)?.name;
 }
 
@@ -146,7 +146,9 @@ function wordsOf(slot: Slot | undefined): bigint[] {
 /** An entry of src or dst: a page frame and MIGRATE_PFN bits. */
 export function migrateEntryText(kernel: Kernel, word: bigint): string {
   if (word === 0n) return '0: nothing moves';
-  const names = constantsOf(kernel, 'MIGRATE_PFN_').filter(({ name, value }) => name !== 'MIGRATE_PFN_SHIFT' && (word & value) !== 0n && value < 64n);
+  const names = constantsOf(kernel, 'MIGRATE_PFN_').filter(
+    ({ name, value }) => name !== 'MIGRATE_PFN_SHIFT' && (word & value) !== 0n && value < 64n,
+  );
   const bits = names.map(({ name }) => name.slice('MIGRATE_PFN_'.length)).join('|') || 'no flags';
   return `${hex(word)}: ${bits}${(word & 1n) === 0n ? '' : `, pfn ${hex(word >> 6n)}`}`;
 }
@@ -295,11 +297,10 @@ function pageParts(machine: Machine, pfn: number): Part[] {
       watch: `${at}:mapcount`,
       access: '->_mapcount',
     }),
-    plain(
-      'flags',
-      `0x${page.flags}: ${page.flagFields.map(({ name, text }) => `${name} ${text}`).join(', ')}`,
-      { watch: `${at}:flags`, access: '->flags' },
-    ),
+    plain('flags', `0x${page.flags}: ${page.flagFields.map(({ name, text }) => `${name} ${text}`).join(', ')}`, {
+      watch: `${at}:flags`,
+      access: '->flags',
+    }),
     plain('zone', `${page.zone} of node ${page.node}`),
   );
   if (page.order) parts.push(plain('order', String(page.order)));

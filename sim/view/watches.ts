@@ -2,7 +2,7 @@
  * What changes of a machine can be watched: a page's counts and flags, an entry of a page table, a counter of a
  * zone, one key each. The key's value now, as text; undefined where there is no such thing (any more).
  */
-import { PteKind, type Pte, pte_none, pte_pfn, pteBitNames, pteKind, swapTypeName } from '../arch/pte.ts';
+import { type Pte, PteKind, pte_none, pte_pfn, pteBitNames, pteKind, swapTypeName } from '../arch/pte.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { page_ref_count } from '../mm/compound_page.ts';
@@ -17,7 +17,8 @@ export function pteText(kernel: Kernel, entry: Pte, isHuge = false): string {
   const bits = pteBitNames(kernel, entry, isHuge).join('|');
   const tail = `${isHuge ? ', huge' : ''}${bits ? `, ${bits}` : ''}`;
   if (kind === PteKind.Swap || kind === PteKind.Marker) return `${swapTypeName(kernel, kind)}${tail}`;
-  const name = kind === PteKind.Present ? 'present' : kind === PteKind.ProtNone ? 'no access' : swapTypeName(kernel, kind);
+  const name =
+    kind === PteKind.Present ? 'present' : kind === PteKind.ProtNone ? 'no access' : swapTypeName(kernel, kind);
   return `${name}, pfn ${hex(pte_pfn(entry))}${tail}`;
 }
 
