@@ -3,6 +3,7 @@ import {
   type Block,
   type BlockSource,
   blockProgram,
+  evaluationProgram,
   type FileSource,
   fileProgram,
   type Machine,
@@ -18,7 +19,8 @@ export type ProgramSource =
   | { kind: 'line'; line: string }
   | { kind: 'block'; block: BlockSource }
   | { kind: 'script'; label: string; entries: readonly ScriptEntry[] }
-  | { kind: 'file'; file: FileSource };
+  | { kind: 'file'; file: FileSource }
+  | { kind: 'evaluation'; program: number; frame: number; text: string };
 
 export function specOf(machine: Machine, source: ProgramSource): { spec: ProgramSpec; findings: Block['findings'] } {
   const { kernel } = machine;
@@ -31,6 +33,8 @@ export function specOf(machine: Machine, source: ProgramSource): { spec: Program
       return { spec: scriptProgram(kernel, source.label, source.entries), findings: [] };
     case 'file':
       return fileProgram(kernel, source.file);
+    case 'evaluation':
+      return { spec: evaluationProgram(machine, source, source.text), findings: [] };
   }
 }
 
@@ -138,5 +142,7 @@ function isSource(value: unknown): value is ProgramSource {
     );
   if (value.kind === 'file')
     return isRecord(value.file) && typeof value.file.text === 'string' && typeof value.file.label === 'string';
+  if (value.kind === 'evaluation')
+    return typeof value.program === 'number' && typeof value.frame === 'number' && typeof value.text === 'string';
   return value.kind === 'script' && typeof value.label === 'string' && Array.isArray(value.entries);
 }

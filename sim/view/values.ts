@@ -66,8 +66,8 @@ const NAMED: Readonly<Record<string, { readonly prefix: string; readonly bits?: 
 
 const known = new WeakMap<Kernel, Map<string, { name: string; value: bigint }[]>>();
 function constantsOf(kernel: Kernel, prefix: string): { name: string; value: bigint }[] {
-  let cache = known.get(kernel);
-  if (!cache) known.set(kernel, (cache = new Map()));
+  const cache = known.get(kernel) ?? new Map<string, { name: string; value: bigint }[]>();
+  known.set(kernel, cache);
   let found = cache.get(prefix);
   if (!found) {
     found = ALL_RECORDS.flatMap((record) => {

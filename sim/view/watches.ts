@@ -3,6 +3,7 @@
  * zone, one key each. The key's value now, as text; undefined where there is no such thing (any more).
  */
 import { type Pte, PteKind, pte_none, pte_pfn, pteBitNames, pteKind, swapTypeName } from '../arch/pte.ts';
+import { address } from '../fs/procPidMaps.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
 import { page_ref_count } from '../mm/compound_page.ts';
@@ -75,4 +76,14 @@ export function watchTitle(key: string): string {
   if (kind === 'page') return `${second} of page ${first}`;
   if (kind === 'pte') return `page table entry of ${second} in process ${first}`;
   return `${third} pages of zone ${second}, node ${first}`;
+}
+
+/** The pages of a mapping, by the address at which it begins, as /proc/PID/maps writes it. */
+export function vmaAt(
+  { kernel }: Machine,
+  pid: number,
+  start: string,
+): { pid: number; vpn: number; count: number } | undefined {
+  const vma = kernel.state.processes.get(pid)?.mm?.vmas.find((each) => address(each.start) === start);
+  return vma && { pid, vpn: vma.start, count: vma.end - vma.start };
 }
