@@ -10,7 +10,7 @@ import {
   watchTitle,
 } from '../../sim/index.ts';
 import type { ExampleState, RunControl } from '../session/types.ts';
-import { Counted, type When } from './conditions.ts';
+import type { Counted } from './conditions.ts';
 import { History } from './history.ts';
 
 export type Mode =
@@ -74,6 +74,14 @@ export class Steering implements RunControl {
 
   constructor(events: SteeringEvents) {
     this.events = events;
+  }
+
+  /** Nothing stops it: it runs without debugging. */
+  mute(): void {
+    this.mode = RUN;
+    [this.lines, this.functions, this.data] = [[], [], []];
+    this.errnos = undefined;
+    this.stopsAtWarnings = false;
   }
 
   /* ---- RunControl ---- */
@@ -266,5 +274,3 @@ export function dataValue(key: string, machine: Machine, program: Program | unde
   const result = evaluateInFrame(machine, program, frame, expression);
   return result.ok ? result.text : undefined;
 }
-
-export const counted = (when: When): Counted => new Counted(when);
