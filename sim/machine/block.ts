@@ -9,7 +9,7 @@ import { parseC } from '../c/parse.ts';
 import type { CValue } from '../c/value.ts';
 import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { definitionsIn, keepResult, memberStandIn, namesIn, setScene, shellVariable } from './blockScene.ts';
+import { aliasIn, definitionsIn, keepResult, memberStandIn, namesIn, setScene, shellVariable } from './blockScene.ts';
 import { createEnvironment } from './environment.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -90,11 +90,14 @@ function* execute(
   const { setup = [] } = source;
   yield* setScene(kernel, setup, program);
   const definitions = makeProgram(parseC(definitionsIn(source.standIns), 'file'));
-  const named = namesIn([...setup, ...Object.values(source.holes), definitions.unit.text]);
+  const named = namesIn([...setup, ...Object.values(source.holes), ...Object.values(source.standIns)]);
   const env = createEnvironment(kernel, {
     program: definitions,
     hole: (node) => source.holes[node.words] ?? source.holes[holeName(node)],
-    standIn: (name) => standIn(definitions, name) ?? (named.has(name) ? shellVariable(kernel, name) : undefined),
+    standIn: (asked) => {
+      const name = aliasIn(source.standIns, asked);
+      return standIn(definitions, name) ?? (named.has(name) ? shellVariable(kernel, name) : undefined);
+    },
     fieldStandIn: memberStandIn(source.standIns),
     report: (finding) => {
       if (isOfText(finding, source.text)) findings.push(finding);

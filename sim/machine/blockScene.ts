@@ -48,6 +48,7 @@ export function shellVariable(kernel: Kernel, name: string): CValue | undefined 
 }
 
 const MEMBER = /^member (\w+) of (\w+)$/;
+const NAME = /^[A-Za-z_]\w*$/;
 
 /** What a scene says of members: `member notifier of mmu_interval_notifier`, and the one that is read instead. */
 export function memberStandIn(
@@ -58,10 +59,16 @@ export function memberStandIn(
     return Object.hasOwn(standIns, key) ? standIns[key] : undefined;
   };
 }
+/** Another name for the same object: a stand-in that is nothing but that name. */
+export function aliasIn(standIns: Readonly<Record<string, string>>, name: string): string {
+  const text = Object.hasOwn(standIns, name) ? standIns[name] : undefined;
+  return text !== undefined && NAME.test(text) ? text : name;
+}
+
 /** The definitions among a scene's stand-ins, as one C text. */
 export const definitionsIn = (standIns: Readonly<Record<string, string>>): string =>
   Object.entries(standIns)
-    .filter(([name]) => !MEMBER.test(name))
+    .filter(([name, text]) => !MEMBER.test(name) && !NAME.test(text))
     .map(([, text]) => text)
     .join('\n');
 
