@@ -397,6 +397,7 @@ class ReaderSession implements Session {
           text: text.text,
           holes: { ...request.scene.holes, ...request.holes },
           standIns: standInsFor(request.scene, this.release),
+          declarations: true,
           ...(request.scene.setup ? { setup: setupFor(request.scene, this.release) } : {}),
         },
       });
