@@ -37,6 +37,8 @@ export interface Scene {
   readonly teaches: string;
   /** Shell lines that come before those of `run`: what the machine needs. */
   readonly setup?: readonly SceneLine[];
+  /** Shell lines that come behind the block: what it leaves to be given back. */
+  readonly after?: readonly SceneLine[];
   /** Shell lines and pauses, where there is no block to run; a line of some releases only is `{span: line}`. */
   readonly run?: readonly ScriptEntry[];
   /** The scene in steps, each at its own sentence. As loaded, `run` holds their lines, with a pause behind each. */
@@ -95,6 +97,7 @@ const sceneSchema = object({
   title: word,
   teaches: word,
   setup: v.exactOptional(v.array(line)),
+  after: v.exactOptional(v.array(line)),
   run: v.exactOptional(v.array(entry)),
   steps: v.exactOptional(
     v.pipe(
@@ -186,10 +189,9 @@ export function standInsFor(scene: Scene, release: Release): Record<string, stri
   return found;
 }
 
-/** The lines that come before, as `release` needs them. */
-export function setupFor({ setup = [] }: Scene, release: Release): string[] {
-  return setup.flatMap((line) => textFor(line, release) ?? []);
-}
+/** Lines as `release` needs them. */
+export const linesFor = (lines: readonly SceneLine[] | undefined, release: Release): string[] =>
+  (lines ?? []).flatMap((line) => textFor(line, release) ?? []);
 
 /** The text of a release, where there may be several. */
 export function textFor(text: string | Readonly<Record<string, string>>, release: Release): string | undefined {

@@ -28,7 +28,7 @@ import {
   type ZonesView,
   zonesView,
 } from '../../sim/index.ts';
-import { releasesOf, type Scene, setupFor, standInsFor } from '../docs/scenes.ts';
+import { linesFor, releasesOf, type Scene, standInsFor } from '../docs/scenes.ts';
 import { exampleText } from './example.ts';
 import { isExample, keepExample, type ProgramSource, readSaved, type SavedSession, specOf } from './programs.ts';
 import {
@@ -398,7 +398,8 @@ class ReaderSession implements Session {
           holes: { ...request.scene.holes, ...request.holes },
           standIns: standInsFor(request.scene, this.release),
           declarations: true,
-          ...(request.scene.setup ? { setup: setupFor(request.scene, this.release) } : {}),
+          setup: linesFor(request.scene.setup, this.release),
+          after: linesFor(request.scene.after, this.release),
         },
       });
       return await this.follow({
