@@ -1,6 +1,6 @@
 /** The example on the desk: started, followed to its next pause, taken back, stopped. */
 import type { Evaluation, Machine, Point, Program, Release } from '../../sim/index.ts';
-import { type Scene, standInsFor } from '../docs/scenes.ts';
+import { linesFor, type Scene, standInsFor } from '../docs/scenes.ts';
 import type { Desks } from './desk.ts';
 import { exampleText, isInterface } from './example.ts';
 import type { ProgramSource } from './programs.ts';
@@ -46,7 +46,8 @@ export class ExampleRunner {
         text: text.text,
         holes: { ...scene.holes, ...request.holes },
         standIns: standInsFor(scene, this.desks.machine.release),
-        ...(scene.setup ? { setup: scene.setup } : {}),
+        setup: linesFor(scene.setup, this.desks.machine.release),
+        after: linesFor(scene.after, this.desks.machine.release),
         ...((request.declarations ?? isInterface(text.text)) ? { declarations: true } : {}),
       },
     };

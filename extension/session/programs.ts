@@ -138,7 +138,8 @@ function isSource(value: unknown): value is ProgramSource {
       isRecord(value.block) &&
       typeof value.block.text === 'string' &&
       isRecord(value.block.holes) &&
-      isRecord(value.block.standIns)
+      isRecord(value.block.standIns) &&
+      (value.block.setup === undefined || Array.isArray(value.block.setup))
     );
   if (value.kind === 'file')
     return isRecord(value.file) && typeof value.file.text === 'string' && typeof value.file.label === 'string';

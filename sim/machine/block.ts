@@ -10,7 +10,7 @@ import { argumentNames, prototypesIn } from '../c/prototypes.ts';
 import type { CValue } from '../c/value.ts';
 import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
-import { definitionsIn, keepResult, memberStandIn, namesIn, setScene, shellVariable } from './blockScene.ts';
+import { aliasIn, definitionsIn, keepResult, memberStandIn, namesIn, setScene, shellVariable } from './blockScene.ts';
 import { createEnvironment } from './environment.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -23,6 +23,8 @@ export interface BlockSource {
   standIns: Readonly<Record<string, string>>;
   /** Shell lines that run before it, in the same first step. */
   setup?: readonly string[];
+  /** Shell lines that run behind it, in the same last step, unless it failed. */
+  after?: readonly string[];
   /**
    * The text shows an interface: each prototype is a statement that calls the function, with the arguments that
    * `holes` has for it (see `argumentNames`); a struct that it defines is held against the kernel's.
@@ -121,35 +123,31 @@ function* execute(
   findings.length = 0;
   const unit = parseC(source.text, 'block');
   findings.push(...unit.findings);
-  const { setup = [] } = source;
-  yield* setScene(kernel, setup, task);
+  yield* setScene(kernel, source.setup ?? [], task);
   const { env, definitions } = textEnvironment(kernel, source, findings, task);
   yield* prepare(definitions, env);
   const value = yield* run(unit, env);
   keepResult(kernel, value);
+  yield* setScene(kernel, source.after ?? [], task);
   return value;
 }
 
-/** A name that a scene's own words use, of the shell or of another definition, is no fault of the text. */
-const isOfText = ({ code, message, span }: Finding, text: string): boolean =>
-  code !== 'undeclared' ||
-  !message.includes('stands for it') ||
-  message.startsWith(`${text.slice(span.start, span.end)} `);
 /** What a text of the reader's runs in: its holes filled, the names that its scene defines, its findings collected. */
 export function textEnvironment(
   kernel: Kernel,
   {
-    text = '',
     holes,
     standIns,
     setup = [],
+    after = [],
     declarations = false,
-  }: Pick<BlockSource, 'holes' | 'standIns' | 'declarations' | 'setup'> & { text?: string },
+    text,
+  }: Pick<BlockSource, 'holes' | 'standIns' | 'setup' | 'after' | 'declarations'> & Partial<Pick<BlockSource, 'text'>>,
   findings: Finding[],
   task: Program,
 ): { env: CEnvironment; definitions: CProgram } {
   const definitions = makeProgram(parseC(definitionsIn(standIns), 'file'), 'stand-ins');
-  const named = namesIn([...setup, ...Object.values(holes), definitions.unit.text]);
+  const named = namesIn([...setup, ...after, ...Object.values(holes), ...Object.values(standIns)]);
   const own = (name: string): string | undefined => (Object.hasOwn(holes, name) ? holes[name] : undefined);
   const env = createEnvironment(kernel, {
     program: definitions,
@@ -159,14 +157,29 @@ export function textEnvironment(
       argumentNames(call, index, parameter)
         .map(own)
         .find((text) => text !== undefined),
-    standIn: (name) => standIn(definitions, name) ?? (named.has(name) ? shellVariable(kernel, name) : undefined),
+    standIn: (asked) => {
+      const name = aliasIn(standIns, asked);
+      return standIn(definitions, name) ?? (named.has(name) ? shellVariable(kernel, name) : undefined);
+    },
     fieldStandIn: memberStandIn(standIns),
     report: (finding) => {
-      if (text === '' || isOfText(finding, text)) findings.push(finding);
+      if (text === undefined || isOfText(finding, text)) findings.push(finding);
     },
     print: (line) => void task.output.push(line),
   });
   return { env, definitions };
+}
+
+/**
+ * A name that a scene's own words use, of the shell or of another definition, is no fault of the text: the finding
+ * stands at the hole then, or at the parameter, and not at the name.
+ */
+function isOfText({ code, message, span }: Finding, text: string): boolean {
+  if (code !== 'undeclared' || !message.includes('stands for it')) return true;
+  if (!message.startsWith(`${text.slice(span.start, span.end)} `)) return false;
+  return !holesOf(text, { declarations: true }).some(
+    ({ parameter, start, end }) => parameter && start === span.start && end === span.end,
+  );
 }
 
 function standIn(definitions: CProgram, name: string): CValue | undefined {
