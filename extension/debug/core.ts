@@ -226,6 +226,7 @@ export class DebugCore {
     if (args?.noDebug) steering.mute();
     steering.isOwnText = () => this.isOwnText();
     this.printed = 0;
+    steering.preparedLines = 0;
     this.logged = session.debuggee?.machine.kernel.state.log.length ?? -1;
     this.isTold = false;
     switch (launch.kind) {
@@ -333,7 +334,7 @@ export class DebugCore {
     if (!debuggee) return;
     const { output } = debuggee.program;
     if (this.printed > output.length) this.printed = 0;
-    for (const line of output.slice(this.printed)) this.say(`${line}\n`, 'stdout');
+    for (const line of output.slice(Math.max(this.printed, this.steering.preparedLines))) this.say(`${line}\n`, 'stdout');
     this.printed = output.length;
     const { log } = debuggee.machine.kernel.state;
     if (this.logged < 0 || this.logged > log.length) this.logged = log.length;
