@@ -51,9 +51,13 @@ export interface Tally {
   readonly unjudged: number;
 }
 
+/** A claim that could not be judged neither holds nor fails. */
+export const isFailed = ({ verdict }: JudgedClaim): boolean =>
+  verdict !== undefined && !verdict.holds && verdict.problem === undefined;
+
 export function tallyOf(claims: readonly JudgedClaim[]): Tally {
   const holding = claims.filter(({ verdict }) => verdict?.holds === true).length;
-  const failing = claims.filter(({ verdict }) => verdict?.holds === false).length;
+  const failing = claims.filter(isFailed).length;
   return { holding, failing, unjudged: claims.length - holding - failing };
 }
 
@@ -71,9 +75,7 @@ export function failedClaimFrom(
   offset: number,
   direction: 'next' | 'previous',
 ): JudgedClaim | undefined {
-  const failed = claims
-    .filter(({ verdict }) => verdict?.holds === false)
-    .sort((a, b) => a.place.span.start - b.place.span.start);
+  const failed = claims.filter(isFailed).sort((a, b) => a.place.span.start - b.place.span.start);
   return direction === 'next'
     ? (failed.find(({ place }) => place.span.start > offset) ?? failed[0])
     : (failed.findLast(({ place }) => place.span.end < offset) ?? failed.at(-1));

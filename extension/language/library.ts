@@ -20,6 +20,7 @@ export class Library {
   private glossary: Promise<readonly GlossaryTerm[]> | undefined;
   private words: Promise<void> | undefined;
   private loadedScenes: Promise<readonly Scene[]> | undefined;
+  private loadedRules: Promise<ReadonlyMap<string, string>> | undefined;
   private loadedClaims: Promise<readonly Claim[]> | undefined;
   private readonly indexes = new Map<TextKind, Promise<TermIndex>>();
   private readonly mentioned = new WeakMap<KernelText, Promise<readonly Mention[]>>();
@@ -80,6 +81,17 @@ export class Library {
       this.loadedClaims = undefined;
     });
     return this.loadedClaims;
+  }
+
+  /** What each rule finds and why it matters, by its code. */
+  rules(): Promise<ReadonlyMap<string, string>> {
+    this.loadedRules ??= this.readJson('findings.json').then(
+      (json) => new Map((json as { code: string; body: string }[]).map(({ code, body }) => [code, body])),
+    );
+    this.loadedRules.catch(() => {
+      this.loadedRules = undefined;
+    });
+    return this.loadedRules;
   }
 
   /** The terms that a text mentions, in the order of the text. */
