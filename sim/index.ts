@@ -1,4 +1,6 @@
 /** The only door to the engine. */
+export type * from './c/ast.ts';
+export { parseC } from './c/parse.ts';
 export type { CValue } from './c/value.ts';
 export { ERRNO, errnoName } from './include/errno.ts';
 export { PageKind } from './include/types.ts';

@@ -397,6 +397,7 @@ class ReaderSession implements Session {
           text: text.text,
           holes: { ...request.scene.holes, ...request.holes },
           standIns: standInsFor(request.scene, this.release),
+          ...(request.scene.setup ? { setup: request.scene.setup } : {}),
         },
       });
       return await this.follow({

@@ -7,8 +7,9 @@ import type { Program as CProgram } from '../c/environment.ts';
 import { makeProgram, prepare, run } from '../c/evaluate.ts';
 import { parseC } from '../c/parse.ts';
 import type { CValue } from '../c/value.ts';
-import type { ProgramSpec } from '../task/program.ts';
+import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { definitionsIn, keepResult, memberStandIn, namesIn, setScene, shellVariable } from './blockScene.ts';
 import { createEnvironment } from './environment.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -17,8 +18,10 @@ export interface BlockSource {
   text: string;
   /** What fills a hole: by the comment in it, or by its place (see `holeName`). */
   holes: Readonly<Record<string, string>>;
-  /** C definitions, by the name they define. */
+  /** C definitions, by the name they define; `member NAME of STRUCT` gives the member that is read instead. */
   standIns: Readonly<Record<string, string>>;
+  /** Shell lines that run before it, in the same first step. */
+  setup?: readonly string[];
 }
 
 /** How a scene names a hole without a comment: `argument 2 of request_free_mem_region`, `right-hand side of range.start`. */
@@ -63,7 +66,7 @@ export function blockProgram(kernel: Kernel, source: BlockSource): Block {
   const spec: ProgramSpec = {
     label: source.label,
     stepSize: 'statement',
-    create: () => execute(kernel, source, findings),
+    create: (program) => execute(kernel, source, findings, program),
     describe: (program) => {
       const { point } = program;
       if (!point) return `Set the scene: ${source.label}`;
@@ -75,20 +78,39 @@ export function blockProgram(kernel: Kernel, source: BlockSource): Block {
   return { spec, findings };
 }
 
-function* execute(kernel: Kernel, source: BlockSource, findings: Finding[]): KernelGenerator<CValue | undefined> {
+function* execute(
+  kernel: Kernel,
+  source: BlockSource,
+  findings: Finding[],
+  program: Program,
+): KernelGenerator<CValue | undefined> {
   findings.length = 0;
   const unit = parseC(source.text, 'block');
   findings.push(...unit.findings);
-  const definitions = makeProgram(parseC(Object.values(source.standIns).join('\n'), 'file'));
+  const { setup = [] } = source;
+  yield* setScene(kernel, setup, program);
+  const definitions = makeProgram(parseC(definitionsIn(source.standIns), 'file'));
+  const named = namesIn([...setup, ...Object.values(source.holes), definitions.unit.text]);
   const env = createEnvironment(kernel, {
     program: definitions,
     hole: (node) => source.holes[node.words] ?? source.holes[holeName(node)],
-    standIn: (name) => standIn(definitions, name),
-    report: (finding) => void findings.push(finding),
+    standIn: (name) => standIn(definitions, name) ?? (named.has(name) ? shellVariable(kernel, name) : undefined),
+    fieldStandIn: memberStandIn(source.standIns),
+    report: (finding) => {
+      if (isOfText(finding, source.text)) findings.push(finding);
+    },
   });
   yield* prepare(definitions, env);
-  return yield* run(unit, env);
+  const value = yield* run(unit, env);
+  keepResult(kernel, value);
+  return value;
 }
+
+/** A name that a scene's own words use, of the shell or of another definition, is no fault of the text. */
+const isOfText = ({ code, message, span }: Finding, text: string): boolean =>
+  code !== 'undeclared' ||
+  !message.includes('stands for it') ||
+  message.startsWith(`${text.slice(span.start, span.end)} `);
 
 function standIn(definitions: CProgram, name: string): CValue | undefined {
   const node = definitions.functions.get(name);
