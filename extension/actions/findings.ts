@@ -182,11 +182,11 @@ async function turnOff({ report }: Services, code: string): Promise<void> {
   const settings = vscode.workspace.getConfiguration('zonescope');
   const { workspaceValue, globalValue } = settings.inspect<string[]>('disabledFindings') ?? {};
   const before = workspaceValue ?? globalValue ?? [];
-  const target = workspaceValue === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
+  const target =
+    workspaceValue === undefined ? vscode.ConfigurationTarget.Global : vscode.ConfigurationTarget.Workspace;
   const write = (codes: readonly string[]): Thenable<void> => settings.update('disabledFindings', codes, target);
   await write([...before.filter((one) => one !== code), code]);
   const undo = 'Undo';
   const choice = await vscode.window.showInformationMessage(`${code} is no longer shown.`, undo);
   if (choice === undo) await report.run('turn a rule on again', () => write(before));
 }
-

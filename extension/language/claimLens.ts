@@ -2,8 +2,8 @@
 import * as vscode from 'vscode';
 import { verdictWords } from './claimText.ts';
 import type { Findings } from './findings.ts';
-import { isDisabled, isFailed } from './findingTypes.ts';
 import { filterFor } from './findings.ts';
+import { isDisabled, isFailed } from './findingTypes.ts';
 import type { KernelTexts } from './kernelTexts.ts';
 import { commandOf } from './lens.ts';
 
@@ -13,7 +13,7 @@ export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly subscription: vscode.Disposable;
   private readonly texts: KernelTexts;
   private readonly findings: Findings;
-  private shown = new Map<string, string>();
+  private readonly shown = new Map<string, string>();
 
   constructor(texts: KernelTexts, findings: Findings) {
     this.texts = texts;
@@ -43,14 +43,12 @@ export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
       const at = document.positionAt(place.span.start);
       const range = new vscode.Range(at, at);
       const uri = document.uri.toString();
+      const args: [string, string?] = verdict ? [`claim/${claim.id}`, verdict.release] : [`claim/${claim.id}`];
       const why = verdict?.why ?? claim.says;
       return [
         new vscode.CodeLens(
           range,
-          commandOf('zonescope.explainFinding', `$(error) ${verdictWords(verdict)}`, [
-            `claim/${claim.id}`,
-            verdict?.release,
-          ], why),
+          commandOf('zonescope.explainFinding', `$(error) ${verdictWords(verdict)}`, args, why),
         ),
         new vscode.CodeLens(range, commandOf('zonescope.runClaim', '$(play) Show It', [uri, claim.id], claim.says)),
       ];

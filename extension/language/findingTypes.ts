@@ -1,7 +1,7 @@
 /** What is known to be right and wrong in one version of an open document. Free of vscode. */
 import type { Release } from '../../sim/index.ts';
 import type { DocFinding } from '../docs/check/types.ts';
-import { claimFinding, type ClaimVerdict, type PlacedClaim } from '../docs/claims.ts';
+import { type ClaimVerdict, claimFinding, type PlacedClaim } from '../docs/claims.ts';
 
 export interface JudgedClaim extends PlacedClaim {
   /** Absent while nobody has judged it, or if it could not be judged. */

@@ -137,7 +137,9 @@ export class Findings implements vscode.Disposable {
       return;
     }
     const release = await this.releaseOf(text);
-    const findings = filter.findings ? await this.staticFindings(text, kind, (await this.treeOf(text.uri))?.release) : [];
+    const findings = filter.findings
+      ? await this.staticFindings(text, kind, (await this.treeOf(text.uri))?.release)
+      : [];
     const all = filter.claims ? await library.claims() : [];
     await platform.breathe();
     if (isStale()) return;

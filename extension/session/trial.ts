@@ -8,8 +8,10 @@ import type { ExampleRequest, ExampleState, Session } from './types.ts';
 export interface Trial {
   readonly state: ExampleState;
   readonly steps: ReturnType<Session['exampleSteps']>;
-  /** Expectations that were not met. */
-  readonly unmet: readonly Verdict[];
+  /** Expectations that were not met, each with the pause it was about; none: the end. */
+  readonly unmet: readonly (Verdict & { readonly pause?: number })[];
+  /** How many pauses it came to. */
+  readonly pauses: number;
   readonly outcome: 'passed' | 'failed' | 'cancelled' | 'endless';
 }
 
@@ -47,12 +49,14 @@ export async function tryExample(tried: Tried, { clock, release, isCancelled }: 
       'request' in tried
         ? await session.runExample({ ...tried.request, releases })
         : await session.runScene(tried.scene, tried.uri, releases);
-    const unmet: Verdict[] = [];
+    const unmet: (Verdict & { pause?: number })[] = [];
     const judge = async (pause?: number): Promise<void> => {
-      unmet.push(...(await verdicts(session, scene, pause)).filter(({ holds }) => !holds));
+      for (const verdict of await verdicts(session, scene, pause))
+        if (!verdict.holds) unmet.push(pause === undefined ? verdict : { ...verdict, pause });
     };
-    for (let pause = 1; state.status === 'paused' && !isCancelled() && !isLate() && pause <= MOST_PAUSES; pause++) {
-      await judge(pause);
+    let pauses = 0;
+    while (state.status === 'paused' && !isCancelled() && !isLate() && pauses < MOST_PAUSES) {
+      await judge(++pauses);
       state = (await session.continueExample()) ?? state;
     }
     if (state.status === 'done') await judge();
@@ -63,7 +67,7 @@ export async function tryExample(tried: Tried, { clock, release, isCancelled }: 
         : state.status === 'stopped' || state.status === 'paused'
           ? 'endless'
           : 'failed';
-    return { state, steps: session.exampleSteps(), unmet, outcome };
+    return { state, steps: session.exampleSteps(), unmet, pauses, outcome };
   } finally {
     session.dispose();
   }
