@@ -6,7 +6,7 @@
 import { type CUnit, type DeclarationNode, parseC, RELEASES, type Release, type Statement } from '../../sim/index.ts';
 import type { Anchor } from './anchors.ts';
 import { dedent } from './dedent.ts';
-import { argumentsOf, holesAndStandIns } from './exampleHoles.ts';
+import { openHoles } from './exampleHoles.ts';
 import type { DocExample, ExampleKind } from './exampleTypes.ts';
 import { type Formula, formulaOf } from './formula.ts';
 import type { LiteralBlock, RstDocument } from './rstTypes.ts';
@@ -124,7 +124,7 @@ const WORDS: Readonly<Record<ExampleKind, string>> = {
 };
 
 function derived(unit: CUnit, kind: ExampleKind, ordinal: number, document: Anchor['document']): Scene {
-  const { holes, standIns } = kind === 'prototypes' ? argumentsOf(unit) : holesAndStandIns(unit);
+  const holes = openHoles(unit.text);
   return {
     id: `block-${ordinal}`,
     release: every(),
@@ -132,7 +132,6 @@ function derived(unit: CUnit, kind: ExampleKind, ordinal: number, document: Anch
     title: nameOf(unit, kind) ?? `Block ${ordinal}`,
     teaches: WORDS[kind],
     ...(Object.keys(holes).length > 0 ? { holes } : {}),
-    ...(Object.keys(standIns).length > 0 ? { standIns } : {}),
     variants: [{ id: 'as-written', title: 'Run as written' }],
   };
 }

@@ -1,6 +1,6 @@
 /** The example on the desk: started, followed to its next pause, taken back, stopped. */
 import type { Machine, Point, Program, Release } from '../../sim/index.ts';
-import { type Scene, standInsFor } from '../docs/scenes.ts';
+import { type Scene, setupFor, standInsFor } from '../docs/scenes.ts';
 import type { Desks } from './desk.ts';
 import { exampleText } from './example.ts';
 import type { ProgramSource } from './programs.ts';
@@ -46,7 +46,7 @@ export class ExampleRunner {
         text: text.text,
         holes: { ...scene.holes, ...request.holes },
         standIns: standInsFor(scene, this.desks.machine.release),
-        ...(scene.setup ? { setup: scene.setup } : {}),
+        ...(scene.setup ? { setup: setupFor(scene, this.desks.machine.release) } : {}),
       },
     };
     return await this.start(source, { state, text, request, toDocument: request.toDocument }, control);
