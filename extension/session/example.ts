@@ -1,4 +1,5 @@
 /** The text of an example as it runs: the block with a variant's statements put in, and the way back to the block. */
+import { parseC, type Statement } from '../../sim/index.ts';
 import type { SceneVariant } from '../docs/scenes.ts';
 
 export interface ExampleText {
@@ -47,3 +48,17 @@ export function exampleText(block: string, variant: SceneVariant): ExampleText {
 
 const lineStart = (text: string, at: number): number => (at < 0 ? 0 : text.lastIndexOf('\n', at - 1) + 1);
 const indentAt = (text: string, at: number): string => /^[ \t]*/.exec(text.slice(at))?.[0] ?? '';
+
+/** A text that only declares functions and structs shows an interface: running it calls them. */
+export function isInterface(text: string): boolean {
+  const items = parseC(text, 'block').items.filter(
+    ({ kind }) => kind !== 'hole' && kind !== 'empty' && kind !== 'define',
+  );
+  const declares = (item: Statement): boolean =>
+    item.kind === 'declaration' &&
+    item.storage !== 'typedef' &&
+    (item.declarators.length > 0
+      ? item.declarators.every(({ type }) => type.kind === 'function')
+      : item.base.kind === 'struct' && item.base.fields !== undefined);
+  return items.length > 0 && items.every(declares);
+}
