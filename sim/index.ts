@@ -1,10 +1,13 @@
 /** The only door to the engine. */
+export type * from './c/ast.ts';
+export { parseC } from './c/parse.ts';
 export type { CValue } from './c/value.ts';
 export { ERRNO, errnoName } from './include/errno.ts';
 export { PageKind } from './include/types.ts';
 export { ALL_RECORDS, lookup, recordsOf, variantOf } from './kernel/names.ts';
 export { provideProse, withProse } from './kernel/prose.ts';
-export type { KernelRecord } from './kernel/registry.ts';
+export * from './kernel/records/uses.ts';
+export type { FieldRecord, KernelRecord, StructRecord } from './kernel/registry.ts';
 export * from './kernel/release.ts';
 export { type Block, type BlockSource, blockProgram, holesOf } from './machine/block.ts';
 export type { MachineConfig, MachineProblem, MachineResult } from './machine/config.ts';
@@ -23,7 +26,7 @@ export { presets } from './machine/presets.ts';
 export { type ScriptEntry, scriptProgram } from './shell/script.ts';
 export { errorText, runShellLine, shellProgram, statusOf, stripComment } from './shell/shell.ts';
 export type { Program, ProgramSpec } from './task/program.ts';
-export type { Point } from './task/task.ts';
+export type { Point, SourceSpan } from './task/task.ts';
 export { KIND_TEXT, pagemapSnapshot, pageView, tile } from './view/pagemap.ts';
 export { liveValue, stateTree } from './view/tree.ts';
 export type * from './view/types.ts';
