@@ -1,5 +1,5 @@
 /** Findings in a document by general rules, each in a file of its own. Nothing is run, and nothing is thrown. */
-import type { Release } from '../../../sim/index.ts';
+import { compareReleases, type Release } from '../../../sim/index.ts';
 import { type Context, contextOf, tooLongBlocks } from './context.ts';
 import { calls } from './rules/calls.ts';
 import { fields } from './rules/fields.ts';
@@ -31,15 +31,17 @@ const MAX_FINDINGS = 500;
 const MAX_SOURCE = 4 << 20;
 
 /** The release a text is held against: the one asked for, or the newest it belongs to. */
-export const releaseHeldAgainst = ({ against, releases }: Pick<CheckInput, 'against' | 'releases'>): Release | undefined =>
-  against ?? releases.at(-1);
+export const releaseHeldAgainst = ({
+  against,
+  releases,
+}: Pick<CheckInput, 'against' | 'releases'>): Release | undefined => against ?? releases.at(-1);
 
 /** What is wrong in a document, in the order of the text. Without a release nothing can be said. */
 export function checkDocument(input: CheckInput): DocFinding[] {
   const release = releaseHeldAgainst(input);
   if (release === undefined) return [];
   const findings: DocFinding[] = [];
-  const { source } = input;
+  const { source, against, releases } = input;
   if (source.length > MAX_SOURCE) {
     const message = 'This text is far longer than a document of the kernel, and was not checked.';
     return [{ code: 'too-long', severity: 'information', start: 0, end: 0, message }];
@@ -54,7 +56,15 @@ export function checkDocument(input: CheckInput): DocFinding[] {
     });
   const context = contextOf(input, release, findings);
   for (const rule of RULES) rule(context);
-  return tidy(findings);
+  return tidy(against === undefined ? findings.filter((finding) => isOfAll(finding, releases)) : findings);
+}
+
+/** Of a text of several releases only that is wrong which is wrong in all of them: nobody knows which one is meant. */
+function isOfAll({ since }: DocFinding, releases: readonly Release[]): boolean {
+  const [oldest] = releases;
+  const newest = releases.at(-1);
+  if (since === undefined || oldest === undefined || newest === undefined) return true;
+  return compareReleases(since, oldest) <= 0 || compareReleases(since, newest) > 0;
 }
 
 function tidy(findings: readonly DocFinding[]): DocFinding[] {

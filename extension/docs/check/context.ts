@@ -47,7 +47,8 @@ const STATEMENT = /[;{}]\s*(?:\/\*.*|\/\/.*)?$/m;
 /** Whether a block is C: something in it ends as statements and definitions do, and nothing says otherwise. */
 export function isCode(block: LiteralBlock, text: string): boolean {
   if (block.language !== undefined && !LANGUAGES.has(block.language.toLowerCase())) return false;
-  if (block.language === undefined && block.directive !== undefined && !/code|literal/.test(block.directive)) return false;
+  if (block.language === undefined && block.directive !== undefined && !/code|literal/.test(block.directive))
+    return false;
   return STATEMENT.test(text) && !/^\s*[$#%>]\s/m.test(text);
 }
 
@@ -88,7 +89,7 @@ function readBlocks({ document, source }: CheckInput): Read[] {
 }
 
 /** The types of what a text declares, functions and parameters included. `undefined`: it has no one struct. */
-function declarationsOf(read: readonly Read[]): Map<string, string | undefined> {
+function declarationsOf(read: readonly Read[], { literals }: RstDocument): Map<string, string | undefined> {
   const tags = new Map<string, string | undefined>();
   const note = (name: string, type: TypeRef | undefined): void => {
     if (name === '') return;
@@ -103,8 +104,16 @@ function declarationsOf(read: readonly Read[]): Map<string, string | undefined> 
         if (type.kind === 'function') for (const each of parametersOf(type)) note(each.name, refOf(each.type));
       }
     });
+  // ``f(struct a *b)`` in prose says what `b` is in the rest of it.
+  for (const { text } of literals)
+    if (text.length < MAX_LITERAL)
+      for (const [, tag, name = ''] of text.matchAll(PARAMETER))
+        if (!tags.has(name)) note(name, { tag: tag ?? '', pointers: 1 });
   return tags;
 }
+
+const MAX_LITERAL = 300;
+const PARAMETER = /\bstruct\s+(\w+)\s+\**(\w+)/g;
 
 function bodiesOf(items: readonly Statement[], tags: Context['tags'], release: Release): Body[] {
   const bodies: Body[] = [];
@@ -123,7 +132,7 @@ function bodiesOf(items: readonly Statement[], tags: Context['tags'], release: R
 
 export function contextOf(input: CheckInput, release: Release, findings: DocFinding[]): Context {
   const read = readBlocks(input);
-  const tags = declarationsOf(read);
+  const tags = declarationsOf(read, input.document);
   const codes = read.map(({ block, unit, toSource }): Code => {
     const flows = new Map<Body, Flow>();
     return {

@@ -149,8 +149,10 @@ class FlowBuilder {
   /** Where a condition begins; `&&`, `||` and `!` are edges, so that each node asks one thing. */
   private test(node: Expression, yes: number, no: number): number {
     if (node.kind === 'unary' && node.operator === '!') return this.test(node.operand, no, yes);
-    if (node.kind === 'binary' && node.operator === '&&') return this.test(node.left, this.test(node.right, yes, no), no);
-    if (node.kind === 'binary' && node.operator === '||') return this.test(node.left, yes, this.test(node.right, yes, no));
+    if (node.kind === 'binary' && node.operator === '&&')
+      return this.test(node.left, this.test(node.right, yes, no), no);
+    if (node.kind === 'binary' && node.operator === '||')
+      return this.test(node.left, yes, this.test(node.right, yes, no));
     if (node.kind === 'integer') return node.value === 0n ? no : yes;
     if (node.kind === 'call' && node.callee.kind === 'name' && /^(?:un)?likely$/.test(node.callee.name)) {
       const [inner] = node.arguments;

@@ -21,7 +21,8 @@ export type Standing =
 
 export const HERE: Standing = { state: 'here' };
 
-const after = (release: Release): Release => RELEASES[RELEASES.indexOf(release as (typeof RELEASES)[number]) + 1] ?? release;
+const after = (release: Release): Release =>
+  RELEASES[RELEASES.indexOf(release as (typeof RELEASES)[number]) + 1] ?? release;
 
 function standingOf(spans: readonly Span[], release: Release, instead: () => string | undefined): Standing {
   if (spans.some((span) => spanHolds(span, release))) return HERE;
@@ -65,8 +66,11 @@ function ofRecords(records: readonly KernelRecord[], release: Release, followed:
   const spans = records.flatMap(spansOf);
   if (spans.length === 0) {
     const never = records.find((record) => record.kind === 'never');
-    const instead = never?.instead === undefined ? undefined : replacement(never.instead, release, followed);
-    return { state: 'never', ...(instead === undefined ? {} : { instead }) };
+    const { instead } = never ?? {};
+    // What was meant may be gone by now as well: then nothing is right.
+    const isRight =
+      instead !== undefined && (ofRecords(recordsOf(lastPart(instead)), release, followed)?.state ?? 'here') === 'here';
+    return { state: 'never', ...(isRight ? { instead } : {}) };
   }
   return standingOf(spans, release, () => {
     const name = records.map(replacementOf).findLast((each) => each !== undefined);
@@ -74,11 +78,12 @@ function ofRecords(records: readonly KernelRecord[], release: Release, followed:
   });
 }
 
+const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
 /** What takes the place of a name, followed to one that is there in the release. */
 function replacement(name: string, release: Release, followed: number): string | undefined {
   if (followed > 5) return undefined;
-  const plain = name.slice(name.lastIndexOf('.') + 1);
-  const known = ofRecords(recordsOf(plain), release, followed + 1);
+  const known = ofRecords(recordsOf(lastPart(name)), release, followed + 1);
   if (known === undefined || known.state === 'here') return name;
   return known.state === 'gone' ? known.instead : undefined;
 }
@@ -132,15 +137,16 @@ export function looseFieldStanding(field: string, release: Release): Standing | 
 }
 
 /** What is wrong with a name, as the end of a sentence that begins with it. */
-export function saying(standing: Exclude<Standing, { state: 'here' }>, release: Release): string {
+export function saying(standing: Exclude<Standing, { state: 'here' }>, release: Release, isFunction = false): string {
   switch (standing.state) {
     case 'gone':
-      return `is not in ${release}: it ended with ${before(standing.since)}${standing.instead === undefined ? '' : `; ${standing.instead} took its place`}.`;
+      return `${isFunction ? 'cannot be called' : 'is not there'} in ${release}: it ended with ${before(standing.since)}${standing.instead === undefined ? '' : `; ${standing.instead} took its place`}.`;
     case 'not-yet':
-      return `is not in ${release} yet: it came with ${standing.since}.`;
+      return `is not there in ${release} yet: it came with ${standing.since}.`;
     case 'never':
       return `is not in the kernel, and never was${standing.instead === undefined ? '' : `: ${standing.instead} is meant`}.`;
   }
 }
 
-const before = (release: Release): Release => RELEASES[RELEASES.indexOf(release as (typeof RELEASES)[number]) - 1] ?? release;
+const before = (release: Release): Release =>
+  RELEASES[RELEASES.indexOf(release as (typeof RELEASES)[number]) - 1] ?? release;

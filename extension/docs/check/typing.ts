@@ -7,8 +7,8 @@ import {
   parseC,
   type Release,
   recordsOf,
-  spanHolds,
   type Statement,
+  spanHolds,
   type TypeNode,
 } from '../../../sim/index.ts';
 import { fieldOf, structsWith } from './standing.ts';
@@ -44,7 +44,8 @@ export function refOf(type: TypeNode): TypeRef | undefined {
   }
 }
 
-const TYPE_TEXT = /^(?:(?:const|volatile)\s+)*(?:(struct|union)\s+)?((?:enum\s+)?[A-Za-z_][\w ]*?)\s*((?:\*\s*(?:const\s*)?)*)(\[\])?$/;
+const TYPE_TEXT =
+  /^(?:(?:const|volatile)\s+)*(?:(struct|union)\s+)?((?:enum\s+)?[A-Za-z_][\w ]*?)\s*((?:\*\s*(?:const\s*)?)*)(\[\])?$/;
 
 /** A type as records write it. */
 export function refOfText(text: string): TypeRef | undefined {
@@ -122,7 +123,13 @@ export function bodyOf(
     if (statement.kind === 'function') declared.set(statement.name, undefined);
     if (statement.kind === 'hole' && statement.form === '...') isOpen = true;
   });
-  return { ...(node ? { node } : {}), statements, declared, used: usedTypes(statements, declared, tags, release), isOpen };
+  return {
+    ...(node ? { node } : {}),
+    statements,
+    declared,
+    used: usedTypes(statements, declared, tags, release),
+    isOpen,
+  };
 }
 
 function usedTypes(
@@ -137,7 +144,12 @@ function usedTypes(
   const wants = (node: Expression, type: TypeRef | undefined): void => {
     if (type?.tag === undefined || type.pointers !== 1) return;
     if (node.kind === 'name' && !declared.has(node.name)) used.set(node.name, type);
-    if (node.kind === 'unary' && node.operator === '&' && node.operand.kind === 'name' && !declared.has(node.operand.name))
+    if (
+      node.kind === 'unary' &&
+      node.operator === '&' &&
+      node.operand.kind === 'name' &&
+      !declared.has(node.operand.name)
+    )
       used.set(node.operand.name, { ...type, pointers: 0 });
   };
   const known = (name: string): TypeRef | undefined => declared.get(name) ?? used.get(name);
@@ -190,7 +202,11 @@ export function typeOf(
     case 'name':
       return known(node.name);
     case 'unary':
-      return node.operator === '&' ? by(of(node.operand), 1) : node.operator === '*' ? by(of(node.operand), -1) : undefined;
+      return node.operator === '&'
+        ? by(of(node.operand), 1)
+        : node.operator === '*'
+          ? by(of(node.operand), -1)
+          : undefined;
     case 'index':
       return by(of(node.object), -1);
     case 'member': {

@@ -132,7 +132,8 @@ export function rootOf(node: Expression): Extract<Expression, { kind: 'name' }> 
   for (;;) {
     if (at.kind === 'name') return at;
     if (at.kind === 'member' || at.kind === 'index') at = at.object;
-    else if ((at.kind === 'unary' && (at.operator === '&' || at.operator === '*')) || at.kind === 'cast') at = at.operand;
+    else if ((at.kind === 'unary' && (at.operator === '&' || at.operator === '*')) || at.kind === 'cast')
+      at = at.operand;
     else return undefined;
   }
 }

@@ -11,7 +11,12 @@ export interface TakeAndGive {
   readonly taken: 'always' | 'zero' | 'nonzero';
 }
 
-const lock = (take: string, give: string, what: string): TakeAndGive => ({ take, gives: [give], what, taken: 'always' });
+const lock = (take: string, give: string, what: string): TakeAndGive => ({
+  take,
+  gives: [give],
+  what,
+  taken: 'always',
+});
 
 export const TAKE_AND_GIVE: readonly TakeAndGive[] = [
   { take: 'mmget_not_zero', gives: ['mmput', 'mmput_async'], what: 'a user of the mm', taken: 'nonzero' },
@@ -158,8 +163,18 @@ export const DOCUMENT_PATHS: readonly (Span & { readonly path: string; readonly 
   { path: 'Documentation/vm/hmm.txt', since: '4.14', until: '4.17', movedTo: 'Documentation/vm/hmm.rst' },
   { path: 'Documentation/vm/hmm.rst', since: '4.18', until: '5.19', movedTo: 'Documentation/mm/hmm.rst' },
   { path: 'Documentation/mm/hmm.rst', since: '6.0' },
-  { path: 'Documentation/vm/memory-model.rst', since: '5.2', until: '5.19', movedTo: 'Documentation/mm/memory-model.rst' },
+  {
+    path: 'Documentation/vm/memory-model.rst',
+    since: '5.2',
+    until: '5.19',
+    movedTo: 'Documentation/mm/memory-model.rst',
+  },
   { path: 'Documentation/mm/memory-model.rst', since: '6.0' },
-  { path: 'Documentation/vm/page_migration.rst', since: '4.18', until: '5.19', movedTo: 'Documentation/mm/page_migration.rst' },
+  {
+    path: 'Documentation/vm/page_migration.rst',
+    since: '4.18',
+    until: '5.19',
+    movedTo: 'Documentation/mm/page_migration.rst',
+  },
   { path: 'Documentation/mm/page_migration.rst', since: '6.0' },
 ];

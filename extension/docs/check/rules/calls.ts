@@ -1,7 +1,23 @@
 /** Calls and prototypes that are not those of the release: too few arguments, other parameters, shifts too far. */
-import { type Expression, recordsOf, type Release, type SourceSpan, spanHolds } from '../../../../sim/index.ts';
+import {
+  compareReleases,
+  type Expression,
+  type Release,
+  recordsOf,
+  type SourceSpan,
+  spanHolds,
+} from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
-import { type Body, type FunctionType, functionAt, parametersOf, prototypeType, refOf, type TypeRef, typeOf } from '../typing.ts';
+import {
+  type Body,
+  type FunctionType,
+  functionAt,
+  parametersOf,
+  prototypeType,
+  refOf,
+  type TypeRef,
+  typeOf,
+} from '../typing.ts';
 import { calledName, eachExpressionIn, eachStatement } from '../walk.ts';
 
 export function calls(context: Context): void {
@@ -88,7 +104,17 @@ function prototypes(context: Context, code: Code): void {
     if (statement.kind !== 'declaration') return;
     for (const { name, type, span } of statement.declarators) {
       const kernel = type.kind === 'function' ? functionAt(name, release) : undefined;
-      if (type.kind === 'function' && kernel) compare(context, code, name, span, type, kernel.type, kernel.variant.prototype, kernel.variant.since);
+      if (type.kind === 'function' && kernel)
+        compare(
+          context,
+          code,
+          name,
+          span,
+          type,
+          kernel.type,
+          kernel.variant.prototype,
+          earlier(name, type, kernel.variant.since),
+        );
     }
     const { base } = statement;
     if (base.kind !== 'struct') return;
@@ -99,7 +125,8 @@ function prototypes(context: Context, code: Code): void {
         (each) => each.kind === 'callback' && each.struct === base.tag && spanHolds(each, release),
       );
       const kernel = record?.kind === 'callback' ? prototypeType(record.prototype) : undefined;
-      if (record?.kind === 'callback' && kernel) compare(context, code, field.name, field.span, to, kernel, record.prototype, record.since);
+      if (record?.kind === 'callback' && kernel)
+        compare(context, code, field.name, field.span, to, kernel, record.prototype, undefined);
     }
   });
 }
@@ -112,16 +139,10 @@ function compare(
   text: FunctionType,
   kernel: FunctionType,
   prototype: string,
-  since: Release,
+  since: Release | undefined,
 ): void {
   if (text.hole !== undefined) return;
-  const mine = parametersOf(text).map(({ type }) => refOf(type));
-  const theirs = parametersOf(kernel).map(({ type }) => refOf(type));
-  const differs =
-    mine.length !== theirs.length ||
-    mine.some((each, i) => !isSame(each, theirs[i])) ||
-    !isSame(refOf(text.returns), refOf(kernel.returns));
-  if (!differs) return;
+  if (isAlike(text, kernel)) return;
   const at = code.unit.text.slice(span.start, span.end).indexOf(name);
   const start = span.start + Math.max(0, at);
   context.reportIn(
@@ -132,6 +153,30 @@ function compare(
     `${name} is declared otherwise in ${context.release}: ${prototype.replace(/\s+/g, ' ')}.`,
     { since },
   );
+}
+
+function isAlike(a: FunctionType, b: FunctionType): boolean {
+  const mine = parametersOf(a).map(({ type }) => refOf(type));
+  const theirs = parametersOf(b).map(({ type }) => refOf(type));
+  return (
+    mine.length === theirs.length &&
+    mine.every((each, i) => isSame(each, theirs[i])) &&
+    isSame(refOf(a.returns), refOf(b.returns))
+  );
+}
+
+/** The release that made a prototype wrong, if an earlier one had it so. */
+function earlier(name: string, text: FunctionType, since: Release): Release | undefined {
+  for (const record of recordsOf(name)) {
+    if (record.kind !== 'function') continue;
+    const before = record.variants.filter((each) => compareReleases(each.since, since) < 0);
+    const last = before.findLastIndex((each) => {
+      const type = prototypeType(each.prototype);
+      return type !== undefined && isAlike(text, type);
+    });
+    if (last >= 0) return before[last + 1]?.since ?? since;
+  }
+  return undefined;
 }
 
 function isSame(a: TypeRef | undefined, b: TypeRef | undefined): boolean {

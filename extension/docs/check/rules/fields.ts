@@ -22,9 +22,10 @@ export function fields(context: Context): void {
 function members(context: Context, code: Code, body: Body): void {
   const { release } = context;
   const known = (name: string): TypeRef | undefined => body.declared.get(name) ?? body.used.get(name);
+  const outer = new Map<Expression, Member>();
   eachExpressionIn(body.statements, (node) => {
     if (node.kind !== 'member') return undefined;
-    // `a->b.c` where `b` is not there and `c` is a member of `a`: told at `b`, once.
+    outer.set(node.object, node);
     const type = typeOf(node.object, known, release);
     if (type?.tag === undefined || type.pointers > 1) return undefined;
     const wrong = missing(type.tag, node.field, context);
@@ -34,10 +35,23 @@ function members(context: Context, code: Code, body: Body): void {
     const fix =
       instead !== undefined && /^\w+$/.test(instead) && wrong.state === 'gone'
         ? { ...at, title: `Write ${instead}`, text: instead }
-        : undefined;
+        : throughFix(context, code, type.tag, node, outer.get(node));
     tellField(context, type.tag, node.field, wrong, at, fix);
     return undefined;
   });
+}
+
+/** `a->b.c` where `b` is not there and `c` is a member of what `a` is: `a->c` is meant. */
+function throughFix(
+  context: Context,
+  code: Code,
+  tag: string,
+  node: Member,
+  outer: Member | undefined,
+): Fix | undefined {
+  if (outer === undefined || fieldStanding(tag, outer.field, context.release)?.state !== 'here') return undefined;
+  const span = context.at(code, { start: node.fieldSpan.start, end: outer.fieldSpan.start });
+  return { ...span, title: `Leave out ${node.field}`, text: '' };
 }
 
 function missing(tag: string, field: string, { release }: Context): Exclude<Standing, { state: 'here' }> | undefined {
@@ -118,7 +132,11 @@ function tellOperator(
   const end = from + (node.arrow ? 2 : 1);
   if (from < 0 || end > node.fieldSpan.start) return;
   const sort = arrow ? 'a pointer' : 'an object, not a pointer';
-  const fix = { ...context.at(code, { start: from, end }), title: `Write "${arrow ? '->' : '.'}"`, text: arrow ? '->' : '.' };
+  const fix = {
+    ...context.at(code, { start: from, end }),
+    title: `Write "${arrow ? '->' : '.'}"`,
+    text: arrow ? '->' : '.',
+  };
   context.reportIn(
     code,
     'member-operator',
@@ -143,7 +161,14 @@ function definitions(context: Context, code: Code): void {
     for (const field of type.fields) {
       const wrong = missing(type.tag, field.name, context);
       if (wrong !== undefined)
-        tellField(context, type.tag, field.name, wrong, context.at(code, named(code, field.span, field.name)), undefined);
+        tellField(
+          context,
+          type.tag,
+          field.name,
+          wrong,
+          context.at(code, named(code, field.span, field.name)),
+          undefined,
+        );
     }
   };
   eachStatement(code.unit.items, (statement) => {
@@ -157,4 +182,3 @@ function named(code: Code, span: SourceSpan, name: string): SourceSpan {
   const at = code.unit.text.slice(span.start, span.end).search(new RegExp(`\\b${name}\\b`));
   return at < 0 ? span : { start: span.start + at, end: span.start + at + name.length };
 }
-

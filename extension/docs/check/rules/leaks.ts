@@ -3,7 +3,7 @@ import { type CallNode, type Expression, TAKE_AND_GIVE, type TakeAndGive } from 
 import type { Code, Context } from '../context.ts';
 import type { Flow, FlowNode } from '../flow.ts';
 import type { Body } from '../typing.ts';
-import { callsIn, calledName } from '../walk.ts';
+import { calledName, callsIn } from '../walk.ts';
 
 const BY_TAKE = new Map(TAKE_AND_GIVE.map((pair) => [pair.take, pair]));
 
@@ -111,7 +111,8 @@ function truthOf(test: Expression | undefined, of: string | Expression): boolean
   if (is(test)) return true;
   if (test.kind !== 'binary' || !is(test.left)) return undefined;
   const zero =
-    (test.right.kind === 'integer' && test.right.value === 0n) || (test.right.kind === 'name' && test.right.name === 'NULL');
+    (test.right.kind === 'integer' && test.right.value === 0n) ||
+    (test.right.kind === 'name' && test.right.name === 'NULL');
   if (test.operator === '==' && zero) return false;
   if (test.operator === '!=' && zero) return true;
   if (test.operator === '<' && zero) return 'error';
@@ -120,7 +121,8 @@ function truthOf(test: Expression | undefined, of: string | Expression): boolean
 }
 
 function assignedTo(node: Expression, call: CallNode): string | undefined {
-  if (node.kind === 'assign' && node.operator === '=' && node.right === call && node.left.kind === 'name') return node.left.name;
+  if (node.kind === 'assign' && node.operator === '=' && node.right === call && node.left.kind === 'name')
+    return node.left.name;
   return undefined;
 }
 

@@ -27,17 +27,20 @@ function tell(context: Context, span: Span, name: string, wrong: Wrong): void {
     instead !== undefined && isRename(name, instead)
       ? { ...span, title: `Write ${instead}`, text: instead }
       : undefined;
-  context.report(code, 'error', span, `${name} ${saying(wrong, context.release)}`, {
+  context.report(code, 'error', span, `${name} ${saying(wrong, context.release, isFunction(name))}`, {
     since: wrong.state === 'never' ? undefined : wrong.since,
     fix: fix && context.input.source.slice(span.start, span.end) === name ? fix : undefined,
   });
 }
 
+const isFunction = (name: string): boolean => recordsOf(name).some((record) => record.kind === 'function');
+
 /** Whether the new name can simply be written: functions that replace others are called with other arguments. */
 function isRename(name: string, instead: string): boolean {
   if (!/^\w+$/.test(instead)) return false;
   const [record] = recordsOf(name);
-  return record?.kind === 'never' || record?.kind === 'callback';
+  if (record?.kind === 'callback') return recordsOf(instead).some((each) => each.kind === 'callback');
+  return record?.kind === 'never';
 }
 
 function inCode(context: Context, code: Code): void {
@@ -50,7 +53,8 @@ function inCode(context: Context, code: Code): void {
     switch (type.kind) {
       case 'struct':
         if (!defines || type.fields === undefined) ask(type.span, `struct ${type.tag}`, `struct ${type.tag}`);
-        else if (isWrong(standing(`struct ${type.tag}`, release))) ask(type.span, `struct ${type.tag}`, `struct ${type.tag}`);
+        else if (isWrong(standing(`struct ${type.tag}`, release)))
+          ask(type.span, `struct ${type.tag}`, `struct ${type.tag}`);
         for (const field of type.fields ?? []) types(field.type, false);
         return;
       case 'pointer':
@@ -130,7 +134,8 @@ function inCandidate(context: Context, candidate: Candidate): Found | undefined 
   const { form, names: written, isCode } = candidate;
   const [longest = ''] = written;
   const text = longest.replace(/\(\)$/, '');
-  const span = { start: candidate.start, end: candidate.end - (longest.endsWith('()') && form === 'call' ? 2 : 0) };
+  const isCalled = context.input.source.startsWith('()', candidate.end - 2);
+  const span = { start: candidate.start, end: candidate.end - (isCalled ? 2 : 0) };
   if (form === 'struct') {
     if (!longest.includes(' ')) return undefined;
     const known = standing(longest, release);
@@ -144,7 +149,8 @@ function inCandidate(context: Context, candidate: Candidate): Found | undefined 
     if (parts.length > 2) return undefined;
     const tag = tags.get(owner) ?? (recordsOf(owner).some((each) => each.kind === 'struct') ? owner : undefined);
     const known = tag === undefined ? undefined : fieldStanding(tag, name, release);
-    return known && { name, span: { start: candidate.end - name.length, end: candidate.end }, standing: known };
+    const own = { start: span.end - name.length, end: span.end };
+    return known && { name: `${name} of struct ${tag}`, span: own, standing: known };
   }
   const own = { start: span.end - name.length, end: span.end };
   const isArrow = longest.startsWith('->');
@@ -156,14 +162,15 @@ function inCandidate(context: Context, candidate: Candidate): Found | undefined 
     const spokenOf = records.some((each) => each.kind === 'callback' && context.input.source.includes(each.struct));
     if (!spokenOf) return undefined;
   }
-  const known = records.some((each) => each.kind === 'struct') && !name.includes('_') ? undefined : standing(name, release);
+  const known =
+    records.some((each) => each.kind === 'struct') && !name.includes('_') ? undefined : standing(name, release);
   if (known !== undefined) return { name, span: own, standing: known };
   if (never !== undefined && form === 'call') return { name, span: own, standing: never };
   if (/^[A-Z][A-Z_]{7,}$/.test(name)) {
     const config = standing(`CONFIG_${name}`, release);
     if (config !== undefined) return { name, span: own, standing: config };
   }
-  const field = name.includes('_') || isArrow ? looseFieldStanding(name, release) : undefined;
+  const field = name.includes('_') ? looseFieldStanding(name, release) : undefined;
   return field && { name, span: own, standing: field };
 }
 

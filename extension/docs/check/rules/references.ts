@@ -48,7 +48,12 @@ function byNumber(context: Context, sentence: Span, chapters: readonly Section[]
     const isCounted = chapters.length > 0;
     if (!isCounted || to < from) continue;
     if (to > chapters.length) {
-      context.report('dangling-reference', 'warning', span, `There is no section ${to}: this text has ${chapters.length} sections.`);
+      context.report(
+        'dangling-reference',
+        'warning',
+        span,
+        `There is no section ${to}: this text has ${chapters.length} sections.`,
+      );
       continue;
     }
     const isNumbered = chapters.every(({ titleSpan }) => /^\d/.test(source.slice(titleSpan.start, titleSpan.end)));
@@ -96,7 +101,12 @@ function byOrder(context: Context, sentence: Span, chapters: readonly Section[])
     const meant = chapters[number - 1];
     if (meant === undefined) {
       if (chapters.length > 1)
-        context.report('dangling-reference', 'warning', span, `There is no ${word} section: this text has ${chapters.length}.`);
+        context.report(
+          'dangling-reference',
+          'warning',
+          span,
+          `There is no ${word} section: this text has ${chapters.length}.`,
+        );
       continue;
     }
     const best = bestOf(chapters, said);
@@ -114,7 +124,10 @@ function byOrder(context: Context, sentence: Span, chapters: readonly Section[])
 const score = (section: Section, said: ReadonlySet<string>): number =>
   [...stemsOf(section.title)].filter((stem) => said.has(stem)).length;
 
-function bestOf(chapters: readonly Section[], said: ReadonlySet<string>): { section: Section; score: number } | undefined {
+function bestOf(
+  chapters: readonly Section[],
+  said: ReadonlySet<string>,
+): { section: Section; score: number } | undefined {
   let best: { section: Section; score: number } | undefined;
   for (const section of chapters) {
     const points = score(section, said);
@@ -144,7 +157,8 @@ function byPlace(context: Context, paragraph: Span, text: string): void {
     const before = sentences[at - 1];
     const subject = source.slice(before?.start ?? paragraph.start, sentences[at]?.end ?? paragraph.end);
     const said = [...stemsOf(subject)];
-    const shared = said.filter((stem) => stemsOf(other).has(stem));
+    const spokenOf = stemsOf(other);
+    const shared = said.filter((stem) => spokenOf.has(stem));
     if (said.length < 4 || shared.length * 2 >= said.length) continue;
     context.report(
       'dangling-reference',
@@ -185,7 +199,13 @@ function paths(context: Context, paragraph: Span, text: string): void {
       const where = to === undefined ? '' : `: it is ${to} now`;
       context.report('no-such-file', 'warning', span, `${path} is not there in ${context.release}${where}.`, { fix });
     } else if (first !== undefined)
-      context.report('no-such-file', 'warning', span, `${path} is not there in ${context.release} yet: it came with ${first.since}.`, { since: first.since });
+      context.report(
+        'no-such-file',
+        'warning',
+        span,
+        `${path} is not there in ${context.release} yet: it came with ${first.since}.`,
+        { since: first.since },
+      );
     else if (context.input.hasFile?.(path) === false)
       context.report('no-such-file', 'warning', span, `${path} is not in this tree.`);
   }

@@ -26,7 +26,8 @@ function ignored(context: Context, code: Code, body: Body): void {
     const name = calledName(call) ?? '';
     const known = functionAt(name, context.release);
     if (!known) return;
-    if (givesErrorPointer(known)) tell(context, code, call, `${name} returns an error as a pointer, and nothing looks at it.`);
+    if (givesErrorPointer(known))
+      tell(context, code, call, `${name} returns an error as a pointer, and nothing looks at it.`);
     else if (MUST_CHECK.has(name)) tell(context, code, call, `${name} can fail, and nothing looks at what it returns.`);
   });
 }

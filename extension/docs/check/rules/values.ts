@@ -1,5 +1,13 @@
 /** Variables that are read before they are set, and structs given to the kernel with fields that nothing set. */
-import { type CallNode, type Declarator, type Expression, FIELDS_READ, FIELDS_WANTED, recordsOf, spanHolds } from '../../../../sim/index.ts';
+import {
+  type CallNode,
+  type Declarator,
+  type Expression,
+  FIELDS_READ,
+  FIELDS_WANTED,
+  recordsOf,
+  spanHolds,
+} from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
 import { fieldStanding } from '../standing.ts';
 import { type Body, refOf } from '../typing.ts';
@@ -12,7 +20,8 @@ export function values(context: Context): void {
         if (statement.kind !== 'declaration' || statement.storage !== undefined) return;
         for (const declarator of statement.declarators) {
           const type = refOf(declarator.type);
-          if (declarator.name === '' || declarator.type.kind === 'array' || declarator.type.kind === 'function') continue;
+          if (declarator.name === '' || declarator.type.kind === 'array' || declarator.type.kind === 'function')
+            continue;
           if (type?.tag !== undefined && type.pointers === 0) structs(context, code, body, declarator, type.tag);
           else if (declarator.initialiser === undefined) scalars(context, code, body, declarator);
         }
@@ -87,7 +96,12 @@ function structs(context: Context, code: Code, body: Body, declarator: Declarato
   for (const call of life.calls) {
     const called = calledName(call) ?? '';
     for (const rule of FIELDS_WANTED) {
-      if (!rule.calls.includes(called) || !spanHolds(rule, release) || !isAddressOf(call.arguments[rule.argument], name)) continue;
+      if (
+        !rule.calls.includes(called) ||
+        !spanHolds(rule, release) ||
+        !isAddressOf(call.arguments[rule.argument], name)
+      )
+        continue;
       const kinds = life.set.get(rule.where.field) ?? [];
       const is = kinds.find((each) => each.kind === 'name' && rule.where.is.includes(each.name));
       if (is === undefined || life.set.has(rule.field) || life.escapes) continue;
@@ -110,7 +124,8 @@ function structs(context: Context, code: Code, body: Body, declarator: Declarato
     for (const rule of FIELDS_READ) {
       if (rule.struct !== tag || !rule.calls.includes(called) || !spanHolds(rule, release)) continue;
       if (!isAddressOf(call.arguments[rule.argument], name)) continue;
-      if (rule.unless && call.arguments.some((each) => names(each).some((word) => rule.unless?.includes(word)))) continue;
+      if (rule.unless && call.arguments.some((each) => names(each).some((word) => rule.unless?.includes(word))))
+        continue;
       for (const field of rule.fields)
         if (!life.set.has(field) && !wanted.has(field) && fieldStanding(tag, field, release)?.state === 'here') {
           unset.add(field);
@@ -127,8 +142,10 @@ function structs(context: Context, code: Code, body: Body, declarator: Declarato
     'uninitialised-field',
     'warning',
     declarator.span,
-    `${name} lies on the stack, and ${text} ${list.length === 1 ? 'is' : 'are'} never set: ${first[0]} reads whatever was there before.`,
-    { related: [...callers].map(([called, call]) => ({ ...context.at(code, call.span), message: `read by ${called}` })) },
+    `${name} lies on the stack, and ${text} ${list.length === 1 ? 'is' : 'are'} never set: ${first[0]} of ${release} reads whatever was there before.`,
+    {
+      related: [...callers].map(([called, call]) => ({ ...context.at(code, call.span), message: `read by ${called}` })),
+    },
   );
 }
 
@@ -162,7 +179,14 @@ function scalars(context: Context, code: Code, body: Body, declarator: Declarato
     if (state === 'unset') todo.push(...node.next);
     else if (state !== 'set') {
       const related = [{ ...context.at(code, declarator.span), message: 'declared here' }];
-      context.reportIn(code, 'uninitialised-read', 'warning', state.span, `${name} is read here and may not have been set.`, { related });
+      context.reportIn(
+        code,
+        'uninitialised-read',
+        'warning',
+        state.span,
+        `${name} is read here and may not have been set.`,
+        { related },
+      );
       return;
     }
   }

@@ -41,7 +41,10 @@ function undeclared(context: Context, code: Code, body: Body, told: ReadonlySet<
     return;
   }
   const names = [...first.keys()].sort();
-  const related = [...first].map(([name, span]) => ({ ...context.at(code, span), message: `${name}, used here first` }));
+  const related = [...first].map(([name, span]) => ({
+    ...context.at(code, span),
+    message: `${name}, used here first`,
+  }));
   const list = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
   const { head, name } = body.node;
   const at = code.unit.text.slice(head.start, head.end).indexOf(name);
