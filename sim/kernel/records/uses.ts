@@ -135,9 +135,9 @@ export const MUST_CHECK: ReadonlySet<string> = new Set([
 ]);
 
 /** Calls that have to be given the same thing: what one begins the other asks about. */
-export const SAME_ARGUMENT: readonly { readonly first: string; readonly then: string; readonly argument: number }[] = [
-  { first: 'mmu_interval_read_begin', then: 'mmu_interval_read_retry', argument: 0 },
-  { first: 'hmm_range_register', then: 'hmm_range_unregister', argument: 0 },
+export const SAME_ARGUMENT: readonly { readonly first: string; readonly later: string; readonly argument: number }[] = [
+  { first: 'mmu_interval_read_begin', later: 'mmu_interval_read_retry', argument: 0 },
+  { first: 'hmm_range_register', later: 'hmm_range_unregister', argument: 0 },
 ];
 
 /** Structs whose records list every field that they ever had for their users. */

@@ -67,12 +67,12 @@ function pairs(context: Context, code: Code, body: Body): Set<string> {
     if (node.kind === 'call') calls.push(node);
     return undefined;
   });
-  for (const { first, then, argument } of SAME_ARGUMENT) {
+  for (const { first, later, argument } of SAME_ARGUMENT) {
     const given = calls.find((call) => calledName(call) === first)?.arguments[argument];
     const root = given && rootOf(given);
     if (given === undefined || root === undefined) continue;
     for (const call of calls) {
-      if (calledName(call) !== then) continue;
+      if (calledName(call) !== later) continue;
       const other = call.arguments[argument];
       const name = other && rootOf(other);
       if (name === undefined || name.name === root.name || body.declared.has(name.name)) continue;
