@@ -84,7 +84,8 @@ const spell = ({ tag, name, pointers }: TypeRef): string =>
 function sinceOf(name: string, release: Release, count: number): Release | undefined {
   for (const record of recordsOf(name)) {
     if (record.kind !== 'function') continue;
-    const at = record.variants.findIndex((each) => each === functionAt(name, release)?.variant);
+    const variant = functionAt(name, release)?.variant;
+    const at = variant ? record.variants.indexOf(variant) : -1;
     let first = at;
     while (first > 0 && countOf(record.variants[first - 1]?.prototype ?? '') === count) first--;
     return first > 0 ? record.variants[first]?.since : undefined;

@@ -17,7 +17,10 @@ function check(context: Context, mark: Marked): void {
   for (let at = 0; at < text.length; at++) {
     const char = text.charAt(at);
     if (char === '(') open.push(at);
-    else if (char === ')' && open.pop() === undefined) return report(context, mark, at, ')');
+    else if (char === ')' && open.pop() === undefined) {
+      report(context, mark, at, ')');
+      return;
+    }
   }
   const last = open.at(-1);
   if (last === undefined) return;

@@ -58,9 +58,11 @@ function inCode(context: Context, code: Code): void {
         for (const field of type.fields ?? []) types(field.type, false);
         return;
       case 'pointer':
-        return types(type.to, false);
+        types(type.to, false);
+        return;
       case 'array':
-        return types(type.of, false);
+        types(type.of, false);
+        return;
       case 'function':
         types(type.returns, false);
         for (const each of type.parameters) types(each.type, false);
