@@ -31,7 +31,7 @@ export interface Scene {
   readonly title: string;
   readonly teaches: string;
   /** Shell lines that come before those of `run`: what the machine needs. */
-  readonly setup?: readonly string[];
+  readonly setup?: readonly ScriptEntry[];
   /** Shell lines and pauses, where there is no block to run; a line of some releases only is `{span: line}`. */
   readonly run?: readonly ScriptEntry[];
   /** The scene in steps, each at its own sentence. As loaded, `run` holds their lines, with a pause behind each. */
@@ -87,7 +87,7 @@ const sceneSchema = object({
   also: v.exactOptional(v.array(anchor)),
   title: word,
   teaches: word,
-  setup: v.exactOptional(v.array(word)),
+  setup: v.exactOptional(v.array(line)),
   run: v.exactOptional(v.array(entry)),
   steps: v.exactOptional(
     v.pipe(
