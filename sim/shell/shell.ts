@@ -16,6 +16,7 @@ import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { definedFunctions, defineFunctions } from './definitions.ts';
 import { ShellError } from './error.ts';
 import { grep, readGrep } from './grep.ts';
 import { expand } from './variables.ts';
@@ -110,6 +111,7 @@ function* evaluateLine(kernel: Kernel, line: string, program: Program): KernelGe
     );
     return value;
   }
+  if (defineFunctions(kernel, line)) return undefined;
   const value = yield* evaluateExpression(line, shellEnvironment(kernel, program));
   if (value.kind !== 'void') {
     program.valueText = printValue(kernel, value);
@@ -138,15 +140,18 @@ function* runCommand(
   return value;
 }
 
-const shellEnvironment = (kernel: Kernel, program: Program) =>
-  createEnvironment(kernel, {
+function shellEnvironment(kernel: Kernel, program: Program) {
+  const functions = definedFunctions(kernel);
+  return createEnvironment(kernel, {
     shell: kernel.state.shell,
+    ...(functions ? { program: functions } : {}),
     hole: () => undefined,
     standIn: () => undefined,
     report: (finding) => {
       if (finding.severity !== 'information') program.output.push(`${finding.severity}: ${finding.message}`);
     },
   });
+}
 
 function printValue(kernel: Kernel, value: CValue): string {
   const env = createEnvironment(kernel, { hole: () => undefined, standIn: () => undefined, report: () => {} });
