@@ -19,7 +19,8 @@ export { ERRNO, errnoName } from './include/errno.ts';
 export { PageKind } from './include/types.ts';
 export { ALL_RECORDS, lookup, recordsOf, variantOf } from './kernel/names.ts';
 export { provideProse, withProse } from './kernel/prose.ts';
-export type { KernelRecord } from './kernel/registry.ts';
+export * from './kernel/records/uses.ts';
+export type { FieldRecord, KernelRecord, StructRecord } from './kernel/registry.ts';
 export * from './kernel/release.ts';
 export { type Block, type BlockSource, blockProgram, holesOf, type OpenHole } from './machine/block.ts';
 export type { MachineConfig, MachineProblem, MachineResult } from './machine/config.ts';
@@ -47,7 +48,7 @@ export {
   stripComment,
 } from './shell/shell.ts';
 export type { Program, ProgramSpec } from './task/program.ts';
-export type { Frame, Point } from './task/task.ts';
+export type { Frame, Point, SourceSpan } from './task/task.ts';
 export { objectBytes, readMemory } from './view/bytes.ts';
 export { KIND_TEXT, pagemapSnapshot, pageView, tile } from './view/pagemap.ts';
 export { liveValue, stateTree } from './view/tree.ts';
