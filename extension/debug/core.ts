@@ -36,8 +36,9 @@ export interface DebugParts extends Places {
   uriOf(path: string): string;
   /** Words of the kernel's names are there afterwards. */
   prose(): Promise<void>;
-  /** Shows where the machine can be watched. */
-  prepare(): Promise<void>;
+  /** Shows where the machine can be watched, and runs what is launched. */
+  show(work: (session: Session) => Promise<ExampleState>): Promise<unknown>;
+  log?(text: string): void;
 }
 
 const THREAD = 1;
@@ -106,6 +107,7 @@ export class DebugCore {
       await this.begun;
     } catch (error) {
       this.isMoving = false;
+      this.parts.log?.(error instanceof Error ? (error.stack ?? error.message) : String(error));
       this.say(`${error instanceof Error ? error.message : String(error)}\n`, 'stderr');
       this.end();
     }
@@ -219,7 +221,6 @@ export class DebugCore {
   private async run(): Promise<void> {
     const { launch, args, steering } = this;
     if (!launch) return;
-    await this.parts.prepare();
     const session = this.parts.session();
     steering.history.clear();
     steering.mode = args?.stopOnEntry && !args.noDebug ? { kind: 'in' } : { kind: 'run' };
@@ -229,14 +230,11 @@ export class DebugCore {
     steering.preparedLines = 0;
     this.logged = session.debuggee?.machine.kernel.state.log.length ?? -1;
     this.isTold = false;
-    switch (launch.kind) {
-      case 'block':
-        return void (await session.runExample(launch.request, steering));
-      case 'lines':
-        return void (await session.runScene(launch.scene, launch.uri, launch.releases, steering));
-      case 'file':
-        return void (await session.runFile(launch.request, steering));
-    }
+    await this.parts.show((reader) => {
+      if (launch.kind === 'block') return reader.runExample(launch.request, steering);
+      if (launch.kind === 'file') return reader.runFile(launch.request, steering);
+      return reader.runScene(launch.scene, launch.uri, launch.releases, steering);
+    });
   }
 
   /** Whether the innermost frame runs the launched text itself. */
@@ -334,7 +332,8 @@ export class DebugCore {
     if (!debuggee) return;
     const { output } = debuggee.program;
     if (this.printed > output.length) this.printed = 0;
-    for (const line of output.slice(Math.max(this.printed, this.steering.preparedLines))) this.say(`${line}\n`, 'stdout');
+    for (const line of output.slice(Math.max(this.printed, this.steering.preparedLines)))
+      this.say(`${line}\n`, 'stdout');
     this.printed = output.length;
     const { log } = debuggee.machine.kernel.state;
     if (this.logged < 0 || this.logged > log.length) this.logged = log.length;

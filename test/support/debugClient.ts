@@ -36,7 +36,7 @@ export class Client {
       nameOf: (uri) => uri.split('/').at(-1) ?? uri,
       positionOf: (uri, offset) => positionIn(texts[uri] ?? '', offset),
       prose: async () => undefined,
-      prepare: async () => undefined,
+      show: async (work) => await work(session),
     });
   }
 
