@@ -159,8 +159,8 @@ export class DebugCore {
     setExpression: (fields) => this.onSetExpression(fields),
     readMemory: (fields) => this.onReadMemory(fields),
     exceptionInfo: () => ({
-      exceptionId: this.steering.stop?.description ?? 'stopped',
-      description: this.steering.stop?.text ?? this.state?.why ?? '',
+      exceptionId: this.told?.description ?? 'stopped',
+      description: this.told?.text ?? this.state?.why ?? '',
       breakMode: 'always',
     }),
     continue: () => {
@@ -313,8 +313,10 @@ export class DebugCore {
   }
   private stopsAtFailure = true;
 
+  private told: StopInfo | undefined;
+
   private tellStop(stop: StopInfo): void {
-    this.steering.stop = stop;
+    this.told = stop;
     const { reason, description, text, hit } = stop;
     this.event('stopped', {
       reason,

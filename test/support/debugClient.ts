@@ -147,6 +147,13 @@ export class Client {
     return found;
   }
 
+  /** The reference of what a path leads to. */
+  async reference(scope: string, ...path: string[]): Promise<number> {
+    const last = path.at(-1);
+    const found = await this.at(scope, ...path.slice(0, -1));
+    return found.find((each) => each.name === last)?.variablesReference ?? 0;
+  }
+
   async show(scope: string, ...path: string[]): Promise<void> {
     this.note(`> ${[scope, ...path].join(' › ')}`);
     for (const { name, value, type } of await this.at(scope, ...path))
