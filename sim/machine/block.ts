@@ -116,7 +116,7 @@ function* execute(
   task: Program,
 ): KernelGenerator<CValue | undefined> {
   findings.length = 0;
-  const unit = parseC(source.text, 'block');
+  const unit = parseC(source.text, 'block', { release: kernel.release });
   findings.push(...unit.findings);
   const { env, definitions } = textEnvironment(kernel, source, findings, task);
   yield* prepare(definitions, env);
@@ -130,7 +130,10 @@ export function textEnvironment(
   findings: Finding[],
   task: Program,
 ): { env: CEnvironment; definitions: CProgram } {
-  const definitions = makeProgram(parseC(Object.values(standIns).join('\n'), 'file'), 'stand-ins');
+  const definitions = makeProgram(
+    parseC(Object.values(standIns).join('\n'), 'file', { release: kernel.release }),
+    'stand-ins',
+  );
   const own = (name: string): string | undefined => (Object.hasOwn(holes, name) ? holes[name] : undefined);
   const env = createEnvironment(kernel, {
     program: definitions,
