@@ -501,4 +501,28 @@ export const VALUES: ReadonlyMap<string, CValue> = new Map<string, CValue>([
   ['NULL', addressPointer(0n)],
   ['true', integer(1, 'int')],
   ['false', integer(0, 'int')],
+  ['CHAR_MAX', integer(127)],
+  ['INT_MAX', integer(0x7fff_ffffn)],
+  ['INT_MIN', integer(-0x8000_0000n)],
+  ['UINT_MAX', integer(0xffff_ffffn, 'unsigned int')],
+  ['LONG_MAX', integer((1n << 63n) - 1n, 'long')],
+  ['LONG_MIN', integer(-(1n << 63n), 'long')],
+  ...['ULONG_MAX', 'SIZE_MAX'].map((name): [string, CValue] => [name, integer(-1n, 'unsigned long')]),
+  ...[8, 16, 32, 64].flatMap((bits): [string, CValue][] => [
+    [
+      `U${bits}_MAX`,
+      integer((1n << BigInt(bits)) - 1n, bits < 32 ? 'int' : bits === 32 ? 'unsigned int' : 'unsigned long long'),
+    ],
+    [`S${bits}_MAX`, integer((1n << BigInt(bits - 1)) - 1n, bits === 64 ? 'long long' : 'int')],
+    [`S${bits}_MIN`, integer(-(1n << BigInt(bits - 1)), bits === 64 ? 'long long' : 'int')],
+  ]),
+  ...['K', 'M', 'G'].flatMap((unit, power) =>
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((count): [string, CValue] => {
+      const bytes = BigInt(count) << BigInt(10 * (power + 1));
+      return [
+        `SZ_${count}${unit}`,
+        integer(bytes, bytes < 1n << 31n ? 'int' : bytes < 1n << 32n ? 'unsigned int' : 'unsigned long'),
+      ];
+    }),
+  ),
 ]);

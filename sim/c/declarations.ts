@@ -82,7 +82,7 @@ export abstract class Declarations extends Expressions {
     const variable = this.scope.find(name);
     if (variable) return { place: this.within(variable.frame, variable.key, variable.type) };
     const { env, program } = this;
-    for (const frame of [program.globals, env.shell, env.program?.globals]) {
+    for (const frame of [program.globals, env.shell, env.program?.globals, this.filling ? env.outside : undefined]) {
       const type = frame && variableType(frame, name);
       if (frame && type !== undefined) return { place: this.within(frame, name, parseTypeName(type)) };
     }
@@ -149,8 +149,7 @@ export abstract class Declarations extends Expressions {
         : type;
     this.scope.names.set(name, this.variable(frame, key, full));
     const aggregate = full.kind === 'array' || full.kind === 'struct';
-    if (full.kind === 'struct' && !this.fields(full.tag) && !initialiser)
-      this.tell('undeclared', `${full.name} is declared nowhere: its members are taken as they are used.`, span);
+    if (full.kind === 'struct' && !this.fields(full.tag)) this.undescribed(full, span);
     const automatic = !isStatic && !atFile && !initialiser;
     if (!initialiser || aggregate) {
       const slot = this.zero(full, automatic, span);
@@ -160,6 +159,11 @@ export abstract class Declarations extends Expressions {
     if (!initialiser) return;
     const place = this.within(frame, key, full);
     yield* this.initialise(place, initialiser);
+  }
+  private undescribed({ name, tag }: Extract<CType, { kind: 'struct' }>, span: SourceSpan): void {
+    const other = [name, tag].find((each) => this.env.lookupAny(each)?.kind === 'struct');
+    if (other) this.unknown(other, span);
+    else this.tell('undeclared', `${name} is declared nowhere: its members are taken as they are used.`, span);
   }
   /** A declaration without a value leaves the variable as if it had never been written, also the second time. */
   protected unset(frame: CStruct, key: string, slot: Slot): void {
@@ -210,7 +214,8 @@ export abstract class Declarations extends Expressions {
       this.store(first, this.convert(value, first.type, span), span);
       return;
     }
-    this.store(place, this.convert(value, place.type, span), span);
+    const type = place.type.kind === 'void' ? decayed(typeOfValue(value)) : place.type;
+    this.store({ ...place, type }, this.convert(value, type, span), span);
   }
   /** The first scalar of an aggregate: what `{ 0 }` reaches. */
   protected firstPart(object: CObject): Place | undefined {

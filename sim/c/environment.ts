@@ -66,6 +66,8 @@ export interface CEnvironment {
   readonly sizes?: Readonly<Record<string, number>>;
   /** The variables of the shell: a frame record that outlives one command. See `newFrame`. */
   readonly shell?: CStruct;
+  /** The same, but named only by what fills holes and arguments: a text of its own does not see them. */
+  readonly outside?: CStruct;
   /** A C file whose functions and types the shell's expressions may use. */
   readonly program?: Program;
 }

@@ -66,6 +66,8 @@ const VALUES: readonly (readonly [string, string | undefined, string])[] = [
   ['spin_unlock_irqrestore', '(lock, flags)', '((void)(flags), spin_unlock(lock))'],
   ['raw_spin_lock_irqsave', '(lock, flags)', '((flags) = 0, raw_spin_lock(lock))'],
   ['raw_spin_unlock_irqrestore', '(lock, flags)', '((void)(flags), raw_spin_unlock(lock))'],
+  ['PAGE_MASK', undefined, '(~(PAGE_SIZE - 1))'],
+  ['offset_in_page', '(p)', '((unsigned long)(p) & (PAGE_SIZE - 1))'],
   ['KBUILD_MODNAME', undefined, '"driver"'],
   ['THIS_MODULE', undefined, '((struct module *)0)'],
 ];

@@ -97,17 +97,13 @@ export class Layouts {
       case 'struct': {
         if (type.name === 'struct page') return 64;
         const layout = this.layout(type.tag, span, level);
-        if (layout && !this.isOwnStruct(type.tag))
-          this.tell(
-            'approximate-size',
-            `The size of ${type.name} is laid out from the members the simulation knows.`,
-            span,
-            'information',
-          );
+        if (layout && !this.isOwnStruct(type.tag)) this.isApproximate = true;
         return layout?.size;
       }
     }
   }
+  /** Set by `size` where it is laid out from the members that the simulation knows. */
+  protected isApproximate = false;
   private isOwnStruct(tag: string): boolean {
     return this.program.structs.has(tag) || (this.env.program?.structs.has(tag) ?? false);
   }
@@ -150,6 +146,11 @@ export class Layouts {
       } else {
         // A flexible array takes no room.
         size = type.kind === 'array' && type.length === undefined ? 0 : this.size(type, at.span, at.level + 1);
+        if (size === undefined && type.kind === 'struct') {
+          // Nobody sees inside it: a word stands for it.
+          size = 8;
+          this.isApproximate = true;
+        }
         if (size === undefined) return undefined;
         own = this.alignment(type, at.span, at.level + 1);
         const width = type.kind === 'integer' ? type.bits : undefined;

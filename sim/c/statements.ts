@@ -287,7 +287,7 @@ export class Activation extends Prototypes {
     const problem = unit.findings.find((finding) => finding.severity === 'error');
     if (problem)
       throw this.stop('hole', `What fills ${describeHole(node)} cannot be read: ${problem.message}`, node.span);
-    return yield* this.elsewhere(filling, node.span, (inner) => inner.list(unit.items));
+    return yield* this.filled(filling, node.span, (inner) => inner.list(unit.items));
   }
 
   protected override *statementsValue({ body, span }: StatementsNode): KernelGenerator<CValue> {

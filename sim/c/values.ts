@@ -90,9 +90,14 @@ export abstract class Values extends Memory {
   free(pointer: CPointer, span: SourceSpan): boolean {
     const { target } = pointer;
     if (isNull(pointer)) return true;
-    const array = target.kind === 'object' || target.kind === 'slot' ? target.object : undefined;
+    let array = target.kind === 'object' || target.kind === 'slot' ? target.object : undefined;
+    let key = target.kind === 'slot' ? target.key : 0;
+    if (array && !isArray(array)) {
+      const owner = target.kind === 'object' ? owners.get(array) : undefined;
+      [array, key] = [owner?.object, owner?.key ?? 1];
+    }
     const block = array && isArray(array) ? heap.get(array) : undefined;
-    if (!array || !block || (target.kind === 'slot' && target.key !== 0)) return false;
+    if (!array || !block || key !== 0) return false;
     if (isFreed(array)) throw this.bad(`${this.words(span)} frees what was freed before.`, span);
     for (const each of new Set([array, block.typed]))
       if (each) this.env.store.set(each as unknown as CStruct, FREED, 1n);
@@ -391,7 +396,13 @@ export abstract class Values extends Memory {
   }
   protected sizeofNode(of: Expression | TypeNode, span: SourceSpan): number | undefined {
     const type = isTypeNode(of) ? this.resolve(of) : this.staticType(of);
-    return type && this.size(type, span);
+    this.isApproximate = false;
+    const size = type && this.size(type, span);
+    if (type && size !== undefined && this.isApproximate) {
+      const message = `The size of ${spell(type)} is laid out from the members the simulation knows.`;
+      this.tell('approximate-size', message, span, 'information');
+    }
+    return size;
   }
 
   /** The type an expression would have, without running it; `undefined` where only running would tell. */

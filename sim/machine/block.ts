@@ -137,6 +137,7 @@ export function textEnvironment(
   const own = (name: string): string | undefined => (Object.hasOwn(holes, name) ? holes[name] : undefined);
   const env = createEnvironment(kernel, {
     program: definitions,
+    outside: kernel.state.shell,
     declarations,
     hole: (node) => own(node.words) ?? own(holeName(node)),
     argument: (call, index, parameter) =>

@@ -23,7 +23,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import { hex, type Kernel } from './kernel.ts';
 
 export type EnvironmentParts = Pick<CEnvironment, 'hole' | 'standIn' | 'report'> &
-  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'declarations' | 'argument' | 'print'>>;
+  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'outside' | 'declarations' | 'argument' | 'print'>>;
 
 const STATEMENT_BUDGET = 1_000_000;
 const ELEMENT_BUDGET = 4_000_000;
