@@ -2,7 +2,7 @@
  * A debug session: requests in, responses and events out. Knows the protocol and the reader's session, and neither
  * vscode nor files. Every request is answered, whatever it holds.
  */
-import { evaluateInFrame, functionsOf, isShellLine } from '../../sim/index.ts';
+import { evaluateInFrame, functionsOf, isShellLine, textOf } from '../../sim/index.ts';
 import { exampleText } from '../session/example.ts';
 import { variantOfScene } from '../session/running.ts';
 import type { Debuggee, ExampleState, Session } from '../session/types.ts';
@@ -344,11 +344,11 @@ export class DebugCore {
   }
 
   private tellValue(): void {
-    const program = this.parts.session().debuggee?.program;
-    const { value } = program ?? {};
-    if (!program || !value || value.kind === 'void') return;
-    const text = program.valueText ?? (value.kind === 'integer' ? String(value.value) : undefined);
-    if (text !== undefined) this.say(`returned ${text}\n`);
+    const debuggee = this.parts.session().debuggee;
+    const value = debuggee?.program.value;
+    if (!debuggee || !value || value.kind === 'void') return;
+    const slot = value.kind === 'integer' ? value.value : value.kind === 'aggregate' ? value.object : value;
+    this.say(`returned ${textOf(debuggee.machine, { slot, type: value.kind === 'integer' ? value.type : '' })}\n`);
   }
 
   private isStanding(): boolean {
