@@ -26,12 +26,21 @@ export async function verdicts(session: Session, scene: Scene, pause?: number, v
   return all;
 }
 
-/** Whether it ended as its scene says: ran to its end, or failed for the reason that is told of this variant. */
-export function endsAsSaid(
+/**
+ * In what a run did not end as its scene says of this variant, in words: it was to run to its end, or to fail for a
+ * reason, and to print something.
+ */
+export function unkept(
   { status, why }: Pick<ExampleState, 'status' | 'why'>,
-  { fails }: SceneVariant,
+  printed: readonly { readonly output: string }[],
+  { fails, says }: SceneVariant,
   release: Release,
-): boolean {
-  const words = fails === undefined ? undefined : textFor(fails, release);
-  return words === undefined ? status === 'done' : status === 'failed' && why.includes(words);
+): string | undefined {
+  const reason = fails === undefined ? undefined : textFor(fails, release);
+  const words = says === undefined ? undefined : textFor(says, release);
+  if (reason === undefined && status !== 'done') return `it was to run to its end, and ${status}: ${why}`;
+  if (reason !== undefined && (status !== 'failed' || !why.includes(reason)))
+    return `it was to fail with "${reason}", and ${status}: ${why}`;
+  if (words !== undefined && !printed.some(({ output }) => output.includes(words))) return `it was to print "${words}"`;
+  return undefined;
 }
