@@ -4,6 +4,7 @@ import type { Session } from './types.ts';
 
 export interface Verdict {
   readonly line: string;
+  /** What was wanted: all of it, or a part. */
   readonly is: string;
   /** What the line printed or gave. */
   readonly found: string;
@@ -14,12 +15,13 @@ export interface Verdict {
 export async function verdicts(session: Session, scene: Scene, pause?: number): Promise<Verdict[]> {
   const all: Verdict[] = [];
   for (const expectation of scene.expect ?? []) {
-    const is = textFor(expectation.is, session.release);
+    const { line, has } = expectation;
+    const wanted = expectation.is ?? has;
+    const is = wanted === undefined ? undefined : textFor(wanted, session.release);
     if (expectation.pause !== pause || is === undefined) continue;
-    const { line } = expectation;
     const result = await session.runLine(line);
     const found = result.output === '' ? (result.value ?? '') : result.output;
-    all.push({ line, is, found, holds: found === is });
+    all.push({ line, is, found, holds: has === undefined ? found === is : found.includes(is) });
   }
   return all;
 }
