@@ -1,4 +1,19 @@
 /** The only door to the engine. */
+export type * from './c/ast.ts';
+export {
+  type Effects,
+  type Evaluation,
+  evaluateInFrame,
+  evaluationProgram,
+  type FrameVariable,
+  type FrameView,
+  frameViews,
+  globalsOf,
+  setVariable,
+  variablesOf,
+} from './c/inspect.ts';
+export { parseC } from './c/parse.ts';
+export { argumentNames } from './c/prototypes.ts';
 export type { CValue } from './c/value.ts';
 export { ERRNO, errnoName } from './include/errno.ts';
 export { PageKind } from './include/types.ts';
@@ -6,9 +21,10 @@ export { ALL_RECORDS, lookup, recordsOf, variantOf } from './kernel/names.ts';
 export { provideProse, withProse } from './kernel/prose.ts';
 export type { KernelRecord } from './kernel/registry.ts';
 export * from './kernel/release.ts';
-export { type Block, type BlockSource, blockProgram, holesOf } from './machine/block.ts';
+export { type Block, type BlockSource, blockProgram, holesOf, type OpenHole } from './machine/block.ts';
 export type { MachineConfig, MachineProblem, MachineResult } from './machine/config.ts';
 export { checkMachine, readMachine } from './machine/config.ts';
+export { type FileFunction, type FileSource, fileProgram, functionsOf } from './machine/file.ts';
 export {
   type ImportedMachine,
   type ImportFiles,

@@ -17,7 +17,12 @@ export interface SceneVariant {
   readonly insert?: readonly { readonly before: string; readonly text: string }[];
   /** Pauses: before the first statement below the line that contains the words. */
   readonly pauseAfter?: readonly { readonly words: string; readonly why: string }[];
+  /** It does not run to its end, and these words are in the reason; where releases differ, by span of releases. */
+  readonly fails?: string | Readonly<Record<string, string>>;
 }
+
+/** A shell line, or what it is by span of releases. */
+export type SceneLine = Exclude<ScriptEntry, { readonly pause: string }>;
 
 export interface Scene {
   readonly id: string;
@@ -31,7 +36,9 @@ export interface Scene {
   readonly title: string;
   readonly teaches: string;
   /** Shell lines that come before those of `run`: what the machine needs. */
-  readonly setup?: readonly ScriptEntry[];
+  readonly setup?: readonly SceneLine[];
+  /** Shell lines that come behind the block: what it leaves to be given back. */
+  readonly after?: readonly SceneLine[];
   /** Shell lines and pauses, where there is no block to run; a line of some releases only is `{span: line}`. */
   readonly run?: readonly ScriptEntry[];
   /** The scene in steps, each at its own sentence. As loaded, `run` holds their lines, with a pause behind each. */
@@ -53,6 +60,8 @@ export interface SceneExpectation {
   readonly has?: string | Readonly<Record<string, string>>;
   /** At which pause, counted from 1; absent: at the end. */
   readonly pause?: number;
+  /** Only for one way to run it. */
+  readonly variant?: string;
 }
 
 export interface Scenes {
@@ -93,6 +102,7 @@ const sceneSchema = object({
   title: word,
   teaches: word,
   setup: v.exactOptional(v.array(line)),
+  after: v.exactOptional(v.array(line)),
   run: v.exactOptional(v.array(entry)),
   steps: v.exactOptional(
     v.pipe(
@@ -114,7 +124,13 @@ const sceneSchema = object({
     ),
   ),
   expect: v.exactOptional(
-    v.array(oneTest({ line: word, pause: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))) })),
+    v.array(
+      oneTest({
+        line: word,
+        pause: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+        variant: v.exactOptional(id),
+      }),
+    ),
   ),
   holes: v.exactOptional(dictionary(v.string())),
   standIns: v.exactOptional(dictionary(bySpan)),
@@ -125,6 +141,7 @@ const sceneSchema = object({
         title: word,
         insert: v.exactOptional(v.array(object({ before: word, text: word }))),
         pauseAfter: v.exactOptional(v.array(object({ words: word, why: word }))),
+        fails: v.exactOptional(bySpan),
       }),
     ),
     v.minLength(1),
@@ -175,6 +192,10 @@ export function standInsFor(scene: Scene, release: Release): Record<string, stri
   }
   return found;
 }
+
+/** Lines as `release` needs them. */
+export const linesFor = (lines: readonly SceneLine[] | undefined, release: Release): string[] =>
+  (lines ?? []).flatMap((line) => textFor(line, release) ?? []);
 
 /** The text of a release, where there may be several. */
 export function textFor(text: string | Readonly<Record<string, string>>, release: Release): string | undefined {

@@ -1,6 +1,7 @@
 /** Whether a scene shows what it says it shows: its expectations, asked of the machine at a pause or at its end. */
-import { type Scene, textFor } from '../docs/scenes.ts';
-import type { Session } from './types.ts';
+import type { Release } from '../../sim/index.ts';
+import { type Scene, type SceneVariant, textFor } from '../docs/scenes.ts';
+import type { ExampleState, Session } from './types.ts';
 
 export interface Verdict {
   readonly line: string;
@@ -11,17 +12,28 @@ export interface Verdict {
   readonly holds: boolean;
 }
 
-/** The expectations of a scene at its `pause`th pause, or at its end. Those of other releases are left out. */
-export async function verdicts(session: Session, scene: Scene, pause?: number): Promise<Verdict[]> {
+/** The expectations of a scene at its `pause`th pause, or at its end. Those of other releases and variants are left out. */
+export async function verdicts(session: Session, scene: Scene, pause?: number, variant?: string): Promise<Verdict[]> {
   const all: Verdict[] = [];
   for (const expectation of scene.expect ?? []) {
     const { line, has } = expectation;
     const wanted = expectation.is ?? has;
     const is = wanted === undefined ? undefined : textFor(wanted, session.release);
     if (expectation.pause !== pause || is === undefined) continue;
+    if (expectation.variant !== undefined && expectation.variant !== (variant ?? scene.variants[0]?.id)) continue;
     const result = await session.runLine(line);
     const found = result.output === '' ? (result.value ?? '') : result.output;
     all.push({ line, is, found, holds: has === undefined ? found === is : found.includes(is) });
   }
   return all;
+}
+
+/** Whether it ended as its scene says: ran to its end, or failed for the reason that is told of this variant. */
+export function endsAsSaid(
+  { status, why }: Pick<ExampleState, 'status' | 'why'>,
+  { fails }: SceneVariant,
+  release: Release,
+): boolean {
+  const words = fails === undefined ? undefined : textFor(fails, release);
+  return words === undefined ? status === 'done' : status === 'failed' && why.includes(words);
 }

@@ -129,7 +129,8 @@ function isSource(value: unknown): value is ProgramSource {
       isRecord(value.block) &&
       typeof value.block.text === 'string' &&
       isRecord(value.block.holes) &&
-      isRecord(value.block.standIns)
+      isRecord(value.block.standIns) &&
+      (value.block.setup === undefined || Array.isArray(value.block.setup))
     );
   return value.kind === 'script' && typeof value.label === 'string' && Array.isArray(value.entries);
 }

@@ -28,7 +28,7 @@ import {
   type ZonesView,
   zonesView,
 } from '../../sim/index.ts';
-import { releasesOf, type Scene, standInsFor } from '../docs/scenes.ts';
+import { linesFor, releasesOf, type Scene, standInsFor } from '../docs/scenes.ts';
 import { exampleText } from './example.ts';
 import { isExample, keepExample, type ProgramSource, readSaved, type SavedSession, specOf } from './programs.ts';
 import {
@@ -397,6 +397,9 @@ class ReaderSession implements Session {
           text: text.text,
           holes: { ...request.scene.holes, ...request.holes },
           standIns: standInsFor(request.scene, this.release),
+          declarations: true,
+          setup: linesFor(request.scene.setup, this.release),
+          after: linesFor(request.scene.after, this.release),
         },
       });
       return await this.follow({

@@ -28,7 +28,10 @@ export type FindingCode =
   | 'uninitialised-read'
   | 'conversion'
   | 'argument-count'
-  | 'approximate-size';
+  | 'approximate-size'
+  | 'prototype-differs'
+  | 'field-differs'
+  | 'too-large';
 
 /** Where a hole stands, so that whoever fills it knows what is wanted. */
 export type HolePosition =

@@ -177,7 +177,8 @@ export abstract class Calls extends Names implements Evaluating {
       return type && type.kind !== 'struct' ? this.convert(value, type, span) : value;
     });
   }
-  private prototype(name: string): { parameters: readonly CType[]; returns: CType; variadic: boolean } | undefined {
+  /** The prototype of a kernel function in the release that runs; a macro has none. */
+  protected prototype(name: string): { parameters: readonly CType[]; returns: CType; variadic: boolean } | undefined {
     const record = functionRecord(this.env.lookup(name));
     const text = record?.variants.find((variant) => spanHolds(variant, this.env.release))?.prototype;
     if (!text || record?.macro) return undefined;

@@ -24,6 +24,10 @@ export class Scope {
   }
 }
 
+/** The activations of frames that a program may stand in, for whoever looks into one. */
+const activations = new WeakMap<Frame, Declarations>();
+export const activationOf = (frame: Frame): Declarations | undefined => activations.get(frame);
+
 export interface ActivationOptions {
   args?: readonly string[];
   /** Calls of C functions around this one. */
@@ -49,6 +53,26 @@ export abstract class Declarations extends Expressions {
     this.isShell = options.shell !== undefined;
     this.locals = options.shell ?? newFrame(name);
     this.frame = { name, kind: this.isShell ? 'command' : 'c', args: options.args ?? [], locals: this.locals };
+    activations.set(this.frame, this);
+  }
+
+  /** The names of the parameters, in the order of the arguments of the frame. */
+  parameterNames: readonly string[] = [];
+
+  /** What a name means where the frame stands; a variable that going back in time took away is none. */
+  visible(name: string): Variable | undefined {
+    const variable = this.scope.find(name);
+    return variable && variableType(variable.frame, variable.key) === undefined ? undefined : variable;
+  }
+  /** Every variable that can be named where the frame stands, outer ones that are hidden left out. */
+  *visibleVariables(): Iterable<readonly [string, Variable]> {
+    const seen = new Set<string>();
+    for (let scope: Scope | undefined = this.scope; scope; scope = scope.parent)
+      for (const [name, variable] of scope.names) {
+        if (seen.has(name) || variableType(variable.frame, variable.key) === undefined) continue;
+        seen.add(name);
+        yield [name, variable];
+      }
   }
 
   // ---- variables ----

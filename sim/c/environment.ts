@@ -44,6 +44,15 @@ export interface CEnvironment {
   /** A member to read for one that does not exist: another name, or '' for the struct itself. */
   fieldStandIn?(struct: string, field: string): string | undefined;
 
+  /** Prototypes are called, and definitions of structs held against the kernel's: what a document shows of an interface. */
+  readonly declarations?: boolean;
+  /** C text for an argument that the text leaves open: of a prototype, or of the function that is run. */
+  argument?(call: string, index: number, parameter: string): string | undefined;
+  /** A pointer to the machine's object of a type, as C spells it, where there is one that is meant unless told otherwise. */
+  objectOf?(type: string): CValue | undefined;
+  /** A line for whoever runs the text. */
+  print?(line: string): void;
+
   /** `level` is a digit of KERN_EMERG (0) to KERN_DEBUG (7). */
   printk(level: number, text: string): void;
   report(finding: Finding): void;
@@ -69,6 +78,8 @@ export interface Limits {
 /** A parsed text made ready to run: what its functions, types and file-level variables are. */
 export interface Program {
   readonly unit: CUnit;
+  /** Whose text it is: the reader's, the definitions that a scene adds, or a line of the shell. */
+  readonly source: 'text' | 'stand-ins' | 'line';
   readonly functions: ReadonlyMap<string, FunctionNode>;
   readonly defines: ReadonlyMap<string, Expression>;
   /** Structs, typedefs and enum constants met so far. */
@@ -86,7 +97,7 @@ export interface Program {
 /** A run that cannot go on for a reason that is not the machine's: told to the reader, never an oops. */
 export class CStop extends Error {
   override readonly name = 'CStop';
-  readonly code: FindingCode | 'not-a-function' | 'no-entry' | 'too-large' | 'type';
+  readonly code: FindingCode | 'not-a-function' | 'no-entry' | 'type';
   span: SourceSpan | undefined;
   constructor(code: CStop['code'], message: string, span?: SourceSpan) {
     super(message);

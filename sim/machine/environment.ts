@@ -16,14 +16,14 @@ import {
 import { currentProcess } from '../kernel/current.ts';
 import { constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
 import { page_ref_count } from '../mm/compound_page.ts';
-import { taskStruct } from '../mm/cviews.ts';
+import { mmStruct, taskStruct, vmaStruct } from '../mm/cviews.ts';
 import { flagsWord } from '../mm/page_flags.ts';
 import { page_pgmap } from '../mm/pagemap.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { hex, type Kernel } from './kernel.ts';
 
 export type EnvironmentParts = Pick<CEnvironment, 'hole' | 'standIn' | 'report'> &
-  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn'>>;
+  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'declarations' | 'argument' | 'print'>>;
 
 const STATEMENT_BUDGET = 1_000_000;
 
@@ -44,6 +44,7 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
         : integer(value, value > 0x7fffffffn || value < -0x80000000n ? 'unsigned long' : 'int');
     },
     symbol: (name) => symbol(kernel, name),
+    objectOf: (type) => objectOf(kernel, type),
     call: (name, args) => call(kernel, name, args, env),
     loadPage: (pfn, field) => loadPage(kernel, pfn, field),
     storePage: () => false,
@@ -77,6 +78,23 @@ function symbol(kernel: Kernel, name: string): CValue | undefined {
     }
     case 'vmemmap':
       return pagePointer(0);
+    default:
+      return undefined;
+  }
+}
+
+/** Of the process that is current: its task, its address space and its first mapping. */
+function objectOf(kernel: Kernel, type: string): CValue | undefined {
+  const process = currentProcess(kernel);
+  if (!process) return undefined;
+  const [vma] = process.mm.vmas;
+  switch (type) {
+    case 'struct task_struct':
+      return objectPointer(taskStruct(kernel, process));
+    case 'struct mm_struct':
+      return objectPointer(mmStruct(kernel, process.mm));
+    case 'struct vm_area_struct':
+      return vma && objectPointer(vmaStruct(kernel, vma));
     default:
       return undefined;
   }
