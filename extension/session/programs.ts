@@ -10,12 +10,13 @@ import {
   shellProgram,
 } from '../../sim/index.ts';
 import { loadScenes } from '../docs/scenes.ts';
-import type { ExampleRequest, ExampleState } from './types.ts';
+import type { ExampleRequest, ExampleState, FileSource } from './types.ts';
 
 export type ProgramSource =
   | { kind: 'line'; line: string }
   | { kind: 'block'; block: BlockSource }
-  | { kind: 'script'; label: string; entries: readonly ScriptEntry[] };
+  | { kind: 'script'; label: string; entries: readonly ScriptEntry[] }
+  | { kind: 'file'; file: FileSource };
 
 export function specOf(machine: Machine, source: ProgramSource): { spec: ProgramSpec; findings: Block['findings'] } {
   const { kernel } = machine;
@@ -26,6 +27,8 @@ export function specOf(machine: Machine, source: ProgramSource): { spec: Program
       return blockProgram(kernel, source.block);
     case 'script':
       return { spec: scriptProgram(kernel, source.label, source.entries), findings: [] };
+    case 'file':
+      return blockProgram(kernel, { ...source.file, holes: {}, standIns: {} });
   }
 }
 
@@ -132,5 +135,7 @@ function isSource(value: unknown): value is ProgramSource {
       isRecord(value.block.standIns) &&
       (value.block.setup === undefined || Array.isArray(value.block.setup))
     );
+  if (value.kind === 'file')
+    return isRecord(value.file) && typeof value.file.text === 'string' && typeof value.file.label === 'string';
   return value.kind === 'script' && typeof value.label === 'string' && Array.isArray(value.entries);
 }

@@ -265,12 +265,23 @@ export class Kernel {
 
   private isOneOfMany(): boolean {
     if (this.quiet > 0) return true;
+    if (!this.hasManyCalls()) return false;
+    const above = this.trace.open.at(-1);
+    if (above) {
+      above.made++;
+      above.node.more = (above.node.more ?? 0) + 1;
+    }
+    return true;
+  }
+
+  /** Would the next call only be counted? */
+  hasManyCalls(): boolean {
+    if (this.quiet > 0) return true;
     const { open, made } = this.trace;
     const above = open[open.length - 1];
-    if (!above || above.made < (made > MANY_CALLS ? FEW_CALLS : MAX_CALLS) || above.made % BREATH === 0) return false;
-    above.made++;
-    above.node.more = (above.node.more ?? 0) + 1;
-    return true;
+    return (
+      above !== undefined && above.made >= (made > MANY_CALLS ? FEW_CALLS : MAX_CALLS) && above.made % BREATH !== 0
+    );
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {
