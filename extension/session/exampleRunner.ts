@@ -49,7 +49,6 @@ export class ExampleRunner {
         declarations: true,
         setup: linesFor(scene.setup, this.desks.machine.release),
         after: linesFor(scene.after, this.desks.machine.release),
-        ...(scene.setup ? { setup: scene.setup } : {}),
       },
     };
     return await this.start(source, { state, text, request, toDocument: request.toDocument }, control);
