@@ -41,6 +41,8 @@ export interface Claim {
   readonly release?: string;
   /** The preset to judge on. Default: that of its setup, or the machine of the recordings. */
   readonly machine?: string;
+  /** Kernel options that are otherwise than on the preset: `vmemmap`. */
+  readonly config?: Readonly<Record<string, boolean>>;
   /** The setup it begins with, by name. */
   readonly given?: string;
   /** The lines of that setup, put there by the loader. All of them have to succeed. */
@@ -123,6 +125,7 @@ const claimSchema = object({
   says: word,
   release: v.exactOptional(span),
   machine: v.exactOptional(word),
+  config: v.exactOptional(v.pipe(plain, v.record(v.string(), v.boolean()))),
   given: v.exactOptional(id),
   run: v.exactOptional(v.array(bySpan)),
   expect: v.pipe(v.array(expectation), v.minLength(1)),
@@ -243,7 +246,7 @@ export function claimFinding({ claim, place }: PlacedClaim, verdict: ClaimVerdic
     severity: 'warning',
     start: place.span.start,
     end: place.span.end,
-    message: `${claim.says} ${reason}`,
+    message: `Not so${verdict.since === undefined ? '' : ` since ${verdict.since}`}: ${claim.says} ${reason}`,
     ...(verdict.since === undefined ? {} : { since: verdict.since }),
   };
 }

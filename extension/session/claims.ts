@@ -76,12 +76,21 @@ export class Judge {
     return verdict;
   }
 
+  /** All verdicts, in the order asked for. Those that begin alike are judged together: each setup runs once. */
+  judgeAll(claims: readonly Claim[], release: Release): ClaimVerdict[] {
+    const begins = new Map<Claim, string>();
+    for (const claim of claims) begins.set(claim, `${keyOf(claim, release)}\n${setupOf(claim, release).join('\n')}`);
+    const inTurn = [...begins].sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
+    for (const [claim] of inTurn) this.judge(claim, release);
+    return claims.map((claim) => this.judge(claim, release));
+  }
+
   private hear(claim: Claim, release: Release): ClaimVerdict {
     const evidence: { line: string; output: string; wanted?: string }[] = [];
-    const name = claim.machine ?? DEFAULT_MACHINE;
+    const key = keyOf(claim, release);
     try {
       if (!isAbout(claim, release)) throw new Unjudged(`It says nothing of ${release}.`);
-      const bench = this.benchFor(name, release);
+      const bench = this.benchFor(key, claim, release);
       const left = { points: this.points };
       const show = ({ line, output }: Answer): void => void evidence.push({ line, output });
       const setup = setupOf(claim, release);
@@ -111,7 +120,7 @@ export class Judge {
       return { claim, release, holds: true, evidence };
     } catch (error) {
       // A machine in an unknown state judges nothing else.
-      if (!(error instanceof Unjudged)) this.benches.delete(`${name} ${release}`);
+      if (!(error instanceof Unjudged)) this.benches.delete(key);
       return {
         claim,
         release,
@@ -123,14 +132,11 @@ export class Judge {
   }
 
   /** One machine of each kind is kept. */
-  private benchFor(name: string, release: Release): Bench {
-    const key = `${name} ${release}`;
+  private benchFor(key: string, claim: Claim, release: Release): Bench {
     let bench = this.benches.get(key);
     // What its journal has let go cannot be undone.
     if (bench === undefined || bench.machine.oldest > 0) {
-      const config = this.machine(name);
-      if (config === undefined) throw new Unjudged(`There is no machine ${name}.`);
-      bench = { machine: new Machine(config, release), done: [] };
+      bench = { machine: new Machine(this.configFor(claim), release), done: [] };
     }
     // The last used is the last let go.
     this.benches.delete(key);
@@ -138,7 +144,18 @@ export class Judge {
     for (const [oldest] of this.benches) if (this.benches.size > BENCHES) this.benches.delete(oldest);
     return bench;
   }
+
+  private configFor({ machine: name = DEFAULT_MACHINE, config: options = {} }: Claim): MachineConfig {
+    const config = this.machine(name);
+    if (config === undefined) throw new Unjudged(`There is no machine ${name}.`);
+    const unknown = Object.keys(options).find((option) => !Object.hasOwn(config.config, option));
+    if (unknown !== undefined) throw new Unjudged(`There is no option ${unknown}.`);
+    return { ...config, config: { ...config.config, ...options } };
+  }
 }
+
+const keyOf = ({ machine = DEFAULT_MACHINE, config = {} }: Claim, release: Release): string =>
+  `${release} ${machine} ${JSON.stringify(config)}`;
 
 /** Takes a machine to just behind the lines of a setup; those that it is behind already are not run again. */
 function prepare({ machine, done }: Bench, setup: readonly string[], left: { points: number }): readonly Answer[] {

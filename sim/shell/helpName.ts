@@ -24,7 +24,9 @@ export function helpOfName({ release, arch }: Kernel, name: string): string | un
 
 function present(record: Real, release: Release, arch: string): string {
   const lines = [...declaration(record, release, arch), `  ${prose(record.contract)}`];
-  for (const error of variantOf(record, release)?.errors ?? []) lines.push(`  ${error.returns}: ${prose(error.when)}`);
+  const variant = variantOf(record, release);
+  if (variant?.note !== undefined) lines.push(`  ${prose(variant.note)}`);
+  for (const error of variant?.errors ?? []) lines.push(`  ${error.returns}: ${prose(error.when)}`);
   return lines.join('\n');
 }
 
