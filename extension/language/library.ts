@@ -86,7 +86,8 @@ export class Library {
   /** What each rule finds, by its code. */
   rules(): Promise<ReadonlyMap<string, string>> {
     this.loadedRules ??= this.readJson('findings.json').then(
-      (json) => new Map(Object.entries(json as Record<string, { says: string }>).map(([code, { says }]) => [code, says])),
+      (json) =>
+        new Map(Object.entries(json as Record<string, { says: string }>).map(([code, { says }]) => [code, says])),
     );
     this.loadedRules.catch(() => {
       this.loadedRules = undefined;

@@ -79,8 +79,7 @@ export class Judge {
   /** All verdicts, in the order asked for. Those that begin alike are judged together: each setup runs once. */
   judgeAll(claims: readonly Claim[], release: Release): ClaimVerdict[] {
     const begins = new Map<Claim, string>();
-    for (const claim of claims)
-      begins.set(claim, `${keyOf(claim, release)}\n${setupOf(claim, release).join('\n')}`);
+    for (const claim of claims) begins.set(claim, `${keyOf(claim, release)}\n${setupOf(claim, release).join('\n')}`);
     const inTurn = [...begins].sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
     for (const [claim] of inTurn) this.judge(claim, release);
     return claims.map((claim) => this.judge(claim, release));
