@@ -21,6 +21,7 @@ import { createSession } from '../session/session.ts';
 import { runToStep, stepAt } from '../session/steps.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
+import { check } from './check.ts';
 import { listRunnable, runnableAt } from './runnable.ts';
 
 export interface Surroundings {
@@ -33,9 +34,13 @@ export interface Surroundings {
   readonly files: DocumentFiles;
   readonly machines: FolderFiles;
   readonly folder: string;
+  readonly version: string;
   readonly cache: string;
   glossary(): Promise<readonly GlossaryEntry[]>;
   scenes(): Promise<unknown>;
+  claims(): Promise<unknown>;
+  /** The table of codes that findings have. */
+  findings(): Promise<unknown>;
   now(): number;
   breathe(): Promise<void>;
 }
@@ -52,6 +57,8 @@ export async function execute(
       return await runExample(request, around);
     case 'machine':
       return await printMachine(request, around);
+    case 'check':
+      return await check(request, around);
     case 'docs':
       return await documents(request, around);
     case 'machines':

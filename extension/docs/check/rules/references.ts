@@ -1,8 +1,9 @@
 /** References that lead nowhere, or elsewhere: sections by number, by order and by place, files, labels. */
-import { compareReleases, DOCUMENT_PATHS, type Release, spanHolds } from '../../../../sim/index.ts';
+import { compareReleases, type Release, spanHolds } from '../../../../sim/index.ts';
 import { sentencesOf } from '../../anchors.ts';
 import type { Section, Span } from '../../rstTypes.ts';
 import type { Context } from '../context.ts';
+import { DOCUMENT_PATHS } from '../uses.ts';
 
 const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
 const BY_ORDER = new RegExp(`\\b(${ORDINALS.join('|')}|last)\\s+section\\b(?!s)`, 'gi');

@@ -1,8 +1,9 @@
 /** Results that nothing looks at: errors ignored, and error pointers used as if they were good. */
-import { type CallNode, type Expression, MUST_CHECK } from '../../../../sim/index.ts';
+import type { CallNode, Expression } from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
 import type { Flow } from '../flow.ts';
 import { type Body, functionAt, type KnownFunction } from '../typing.ts';
+import { MUST_CHECK } from '../uses.ts';
 import { calledName, eachExpression, eachStatement } from '../walk.ts';
 
 const TESTS = /^(?:IS_ERR|IS_ERR_OR_NULL|PTR_ERR_OR_ZERO|IS_ERR_VALUE|PTR_ERR)$/;

@@ -1,5 +1,5 @@
 /** How kernel functions want to be called, as far as a reader of code can check it: a companion of the records. */
-import type { Release, Span } from '../release.ts';
+import type { Release, Span } from '../../../sim/index.ts';
 
 /** A call that takes something, and the calls that give it back. */
 export interface TakeAndGive {
