@@ -5,6 +5,7 @@ import type { ExampleState, Session } from './types.ts';
 
 export interface Verdict {
   readonly line: string;
+  /** What was wanted: all of it, or a part. */
   readonly is: string;
   /** What the line printed or gave. */
   readonly found: string;
@@ -15,13 +16,14 @@ export interface Verdict {
 export async function verdicts(session: Session, scene: Scene, pause?: number, variant?: string): Promise<Verdict[]> {
   const all: Verdict[] = [];
   for (const expectation of scene.expect ?? []) {
-    const is = textFor(expectation.is, session.release);
+    const { line, has } = expectation;
+    const wanted = expectation.is ?? has;
+    const is = wanted === undefined ? undefined : textFor(wanted, session.release);
     if (expectation.pause !== pause || is === undefined) continue;
     if (expectation.variant !== undefined && expectation.variant !== (variant ?? scene.variants[0]?.id)) continue;
-    const { line } = expectation;
     const result = await session.runLine(line);
     const found = result.output === '' ? (result.value ?? '') : result.output;
-    all.push({ line, is, found, holds: found === is });
+    all.push({ line, is, found, holds: has === undefined ? found === is : found.includes(is) });
   }
   return all;
 }
