@@ -17,6 +17,7 @@ import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { ShellError } from './error.ts';
+import { defineFunctions } from './functions.ts';
 import { expand } from './variables.ts';
 
 const MAX_LINE = 10_000;
@@ -109,6 +110,7 @@ function* evaluateLine(kernel: Kernel, line: string, program: Program): KernelGe
     );
     return value;
   }
+  if (defineFunctions(kernel, line)) return undefined;
   const value = yield* evaluateExpression(line, shellEnvironment(kernel, program));
   if (value.kind !== 'void') {
     program.valueText = printValue(kernel, value);
