@@ -18,6 +18,7 @@ import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { ShellError } from './error.ts';
 import { defineFunctions } from './functions.ts';
+import { grep, readGrep } from './grep.ts';
 import { expand } from './variables.ts';
 
 const MAX_LINE = 10_000;
@@ -50,9 +51,9 @@ export function words(line: string): string[] {
     } else if (c === '"' || c === "'") {
       quote = c;
       word ??= '';
-    } else if (/[\s>]/.test(c)) {
+    } else if (/[\s>|]/.test(c)) {
       if (word !== undefined) found.push(word);
-      if (c === '>') found.push(c);
+      if (c === '>' || c === '|') found.push(c);
       word = undefined;
     } else word = (word ?? '') + c;
   }
@@ -125,8 +126,16 @@ function* runCommand(
   program: Program,
 ): KernelGenerator<CValue | undefined> {
   const filled = args.map((word) => expand(kernel, word));
-  const run = command.run({ kernel, print: (text) => void program.output.push(text) }, filled);
+  const pipe = filled.indexOf('|');
+  const [next, ...wanted] = pipe < 0 ? [] : filled.slice(pipe + 1);
+  if (pipe >= 0 && next !== 'grep') throw new ShellError('only grep can stand behind |');
+  const request = pipe < 0 ? undefined : readGrep(wanted);
+  const printed: string[] = request ? [] : program.output;
+  const own = pipe < 0 ? filled : filled.slice(0, pipe);
+  const run = command.run({ kernel, print: (text) => void printed.push(text) }, own);
   const value = run ? ((yield* run) ?? undefined) : undefined;
+  const found = request ? grep(printed.join('\n'), request) : undefined;
+  if (found !== undefined) program.output.push(found);
   if (value) program.valueText = printValue(kernel, value);
   return value;
 }
