@@ -58,3 +58,9 @@ it('an invalidation that one line begins another line ends, and who waited for i
   expect(reader?.status).toBe('done');
   expect(shown(machine, 'seq == ni.invalidate_seq')).toBe('1');
 });
+
+it('a variable that is called like a command has members', () => {
+  const machine = boot('qemu-2g', '6.12');
+  sh(machine, 'struct dev_pagemap pagemap = { .nr_range = 1 }', 'pagemap.nr_range = 2');
+  expect(shown(machine, 'pagemap.nr_range')).toBe('2');
+});
