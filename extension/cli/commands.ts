@@ -13,12 +13,15 @@ import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/gloss
 import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
 import { isKernelDocument, recognise } from '../docs/release.ts';
 import { parseDocument } from '../docs/rst.ts';
+import { stepOfVariant } from '../docs/sceneSteps.ts';
 import { loadScenes, placeScenes } from '../docs/scenes.ts';
 import { verdicts } from '../session/expectations.ts';
 import { type FolderFiles, importFolder } from '../session/machineFolder.ts';
 import { createSession } from '../session/session.ts';
+import { runToStep, stepAt } from '../session/steps.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
+import { listRunnable, runnableAt } from './runnable.ts';
 
 export interface Surroundings {
   print(text: string): void;
@@ -186,17 +189,17 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
       .slice(0, request.line - 1)
       .join('\n').length + (request.line > 1 ? 1 : 0);
   const end = source.indexOf('\n', start) < 0 ? source.length : source.indexOf('\n', start);
-  const here = placed.find((scene) => scene.span.start <= end && scene.span.end >= start);
-  if (!here) {
-    const lines = placed.map(
-      (scene) => `${source.slice(0, scene.span.start).split('\n').length}: ${scene.scene.title}`,
-    );
+  const found = runnableAt(placed, { start, end });
+  if (!found) {
+    const lines = listRunnable(placed, source);
     throw new UsageError(
       `nothing to run at ${request.file}:${request.line}${lines.length > 0 ? `; there is\n  ${lines.join('\n  ')}` : ''}`,
     );
   }
+  const { placed: here } = found;
+  const step = request.variant === undefined ? found.step : stepOfVariant(here.scene, request.variant);
   const variant = request.variant ?? here.scene.variants[0]?.id ?? '';
-  if (!here.scene.variants.some((each) => each.id === variant))
+  if (step === undefined && !here.scene.variants.some((each) => each.id === variant))
     throw new UsageError(
       `--variant ${variant}: this scene has ${here.scene.variants.map((each) => each.id).join(', ')}`,
     );
@@ -215,8 +218,10 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
       holes: request.set,
       ...(releases ? { releases } : {}),
     });
-  } else {
+  } else if (step === undefined) {
     state = await session.runScene(here.scene, request.file, releases);
+  } else {
+    state = await runToStep(session, here.scene, request.file, releases, step);
   }
   let printed = 0;
   const report = (): void => {
@@ -239,9 +244,13 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
     }
   };
   report();
-  for (let pause = 1; state?.status === 'paused'; pause++) {
+  for (let pause = (step ?? 0) + 1; state?.status === 'paused'; pause++) {
     if (!request.json) around.print(`-- paused: ${state.why}`);
     await judge(pause);
+    if (step !== undefined && stepAt(here.scene, state) === step) {
+      session.dispose();
+      return isWrong ? 1 : 0;
+    }
     state = await session.continueExample();
     report();
   }

@@ -76,6 +76,15 @@ export class Judge {
     return verdict;
   }
 
+  /** All verdicts, in the order asked for. Those that begin alike are judged together: each setup runs once. */
+  judgeAll(claims: readonly Claim[], release: Release): ClaimVerdict[] {
+    const begins = new Map<Claim, string>();
+    for (const claim of claims) begins.set(claim, `${keyOf(claim, release)}\n${setupOf(claim, release).join('\n')}`);
+    const inTurn = [...begins].sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
+    for (const [claim] of inTurn) this.judge(claim, release);
+    return claims.map((claim) => this.judge(claim, release));
+  }
+
   private hear(claim: Claim, release: Release): ClaimVerdict {
     const evidence: { line: string; output: string; wanted?: string }[] = [];
     const key = keyOf(claim, release);

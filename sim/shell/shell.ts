@@ -16,6 +16,7 @@ import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { definedFunctions, defineFunctions } from './definitions.ts';
 import { ShellError } from './error.ts';
 import { defineFunctions } from './functions.ts';
 import { grep, readGrep } from './grep.ts';
@@ -140,15 +141,18 @@ function* runCommand(
   return value;
 }
 
-const shellEnvironment = (kernel: Kernel, program: Program) =>
-  createEnvironment(kernel, {
+function shellEnvironment(kernel: Kernel, program: Program) {
+  const functions = definedFunctions(kernel);
+  return createEnvironment(kernel, {
     shell: kernel.state.shell,
+    ...(functions ? { program: functions } : {}),
     hole: () => undefined,
     standIn: () => undefined,
     report: (finding) => {
       if (finding.severity !== 'information') program.output.push(`${finding.severity}: ${finding.message}`);
     },
   });
+}
 
 function printValue(kernel: Kernel, value: CValue): string {
   const env = createEnvironment(kernel, { hole: () => undefined, standIn: () => undefined, report: () => {} });
