@@ -18,7 +18,6 @@ import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { definedFunctions, defineFunctions } from './definitions.ts';
 import { ShellError } from './error.ts';
-import { defineFunctions } from './functions.ts';
 import { grep, readGrep } from './grep.ts';
 import { expand } from './variables.ts';
 
