@@ -334,7 +334,8 @@ export class DebugCore {
     if (!debuggee) return;
     const { output } = debuggee.program;
     if (this.printed > output.length) this.printed = 0;
-    for (const line of output.slice(Math.max(this.printed, this.steering.preparedLines))) this.say(`${line}\n`, 'stdout');
+    for (const line of output.slice(Math.max(this.printed, this.steering.preparedLines)))
+      this.say(`${line}\n`, 'stdout');
     this.printed = output.length;
     const { log } = debuggee.machine.kernel.state;
     if (this.logged < 0 || this.logged > log.length) this.logged = log.length;
