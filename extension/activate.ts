@@ -1,6 +1,7 @@
 /** Composition root: builds every service by hand. Nothing here reads a file, parses a text or boots a machine. */
 import * as vscode from 'vscode';
 import { SCHEME, VIEWS } from './commands.ts';
+import { checkDocument } from './docs/check/check.ts';
 import { ReadonlyFiles } from './files/readonlyFiles.ts';
 import { ClaimHovers } from './language/claimHover.ts';
 import { ClaimLenses } from './language/claimLens.ts';
@@ -52,7 +53,7 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
   const documents = own(new Documents(globalStorageUri, platform, report));
   const shell = own(new Shell(reader, report, workspaceState, () => library.prose()));
   const verdicts = new Verdicts({ breathe: () => platform.breathe() });
-  const findings = own(new Findings({ texts, library, verdicts, report, platform, check: () => [] }));
+  const findings = own(new Findings({ texts, library, verdicts, report, platform, check: checkDocument }));
   const comparison = own(new Comparison(texts, findings, report));
   const services: Services = {
     extensionUri,

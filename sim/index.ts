@@ -37,7 +37,15 @@ export { hex, type TraceNode } from './machine/kernel.ts';
 export { Machine, type Step, type Stop } from './machine/machine.ts';
 export { presets } from './machine/presets.ts';
 export { type ScriptEntry, scriptProgram } from './shell/script.ts';
-export { errorText, runShellLine, shellProgram, statusOf, stripComment } from './shell/shell.ts';
+export {
+  commandNames,
+  errorText,
+  isShellLine,
+  runShellLine,
+  shellProgram,
+  statusOf,
+  stripComment,
+} from './shell/shell.ts';
 export type { Program, ProgramSpec } from './task/program.ts';
 export type { Frame, Point, SourceSpan } from './task/task.ts';
 export { objectBytes, readMemory } from './view/bytes.ts';

@@ -79,3 +79,5 @@ function filled(message: string, machine: Machine, program: Program, frame: numb
   });
   return text.replace(/\\([{}])/g, '$1');
 }
+
+export const counted = (when: When): Counted => new Counted(when);

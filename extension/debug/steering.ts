@@ -10,7 +10,7 @@ import {
   watchTitle,
 } from '../../sim/index.ts';
 import type { ExampleState, RunControl } from '../session/types.ts';
-import { Counted, type When } from './conditions.ts';
+import type { Counted } from './conditions.ts';
 import { History } from './history.ts';
 
 export type Mode =
@@ -63,6 +63,8 @@ export class Steering implements RunControl {
   /** Errors to stop at; an empty set is any. */
   errnos: ReadonlySet<string> | undefined;
   stopsAtWarnings = false;
+  /** Lines of output that came from what a scene does first. */
+  preparedLines = 0;
   /** Why it stands, until it goes on. */
   stop: StopInfo | undefined;
   /** What the call returned that the program stands behind. */
@@ -74,6 +76,14 @@ export class Steering implements RunControl {
 
   constructor(events: SteeringEvents) {
     this.events = events;
+  }
+
+  /** Nothing stops it: it runs without debugging. */
+  mute(): void {
+    this.mode = RUN;
+    [this.lines, this.functions, this.data] = [[], [], []];
+    this.errnos = undefined;
+    this.stopsAtWarnings = false;
   }
 
   /* ---- RunControl ---- */
@@ -95,7 +105,10 @@ export class Steering implements RunControl {
   shouldPause(point: Point, machine: Machine, program: Program): string | undefined {
     this.watch(program);
     // What a scene does before its text begins is no part of what is debugged.
-    if (!program.base) return undefined;
+    if (!program.base) {
+      this.preparedLines = program.output.length;
+      return undefined;
+    }
     const depth = program.frames.length;
     if (point.kind === 'statement') this.history.note(program.points, depth, point.span.start);
     else if (point.kind === 'call' && point.frame.kind === 'kernel') this.history.note(program.points, depth, -1);
@@ -266,5 +279,3 @@ export function dataValue(key: string, machine: Machine, program: Program | unde
   const result = evaluateInFrame(machine, program, frame, expression);
   return result.ok ? result.text : undefined;
 }
-
-export const counted = (when: When): Counted => new Counted(when);

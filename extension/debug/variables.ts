@@ -143,7 +143,7 @@ export class Variables {
     return {
       name,
       ...shown,
-      ...(isUnset ? { value: `${shown.value} (never set)` } : {}),
+      ...(isUnset && typeof slot === 'bigint' ? { value: `${shown.value} (never set)` } : {}),
       watch: variableKey(frame, function_, name),
     };
   }

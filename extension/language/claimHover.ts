@@ -26,8 +26,11 @@ export class ClaimHovers implements vscode.HoverProvider {
     const judged = claimsAt(known.claims, document.offsetAt(position)).filter(({ verdict }) => verdict !== undefined);
     const [first] = judged;
     if (first === undefined) return undefined;
+    const problems = new Set(this.findings.shown(text).map(({ code }) => code));
     const contents = judged.slice(0, MOST).map(({ claim, verdict }) => {
-      const markdown = new vscode.MarkdownString(claimText(claim, verdict, { isShort: true, icons: true }), true);
+      const isBesideProblem = problems.has(`claim/${claim.id}`);
+      const options = { isShort: true, icons: true, isBesideProblem };
+      const markdown = new vscode.MarkdownString(claimText(claim, verdict, options), true);
       markdown.isTrusted = { enabledCommands: HOVER_COMMANDS };
       const link = (label: string, command: CommandId, args: readonly unknown[]): string =>
         `[${label}](command:${command}?${encodeURIComponent(JSON.stringify(args))})`;

@@ -12,6 +12,8 @@ const MOST_STEPS = 8;
 export interface ClaimTextOptions {
   /** Shown whole, in a document, or cut down for a hover. */
   readonly isShort?: boolean;
+  /** Without what a problem beside it says already. */
+  readonly isBesideProblem?: boolean;
   /** With the icons of the editor. */
   readonly icons?: boolean;
 }
@@ -33,9 +35,10 @@ function iconOf({ holds, problem }: ClaimVerdict): string {
 
 export function claimText(claim: Claim, verdict: ClaimVerdict | undefined, options: ClaimTextOptions = {}): string {
   const icon = options.icons && verdict !== undefined ? `${iconOf(verdict)} ` : '';
-  const parts = [`${icon}**${verdictWords(verdict)}** · ${escaped(claim.says)}`];
+  const said = options.isBesideProblem ? '' : ` · ${escaped(claim.says)}`;
+  const parts = [`${icon}**${verdictWords(verdict)}**${said}`];
   if (verdict === undefined) return parts.join('\n\n');
-  const reason = verdict.problem ?? (verdict.holds ? undefined : verdict.why);
+  const reason = verdict.problem ?? (verdict.holds || options.isBesideProblem ? undefined : verdict.why);
   if (reason !== undefined) parts.push(escaped(reason));
   const evidence = evidenceText(verdict, options.isShort ?? false);
   if (evidence !== '') parts.push(fenced(evidence));
