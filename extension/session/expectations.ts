@@ -28,21 +28,27 @@ export async function verdicts(session: Session, scene: Scene, pause?: number, v
   return all;
 }
 
-/**
- * In what a run did not end as its scene says of this variant, in words: it was to run to its end, or to fail for a
- * reason, and to print something.
- */
-export function unkept(
+/** Whether it ended as its scene says: ran to its end, or failed for the reason that is told of this variant. */
+export function endsAsSaid(
   { status, why }: Pick<ExampleState, 'status' | 'why'>,
+  { fails }: SceneVariant,
+  release: Release,
+): boolean {
+  const words = fails === undefined ? undefined : textFor(fails, release);
+  return words === undefined ? status === 'done' : status === 'failed' && why.includes(words);
+}
+
+/** In what a run was not as its scene says of this variant, in words: how it ended, or what it printed. */
+export function unkept(
+  state: Pick<ExampleState, 'status' | 'why'>,
   printed: readonly { readonly output: string }[],
-  { fails, says }: SceneVariant,
+  variant: SceneVariant,
   release: Release,
 ): string | undefined {
-  const reason = fails === undefined ? undefined : textFor(fails, release);
-  const words = says === undefined ? undefined : textFor(says, release);
-  if (reason === undefined && status !== 'done') return `it was to run to its end, and ${status}: ${why}`;
-  if (reason !== undefined && (status !== 'failed' || !why.includes(reason)))
-    return `it was to fail with "${reason}", and ${status}: ${why}`;
-  if (words !== undefined && !printed.some(({ output }) => output.includes(words))) return `it was to print "${words}"`;
-  return undefined;
+  const reason = variant.fails === undefined ? undefined : textFor(variant.fails, release);
+  if (!endsAsSaid(state, variant, release))
+    return `it was to ${reason === undefined ? 'run to its end' : `fail with "${reason}"`}, and ${state.status}: ${state.why}`;
+  const words = variant.says === undefined ? undefined : textFor(variant.says, release);
+  const isSaid = words === undefined || printed.some(({ output }) => output.includes(words));
+  return isSaid ? undefined : `it was to print "${words}"`;
 }
