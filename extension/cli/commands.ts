@@ -21,6 +21,7 @@ import { createSession } from '../session/session.ts';
 import { runToStep, stepAt } from '../session/steps.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
+import { check } from './check.ts';
 import { listRunnable, runnableAt } from './runnable.ts';
 
 export interface Surroundings {
@@ -33,9 +34,13 @@ export interface Surroundings {
   readonly files: DocumentFiles;
   readonly machines: FolderFiles;
   readonly folder: string;
+  readonly version: string;
   readonly cache: string;
   glossary(): Promise<readonly GlossaryEntry[]>;
   scenes(): Promise<unknown>;
+  claims(): Promise<unknown>;
+  /** The table of codes that findings have. */
+  findings(): Promise<unknown>;
   now(): number;
   breathe(): Promise<void>;
 }
@@ -52,6 +57,8 @@ export async function execute(
       return await runExample(request, around);
     case 'machine':
       return await printMachine(request, around);
+    case 'check':
+      return await check(request, around);
     case 'docs':
       return await documents(request, around);
     case 'machines':
@@ -223,15 +230,19 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   } else {
     state = await runToStep(session, here.scene, request.file, releases, step);
   }
-  let printed = 0;
+  const printed: number[] = [];
   const report = (): void => {
-    for (const step of session.exampleSteps().slice(printed)) {
-      if (request.json) around.print(JSON.stringify({ ...step, steps: 1 }));
+    for (const [index, step] of session.exampleSteps().entries()) {
+      // What only looks adds to the step before it, which may have been printed already.
+      const known = printed[index];
+      const output = known === undefined ? step.output : step.output.slice(known).replace(/^\n/, '');
+      printed[index] = step.output.length;
+      if (known !== undefined && output === '') continue;
+      if (request.json) around.print(JSON.stringify({ ...step, output, steps: known === undefined ? 1 : 0 }));
       else {
-        around.print(`> ${step.line}`);
-        if (step.output) around.print(step.output.replace(/^/gm, '    '));
+        if (known === undefined) around.print(`> ${step.line}`);
+        if (output) around.print(output.replace(/^/gm, '    '));
       }
-      printed++;
     }
   };
   let isWrong = false;

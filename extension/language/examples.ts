@@ -2,9 +2,11 @@
 import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import type { Span } from '../docs/rst.ts';
+import { stepOfVariant } from '../docs/sceneSteps.ts';
 import type { Scene } from '../docs/scenes.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import { ReaderError } from '../report.ts';
+import { runToStep, stepIn } from '../session/steps.ts';
 import type { ExampleState, Session } from '../session/types.ts';
 import { Drift } from './drift.ts';
 import { type Hole, holesOf } from './holes.ts';
@@ -72,6 +74,11 @@ export class Examples implements vscode.Disposable {
     return { start: this.drift.map(span.start), end: this.drift.map(span.end) };
   }
 
+  /** The step of a scene that it stands in. */
+  stepIn(scene: Scene, state: ExampleState): number | undefined {
+    return stepIn(scene, state, this.reader.existing?.position.lastStep);
+  }
+
   overrides(uri: string, scene: string): Readonly<Record<string, string>> {
     return this.state.get<Record<string, Record<string, string>>>(OVERRIDES, {})[`${uri}#${scene}`] ?? {};
   }
@@ -129,6 +136,8 @@ export class Examples implements vscode.Disposable {
     const { releases, by } = await text.releases;
     const own = by === 'tour' ? [] : releases;
     const request = exampleRequest(text, placed, variant, own, this.overrides(uri, sceneId));
+    const step = stepOfVariant(placed.scene, variant);
+    if (step !== undefined) return this.show(text, (session) => runToStep(session, placed.scene, uri, own, step));
     return this.show(text, (session) =>
       request === undefined ? session.runScene(placed.scene, uri, own) : session.runExample(request),
     );

@@ -68,8 +68,8 @@ const ASSIGNMENT = /^([A-Za-z_]\w*)\s*=(?!=)\s*([A-Za-z_].*)$/s;
 function commandOf(line: string): { command: Command; args: string[] } | undefined {
   const name = /^[A-Za-z_][\w-]*/.exec(line)?.[0];
   const command = name === undefined ? undefined : COMMANDS.get(name);
-  // `help = 3` and `cat(1)` are C, as anything is that is no command.
-  if (!command || name === undefined || /^\s*(=(?!=)|\()/.test(line.slice(name.length))) return undefined;
+  // `help = 3`, `cat(1)` and `pagemap.type = 1` are C, as anything is that is no command.
+  if (!command || name === undefined || /^(\s*(=(?!=)|\()|\.\w|->|\[)/.test(line.slice(name.length))) return undefined;
   return { command, args: words(line.slice(name.length)) };
 }
 

@@ -1,9 +1,10 @@
 /** Members that a struct does not have, and `.` where `->` belongs or the reverse. */
-import { type Expression, type SourceSpan, type TypeNode, WHOLE_STRUCTS } from '../../../../sim/index.ts';
+import type { Expression, SourceSpan, TypeNode } from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
 import { fieldStanding, type Standing, saying, standing } from '../standing.ts';
 import type { Fix } from '../types.ts';
 import { type Body, type TypeRef, typeOf } from '../typing.ts';
+import { WHOLE_STRUCTS } from '../uses.ts';
 import { eachExpressionIn, eachStatement } from '../walk.ts';
 
 type Member = Extract<Expression, { kind: 'member' }>;

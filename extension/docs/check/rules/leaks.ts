@@ -1,8 +1,9 @@
 /** What a function takes and does not give back on a way out of it. */
-import { type CallNode, type Expression, TAKE_AND_GIVE, type TakeAndGive } from '../../../../sim/index.ts';
+import type { CallNode, Expression } from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
 import type { Flow, FlowNode } from '../flow.ts';
 import type { Body } from '../typing.ts';
+import { TAKE_AND_GIVE, type TakeAndGive } from '../uses.ts';
 import { calledName, callsIn } from '../walk.ts';
 
 const BY_TAKE = new Map(TAKE_AND_GIVE.map((pair) => [pair.take, pair]));

@@ -1,16 +1,9 @@
 /** Variables that are read before they are set, and structs given to the kernel with fields that nothing set. */
-import {
-  type CallNode,
-  type Declarator,
-  type Expression,
-  FIELDS_READ,
-  FIELDS_WANTED,
-  recordsOf,
-  spanHolds,
-} from '../../../../sim/index.ts';
+import { type CallNode, type Declarator, type Expression, recordsOf, spanHolds } from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
 import { fieldStanding } from '../standing.ts';
 import { type Body, refOf } from '../typing.ts';
+import { FIELDS_READ, FIELDS_WANTED } from '../uses.ts';
 import { calledName, eachExpression, eachExpressionIn, eachStatement, rootOf } from '../walk.ts';
 
 export function values(context: Context): void {

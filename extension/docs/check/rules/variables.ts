@@ -1,7 +1,8 @@
 /** Names that a function uses and nothing declares, and calls that belong together but are given different things. */
-import { type CallNode, type Expression, recordsOf, SAME_ARGUMENT, type SourceSpan } from '../../../../sim/index.ts';
+import { type CallNode, type Expression, recordsOf, type SourceSpan } from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
 import type { Body } from '../typing.ts';
+import { SAME_ARGUMENT } from '../uses.ts';
 import { calledName, eachExpressionIn, rootOf } from '../walk.ts';
 
 const KEYWORDS = new Set(['NULL', 'true', 'false', '__func__', 'current', 'errno']);

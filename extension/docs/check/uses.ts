@@ -1,5 +1,5 @@
 /** How kernel functions want to be called, as far as a reader of code can check it: a companion of the records. */
-import type { Release, Span } from '../release.ts';
+import type { Release, Span } from '../../../sim/index.ts';
 
 /** A call that takes something, and the calls that give it back. */
 export interface TakeAndGive {
@@ -133,6 +133,12 @@ export const MUST_CHECK: ReadonlySet<string> = new Set([
   'mmu_interval_notifier_insert',
   'mmu_notifier_register',
 ]);
+
+/** Functions whose success is a count, so that only a result below zero is an error. */
+export const COUNTS: readonly (Span & { readonly call: string })[] = [
+  { call: 'hmm_range_snapshot', since: '5.2', until: '5.3' },
+  { call: 'hmm_range_fault', since: '5.2', until: '5.7' },
+];
 
 /** Calls that have to be given the same thing: what one begins the other asks about. */
 export const SAME_ARGUMENT: readonly { readonly first: string; readonly later: string; readonly argument: number }[] = [
