@@ -1,6 +1,7 @@
 /** The requests that say where to stop. */
-import type { Breakpoints, RunningText } from './breakpoints.ts';
+import type { Breakpoints } from './breakpoints.ts';
 import { type Fields, fieldsOf, listOf, needNumber, numberIn, textIn, textsIn } from './protocol.ts';
+import type { RunningText } from './runningText.ts';
 import type { Steering } from './steering.ts';
 
 export class BreakpointRequests {

@@ -2,13 +2,11 @@
  * A debug session: requests in, responses and events out. Knows the protocol and the reader's session, and neither
  * vscode nor files. Every request is answered, whatever it holds.
  */
-import { functionsOf } from '../../sim/index.ts';
 import { textFor } from '../docs/scenes.ts';
-import { exampleText } from '../session/example.ts';
-import { variantOfScene } from '../session/running.ts';
 import type { Debuggee, ExampleState, Session } from '../session/types.ts';
+import { Backwards } from './backwards.ts';
 import { BreakpointRequests } from './breakpointRequests.ts';
-import { Breakpoints, type RunningText } from './breakpoints.ts';
+import { Breakpoints } from './breakpoints.ts';
 import { framesOf, type Places } from './frames.ts';
 import { type Launch, type LaunchArguments, launchArguments } from './launch.ts';
 import { Looking } from './looking.ts';
@@ -23,7 +21,7 @@ import {
   RequestError,
   textIn,
 } from './protocol.ts';
-import { statementsOf } from './statements.ts';
+import { type RunningText, runningText } from './runningText.ts';
 import { type Mode, Steering, type StopInfo } from './steering.ts';
 
 export interface DebugParts extends Places {
@@ -40,6 +38,18 @@ export interface DebugParts extends Places {
 }
 
 const THREAD = 1;
+
+/** An answer, and what goes on once it was given: the client hears the answer first. */
+class Then {
+  readonly work: () => Promise<unknown>;
+  readonly body: unknown;
+
+  constructor(work: () => Promise<unknown>, body?: unknown) {
+    this.work = work;
+    this.body = body;
+  }
+}
+
 type Handler = (fields: Fields) => unknown;
 
 export class DebugCore {
@@ -49,6 +59,7 @@ export class DebugCore {
   private readonly looking: Looking;
   private readonly asked: BreakpointRequests;
   private readonly output: Output;
+  private readonly backwards: Backwards;
   private seq = 1;
   private args: LaunchArguments | undefined;
   private launch: Launch | undefined;
@@ -57,6 +68,8 @@ export class DebugCore {
   private isConfigured = false;
   private isTold = false;
   private hasEnded = false;
+  /** It is taken back: where it comes to stand is told by whoever does so. */
+  private isBack = false;
   private isMoving = false;
 
   constructor(parts: DebugParts) {
@@ -69,6 +82,23 @@ export class DebugCore {
     this.breakpoints = new Breakpoints(this.steering);
     this.asked = new BreakpointRequests(this.breakpoints, this.steering, parts.uriOf, () => this.text);
     this.output = new Output((text, category) => this.say(text, category));
+    this.backwards = new Backwards(
+      {
+        session: parts.session,
+        standing: () => this.standing(),
+        moves: () => {
+          this.isBack = true;
+          this.isMoving = true;
+          this.looking.clear();
+        },
+        stands: (stop) => {
+          this.isBack = false;
+          this.isMoving = false;
+          this.tellStop(stop);
+        },
+      },
+      this.steering,
+    );
     this.looking = new Looking({
       places: parts,
       session: parts.session,
@@ -95,8 +125,10 @@ export class DebugCore {
     try {
       const handler = Object.hasOwn(this.handlers, command) ? this.handlers[command] : undefined;
       if (!handler) throw new RequestError(`"${command.slice(0, 40)}" is not supported.`);
-      const body = await handler(fieldsOf(request.arguments));
+      const result = await handler(fieldsOf(request.arguments));
+      const body = result instanceof Then ? result.body : result;
       answer(true, body === undefined ? {} : { body });
+      if (result instanceof Then) await this.begin(result.work);
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       answer(false, {
@@ -104,13 +136,7 @@ export class DebugCore {
         body: { error: { id: 1, format: '{text}', variables: { text }, showUser: command === 'launch' } },
       });
     }
-    const after = this.after;
-    this.after = undefined;
-    if (after) await this.begin(after);
   }
-
-  /** What goes on once a request is answered: the answer comes first. */
-  private after: (() => Promise<unknown>) | undefined;
 
   private async begin(work: () => Promise<unknown>): Promise<void> {
     try {
@@ -139,11 +165,15 @@ export class DebugCore {
     configurationDone: () => {
       if (!this.launch || this.isConfigured) throw new RequestError('Nothing was launched.');
       this.isConfigured = true;
-      this.after = () => this.run();
+      return new Then(() => this.run());
     },
     setBreakpoints: (fields) => this.asked.setLines(fields),
     setFunctionBreakpoints: ({ breakpoints }) => ({
-      breakpoints: this.breakpoints.setFunctions(breakpoints, this.parts.session().debuggee?.machine),
+      breakpoints: this.breakpoints.setFunctions(
+        breakpoints,
+        this.parts.session().debuggee?.machine,
+        this.text?.functions,
+      ),
     }),
     setDataBreakpoints: ({ breakpoints }) => {
       const debuggee = this.isStanding() ? this.parts.session().debuggee : undefined;
@@ -167,16 +197,13 @@ export class DebugCore {
       description: this.told?.text ?? this.state?.why ?? '',
       breakMode: 'always',
     }),
-    continue: () => {
-      this.go({ kind: 'run' });
-      return { allThreadsContinued: true };
-    },
+    continue: () => this.go({ kind: 'run' }, { allThreadsContinued: true }),
     next: () => this.go(this.over()),
     stepIn: () => this.go({ kind: 'in' }),
     stepOut: () => this.go({ kind: 'out', depth: this.standing().program.frames.length }),
-    stepBack: () => this.back(),
-    reverseContinue: () => this.reverse(),
-    restartFrame: (fields) => this.restartFrame(needNumber(fields, 'frameId')),
+    stepBack: () => new Then(this.backwards.step()),
+    reverseContinue: () => new Then(this.backwards.toBreakpoint()),
+    restartFrame: (fields) => new Then(this.backwards.restartFrame(needNumber(fields, 'frameId'))),
     restart: (fields) => this.restart(fields),
     pause: () => {
       if (this.isMoving) this.parts.session().pauseExample();
@@ -193,33 +220,8 @@ export class DebugCore {
     this.launch = await this.parts.resolve(args);
     this.args = args;
     await this.parts.prose().catch(() => undefined);
-    this.text = this.textOf(this.launch);
+    this.text = runningText(this.launch, this.parts);
     this.event('initialized');
-  }
-
-  /** The statements one can stop at. */
-  private textOf(launch: Launch): RunningText | undefined {
-    if (launch.kind === 'lines') return undefined;
-    const uri = launch.request.uri;
-    if (launch.kind === 'file') {
-      const { text } = launch.request.file;
-      const own = new Set(functionsOf(text).map(({ name }) => name));
-      this.breakpoints.isOwn = (name) => own.has(name);
-      return {
-        uri,
-        statements: statementsOf(text, 'file'),
-        lineOf: (offset) => this.parts.positionOf(uri, offset).line,
-      };
-    }
-    const { request } = launch;
-    const { text, toBlock, isInserted } = exampleText(request.text, variantOfScene(request));
-    const own = new Set(functionsOf(text).map(({ name }) => name));
-    this.breakpoints.isOwn = (name) => own.has(name);
-    return {
-      uri,
-      statements: statementsOf(text, 'block').filter(({ start }) => !isInserted(start)),
-      lineOf: (offset) => this.parts.positionOf(uri, request.toDocument(toBlock(offset))).line,
-    };
   }
 
   private async run(): Promise<void> {
@@ -246,7 +248,7 @@ export class DebugCore {
     return top?.source === 'text';
   }
 
-  private async restart(fields: Fields): Promise<void> {
+  private async restart(fields: Fields): Promise<Then> {
     if (!this.launch) throw new RequestError('Nothing was launched.');
     const given = fieldsOf(fields.arguments);
     const args = textIn(given, 'program') === undefined ? this.args : launchArguments(given);
@@ -257,10 +259,10 @@ export class DebugCore {
     this.launch = await this.parts.resolve(args);
     this.args = args;
     const before = this.text?.uri;
-    this.text = this.textOf(this.launch);
+    this.text = runningText(this.launch, this.parts);
     if (before !== this.text?.uri) this.steering.lines = [];
     this.hasEnded = false;
-    this.after = () => this.run();
+    return new Then(() => this.run());
   }
 
   private async stop(): Promise<void> {
@@ -293,7 +295,7 @@ export class DebugCore {
 
   private stopped(state: ExampleState, stop: StopInfo | undefined): void {
     this.state = state;
-    if (this.isTold && state.status === 'stopped') return;
+    if (this.isBack || (this.isTold && state.status === 'stopped')) return;
     this.isMoving = false;
     this.looking.clear();
     const { debuggee } = this.parts.session();
@@ -362,67 +364,12 @@ export class DebugCore {
     return { kind: 'over', depth: program.frames.length, inKernel: program.frames.at(-1)?.kind === 'kernel' };
   }
 
-  private go(mode: Mode): void {
+  private go(mode: Mode, body?: unknown): Then {
     this.standing();
     this.steering.mode = mode;
     this.isTold = true;
-    if (this.state?.status === 'failed') {
-      this.after = async () => this.end();
-      return;
-    }
+    if (this.state?.status === 'failed') return new Then(async () => this.end(), body);
     this.isMoving = true;
-    this.after = () => this.parts.session().continueExample();
-  }
-
-  /** Back to a point that was passed; without one, it stays where it is and says so. */
-  private goBackTo(points: number | undefined, stop: StopInfo): void {
-    this.isTold = true;
-    if (points === undefined) {
-      this.after = async () => {
-        this.isTold = false;
-        this.tellStop({ ...stop, text: 'This is its first statement: there is nothing before it.' });
-      };
-      return;
-    }
-    this.steering.mode = { kind: 'run' };
-    this.steering.history.cut(points);
-    this.isMoving = true;
-    this.looking.clear();
-    this.after = async () => {
-      this.steering.stop = stop;
-      await this.parts.session().rewindExample(points, 'you went back; Continue runs it again from here');
-      this.isTold = false;
-    };
-  }
-
-  private back(): void {
-    const { program } = this.standing();
-    const depth = Math.max(1, program.frames.length);
-    const isBase = program.frames.length === 0;
-    const passed = this.steering.history.before(program.points, (one) => !one.isCall && (isBase || one.depth <= depth));
-    this.goBackTo(passed?.points, { reason: 'step', description: 'Step back' });
-  }
-
-  private reverse(): void {
-    const { program } = this.standing();
-    const starts = new Set(this.steering.lines.map(({ start }) => start));
-    const passed = this.steering.history.before(program.points, (one) => !one.isCall && starts.has(one.start));
-    const first = this.steering.history.first();
-    const points = passed?.points ?? (first && first.points < program.points ? first.points : undefined);
-    this.goBackTo(
-      points,
-      passed
-        ? { reason: 'breakpoint', description: 'Breakpoint, backwards' }
-        : { reason: 'entry', description: 'At its beginning' },
-    );
-  }
-
-  private restartFrame(frameId: number): void {
-    const { program } = this.standing();
-    const index = frameId - 2;
-    if (index < 0 || index >= program.frames.length) throw new RequestError('This frame cannot be restarted.');
-    const { call, statement } = this.steering.history.entryOf(program.points, index + 1);
-    const points = program.frames[index]?.kind === 'kernel' ? call?.points : statement?.points;
-    this.goBackTo(points, { reason: 'restart', description: 'Frame restarted' });
+    return new Then(() => this.parts.session().continueExample(), body);
   }
 }

@@ -191,6 +191,8 @@ describe('a C file, debugged', () => {
     await client.tell('setBreakpoints', { source: { path: DRIVER }, breakpoints: [{ line: 6, hitCondition: '% 3' }] });
     await client.go('continue');
     await client.go('continue');
+    await client.tell('setBreakpoints', { source: { path: DRIVER }, breakpoints: [{ line: 6, condition: 'by == 4' }] });
+    await client.go('reverseContinue');
     expectTranscript('conditions', client);
   });
 
