@@ -4,6 +4,7 @@ import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { CallNode, Expression } from './ast.ts';
 import { type Evaluating, FALLBACK, SIMPLE, SPECIAL, VALUES } from './builtins.ts';
 import { type CCallable, CStop, functionRecord, type Program } from './environment.ts';
+import { CALLING, HELPERS } from './helpers.ts';
 import type { Place } from './memory.ts';
 import { type CDefinition, Names } from './names.ts';
 import { escapedTarget, isArray } from './objects.ts';
@@ -47,6 +48,12 @@ export abstract class Calls extends Names implements Evaluating {
         this.copy(zero as CObject, place.object, span);
       }
     } else this.store(place, this.convert(integer(0), place.type, span, true), span);
+  }
+  copied(from: Place, span: SourceSpan): Place {
+    if (from.kind !== 'object') throw this.stop('unsupported', 'This cannot be copied as a whole.', span);
+    const object = this.zero(from.type, false, span) as CObject;
+    this.copy(from.object, object, span);
+    return { kind: 'object', object, type: from.type };
   }
   copyPlace(from: Place, to: Place, span: SourceSpan): void {
     this.store(to, this.convert(this.load(from, this.words(span), span), to.type, span, true), span);
@@ -119,7 +126,9 @@ export abstract class Calls extends Names implements Evaluating {
       if (standIn.kind === 'pointer' && standIn.target.kind === 'function')
         return yield* this.invoke(standIn.target.function, yield* this.values(node.arguments), node.span);
     }
-    const fallback = FALLBACK.get(name);
+    const fallback = FALLBACK.get(name) ?? HELPERS.get(name);
+    const calling = CALLING.get(name);
+    if (calling) return yield* calling(this, yield* this.values(node.arguments), node.span);
     if (fallback) return fallback(this, yield* this.values(node.arguments), node.span);
     const known =
       this.env.constant(name) ?? this.env.symbol(name) ?? standIn ?? this.program.defines.get(name) ?? VALUES.get(name);

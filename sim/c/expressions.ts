@@ -1,6 +1,6 @@
 /** Running expressions. Everything that may call a function is a generator, so that it can be paused. */
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
-import type { AssignNode, BinaryOperator, Expression, MemberNode, UpdateNode } from './ast.ts';
+import type { AssignNode, BinaryOperator, Expression, MemberNode, StatementsNode, UpdateNode } from './ast.ts';
 import { VALUES } from './builtins.ts';
 import { Calls } from './calls.ts';
 import type { Place } from './memory.ts';
@@ -10,6 +10,7 @@ import { type CObject, type CValue, integer, stringPointer } from './value.ts';
 import { decayed, isTypeNode } from './values.ts';
 
 export abstract class Expressions extends Calls {
+  protected abstract statementsValue(node: StatementsNode): KernelGenerator<CValue>;
   protected abstract initialised(
     type: CType,
     node: Extract<Expression, { kind: 'literal' }>,
@@ -70,6 +71,8 @@ export abstract class Expressions extends Calls {
         return yield* this.call(node);
       case 'hole':
         return yield* this.fill(node);
+      case 'statements':
+        return yield* this.statementsValue(node);
       case 'type':
         throw this.stop('syntax', `A type stands where a value should be: ${this.words(node.span)}.`, node.span);
       case 'error':

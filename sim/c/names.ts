@@ -50,10 +50,18 @@ export abstract class Names extends Values {
         : known;
     const errno = ERRNO.get(name);
     if (errno !== undefined) return integer(errno, 'int');
-    if (name === '__func__') return stringPointer(this.functionName);
+    if (name === '__func__' || name === '__FUNCTION__') return stringPointer(this.functionName);
+    if (/^(__)?GFP_[A-Z_]+$/.test(name)) return this.gfp(name, span);
     const place = this.namePlace(name, span);
     if (place) return this.load(place, name, span);
     throw this.unknown(name, span);
+  }
+
+  /** Flags of the allocator that have another number in this release, which nothing here depends on. */
+  private gfp(name: string, span: SourceSpan): CValue {
+    const message = `The number of ${name} in ${this.env.release} is not known here: 0 stands for it.`;
+    this.tell('unsupported', message, span, 'information');
+    return integer(0, 'unsigned int');
   }
 
   protected *expand(define: Expression, name: string, span: SourceSpan): KernelGenerator<CValue> {
@@ -149,8 +157,18 @@ export abstract class Names extends Values {
         `What fills ${describeHole(node)} is not an expression: ${problem?.message ?? filling}`,
         node.span,
       );
-    return yield* this.elsewhere(filling, node.span, (inner) => inner.value(only.expression));
+    return yield* this.filled(filling, node.span, (inner) => inner.value(only.expression));
   }
+  /** As `elsewhere`, for a text that a scene or its reader wrote. */
+  protected *filled<T>(text: string, span: SourceSpan, run: (self: this) => KernelGenerator<T>): KernelGenerator<T> {
+    this.filling++;
+    try {
+      return yield* this.elsewhere(text, span, run);
+    } finally {
+      this.filling--;
+    }
+  }
+  protected filling = 0;
   protected openHole(node: HoleNode): CStop {
     const message = `The text leaves ${describeHole(node)} open: it must be filled before this can run.`;
     this.tell('hole', message, node.span, 'error');

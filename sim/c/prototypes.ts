@@ -110,7 +110,7 @@ export abstract class Prototypes extends Declarations {
         `Argument ${index + 1} of ${call} is not an expression: ${problem?.message ?? text}`,
         span,
       );
-    return yield* this.elsewhere(text, span, (inner) => inner.value(only.expression));
+    return yield* this.filled(text, span, (inner) => inner.value(only.expression));
   }
 
   /** The scene's object of the type, one of the machine, a fresh zeroed one, NULL or 0. */

@@ -23,9 +23,10 @@ import type { KernelGenerator } from '../task/task.ts';
 import { hex, type Kernel } from './kernel.ts';
 
 export type EnvironmentParts = Pick<CEnvironment, 'hole' | 'standIn' | 'report'> &
-  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'declarations' | 'argument' | 'print'>>;
+  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'outside' | 'declarations' | 'argument' | 'print'>>;
 
 const STATEMENT_BUDGET = 1_000_000;
+const ELEMENT_BUDGET = 4_000_000;
 
 /** What C text run on `kernel` may use; `parts` is what its scene or the shell adds. */
 export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnvironment {
@@ -33,7 +34,7 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     ...parts,
     release: kernel.release,
     store: kernel.store,
-    budget: { statements: STATEMENT_BUDGET },
+    budget: { statements: STATEMENT_BUDGET, elements: ELEMENT_BUDGET },
     sizes: { 'struct page': kernel.arch.sizeofPage },
     lookup: (name) => lookup(name, kernel.release),
     lookupAny: (name) => recordsOf(name)[0],
@@ -50,6 +51,7 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     storePage: () => false,
     addressOf: (target) => addressOf(kernel, target),
     atAddress: (address) => atAddress(kernel, address),
+    warn: (text) => kernel.WARN(text),
     printk: (level, text) => {
       const line = text.replace(/\n$/, '');
       if (level <= 3) kernel.pr_err(line);

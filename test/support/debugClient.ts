@@ -36,7 +36,7 @@ export class Client {
       nameOf: (uri) => uri.split('/').at(-1) ?? uri,
       positionOf: (uri, offset) => positionIn(texts[uri] ?? '', offset),
       prose: async () => undefined,
-      prepare: async () => undefined,
+      show: async (work) => await work(session),
     });
   }
 
@@ -145,6 +145,13 @@ export class Client {
       found = await this.variables(one.variablesReference);
     }
     return found;
+  }
+
+  /** The reference of what a path leads to. */
+  async reference(scope: string, ...path: string[]): Promise<number> {
+    const last = path.at(-1);
+    const found = await this.at(scope, ...path.slice(0, -1));
+    return found.find((each) => each.name === last)?.variablesReference ?? 0;
   }
 
   async show(scope: string, ...path: string[]): Promise<void> {

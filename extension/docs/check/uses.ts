@@ -134,6 +134,12 @@ export const MUST_CHECK: ReadonlySet<string> = new Set([
   'mmu_notifier_register',
 ]);
 
+/** Functions whose success is a count, so that only a result below zero is an error. */
+export const COUNTS: readonly (Span & { readonly call: string })[] = [
+  { call: 'hmm_range_snapshot', since: '5.2', until: '5.3' },
+  { call: 'hmm_range_fault', since: '5.2', until: '5.7' },
+];
+
 /** Calls that have to be given the same thing: what one begins the other asks about. */
 export const SAME_ARGUMENT: readonly { readonly first: string; readonly later: string; readonly argument: number }[] = [
   { first: 'mmu_interval_read_begin', later: 'mmu_interval_read_retry', argument: 0 },

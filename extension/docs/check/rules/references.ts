@@ -226,14 +226,13 @@ function movedTo(path: string, release: Release): string | undefined {
 function labels(context: Context): void {
   const { document, source } = context.input;
   if (document.format !== 'rst') return;
-  const [firstSection] = document.sections;
   for (const match of source.matchAll(LABEL)) {
     const name = match[1] ?? '';
     const start = match.index;
     const end = start + match[0].trimEnd().length;
     if (document.blocks.some((block) => block.start <= start && start < block.end)) continue;
     // A comment may say anything; before a title, alone on its line, it is meant as the title's label.
-    const follows = document.sections.find((section) => section.titleSpan.start > start) ?? firstSection;
+    const follows = document.sections.find((section) => section.titleSpan.start > start);
     if (!follows || /[^\s=\-~^"'#*+`:.]/.test(source.slice(end, follows.titleSpan.start))) continue;
     context.report(
       'label-as-comment',

@@ -1,9 +1,9 @@
 /** Results that nothing looks at: errors ignored, and error pointers used as if they were good. */
-import type { CallNode, Expression } from '../../../../sim/index.ts';
+import { type CallNode, type Expression, spanHolds } from '../../../../sim/index.ts';
 import type { Code, Context } from '../context.ts';
 import type { Flow } from '../flow.ts';
 import { type Body, functionAt, type KnownFunction } from '../typing.ts';
-import { MUST_CHECK } from '../uses.ts';
+import { COUNTS, MUST_CHECK } from '../uses.ts';
 import { calledName, eachExpression, eachStatement } from '../walk.ts';
 
 const TESTS = /^(?:IS_ERR|IS_ERR_OR_NULL|PTR_ERR_OR_ZERO|IS_ERR_VALUE|PTR_ERR)$/;
@@ -13,6 +13,7 @@ export function results(context: Context): void {
     for (const body of code.bodies) {
       ignored(context, code, body);
       used(context, code, code.flow(body));
+      counted(context, code, code.flow(body));
     }
 }
 
@@ -61,6 +62,29 @@ function used(context: Context, code: Code, flow: Flow): void {
         `${called} may return an error as a pointer, and ${name} is used without a look at IS_ERR(${name}).`,
         { related: [{ ...context.at(code, use.span), message: 'used here' }] },
       );
+  }
+}
+
+/** `ret = f(); if (ret)` where `f` returns how many it did: success is taken for failure. */
+function counted(context: Context, code: Code, flow: Flow): void {
+  for (const node of flow.nodes) {
+    const [expression] = node.expressions;
+    if (expression?.kind !== 'assign' || expression.left.kind !== 'name' || expression.right.kind !== 'call') continue;
+    const { name } = expression.left;
+    const called = calledName(expression.right);
+    if (!COUNTS.some((each) => each.call === called && spanHolds(each, context.release))) continue;
+    for (const next of node.next) {
+      const [test] = flow.nodes[next]?.expressions ?? [];
+      if (flow.nodes[next]?.yes === undefined || test?.kind !== 'name' || test.name !== name) continue;
+      context.reportIn(
+        code,
+        'count-as-error',
+        'warning',
+        test.span,
+        `${called} of ${context.release} returns how many pages it did: only ${name} < 0 is an error.`,
+        { related: [{ ...context.at(code, expression.span), message: 'what is asked about' }] },
+      );
+    }
   }
 }
 
