@@ -1,10 +1,11 @@
 /** Running, continuing and stopping examples; filling their holes. */
 import * as vscode from 'vscode';
+import { stepVariant } from '../docs/sceneSteps.ts';
 import { nameOf } from '../language/examples.ts';
 import type { Hole } from '../language/holes.ts';
 import type { KernelText } from '../language/kernelTexts.ts';
 import { mentionAt } from '../language/library.ts';
-import { type PlacedScene, sceneAt } from '../language/scenePlaces.ts';
+import { type PlacedScene, sceneAt, stepAround } from '../language/scenePlaces.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
 
@@ -17,6 +18,12 @@ export function exampleActions(services: Services) {
     'zonescope.runExampleHere': async () => {
       const { text, placed } = await sceneHere(services);
       const variants = placed.scene.variants;
+      const { editor } = activeText(services);
+      const step = stepAround(placed, editor.document.offsetAt(editor.selection.active));
+      if (step !== undefined) {
+        await examples.run(text.uri.toString(), placed.scene.id, stepVariant(step.index));
+        return;
+      }
       const variant = variants.length === 1 ? variants[0] : await askVariant(placed);
       if (variant !== undefined) await examples.run(text.uri.toString(), placed.scene.id, variant.id);
     },

@@ -230,15 +230,19 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   } else {
     state = await runToStep(session, here.scene, request.file, releases, step);
   }
-  let printed = 0;
+  const printed: number[] = [];
   const report = (): void => {
-    for (const step of session.exampleSteps().slice(printed)) {
-      if (request.json) around.print(JSON.stringify({ ...step, steps: 1 }));
+    for (const [index, step] of session.exampleSteps().entries()) {
+      // What only looks adds to the step before it, which may have been printed already.
+      const known = printed[index];
+      const output = known === undefined ? step.output : step.output.slice(known).replace(/^\n/, '');
+      printed[index] = step.output.length;
+      if (known !== undefined && output === '') continue;
+      if (request.json) around.print(JSON.stringify({ ...step, output, steps: known === undefined ? 1 : 0 }));
       else {
-        around.print(`> ${step.line}`);
-        if (step.output) around.print(step.output.replace(/^/gm, '    '));
+        if (known === undefined) around.print(`> ${step.line}`);
+        if (output) around.print(output.replace(/^/gm, '    '));
       }
-      printed++;
     }
   };
   let isWrong = false;

@@ -246,7 +246,7 @@ export function claimFinding({ claim, place }: PlacedClaim, verdict: ClaimVerdic
     severity: 'warning',
     start: place.span.start,
     end: place.span.end,
-    message: `${claim.says} ${reason}`,
+    message: `Not so${verdict.since === undefined ? '' : ` since ${verdict.since}`}: ${claim.says} ${reason}`,
     ...(verdict.since === undefined ? {} : { since: verdict.since }),
   };
 }

@@ -3,6 +3,7 @@ import type { Release } from '../../sim/index.ts';
 import { findSection } from '../docs/anchors.ts';
 import { dedent } from '../docs/dedent.ts';
 import type { LiteralBlock, Span } from '../docs/rst.ts';
+import type { PlacedStep } from '../docs/sceneSteps.ts';
 import { placeScenes, type Scene } from '../docs/scenes.ts';
 import type { ExampleRequest } from '../session/types.ts';
 import type { KernelText } from './kernelTexts.ts';
@@ -13,19 +14,22 @@ export interface PlacedScene {
   readonly span: Span;
   /** The code that runs, if the scene runs code of the text. */
   readonly block?: LiteralBlock;
-  /** What the cursor can stand in to mean this scene: the block or sentence, or all of the section. */
+  /** What the cursor can stand in to mean this scene: the block or sentence, to the last of its steps, or all of the section. */
   readonly extent: Span;
+  /** Those of its steps that the text has, in the order they run. */
+  readonly steps: readonly PlacedStep[];
 }
 
 /** The scenes of a text that have a place in it, in the order of the text. */
 export function scenesIn(text: KernelText, scenes: readonly Scene[], releases: readonly Release[]): PlacedScene[] {
   const { rst, source, kind } = text;
-  return placeScenes(scenes, kind, releases, rst, source).map(({ scene, span, anchor, isBlock }) => {
+  return placeScenes(scenes, kind, releases, rst, source).map(({ scene, span, anchor, isBlock, steps }) => {
     const runsBlock = isBlock && (scene.run === undefined || scene.run.length === 0);
     const block = runsBlock ? rst.blocks.find(({ start }) => start === span.start) : undefined;
     const section = anchor.words.length === 0 ? findSection(rst, anchor.section) : undefined;
-    const extent = section === undefined ? span : { start: span.start, end: section.body.end };
-    return { scene, span, extent, ...(block ? { block } : {}) };
+    const end = Math.max(span.end, section?.body.end ?? 0, ...steps.map((step) => step.extent.end));
+    const start = Math.min(span.start, ...steps.map((step) => step.span.start));
+    return { scene, span, extent: { start, end }, steps, ...(block ? { block } : {}) };
   });
 }
 
@@ -37,6 +41,10 @@ export function sceneAt(placed: readonly PlacedScene[], offset: number): PlacedS
     undefined,
   );
 }
+
+/** The step of a scene around an offset. */
+export const stepAround = ({ steps }: PlacedScene, offset: number): PlacedStep | undefined =>
+  steps.find(({ extent }) => extent.start <= offset && offset <= extent.end);
 
 const length = ({ start, end }: Span): number => end - start;
 

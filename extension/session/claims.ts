@@ -23,7 +23,7 @@ import {
 } from '../docs/claims.ts';
 import { textFor } from '../docs/scenes.ts';
 
-const DEFAULT_MACHINE = 'qemu-2g';
+export const DEFAULT_MACHINE = 'qemu-2g';
 /** Points that the lines of one claim may pass: C without an end is stopped here. */
 const POINTS = 200_000;
 /** Booted machines that are kept. */

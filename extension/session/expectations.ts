@@ -5,6 +5,7 @@ import type { ExampleState, Session } from './types.ts';
 
 export interface Verdict {
   readonly line: string;
+  /** What was wanted: all of it, or a part. */
   readonly is: string;
   /** What the line printed or gave. */
   readonly found: string;
@@ -15,13 +16,14 @@ export interface Verdict {
 export async function verdicts(session: Session, scene: Scene, pause?: number, variant?: string): Promise<Verdict[]> {
   const all: Verdict[] = [];
   for (const expectation of scene.expect ?? []) {
-    const is = textFor(expectation.is, session.release);
+    const { line, has } = expectation;
+    const wanted = expectation.is ?? has;
+    const is = wanted === undefined ? undefined : textFor(wanted, session.release);
     if (expectation.pause !== pause || is === undefined) continue;
     if (expectation.variant !== undefined && expectation.variant !== (variant ?? scene.variants[0]?.id)) continue;
-    const { line } = expectation;
     const result = await session.runLine(line);
     const found = result.output === '' ? (result.value ?? '') : result.output;
-    all.push({ line, is, found, holds: found === is });
+    all.push({ line, is, found, holds: has === undefined ? found === is : found.includes(is) });
   }
   return all;
 }
@@ -34,4 +36,19 @@ export function endsAsSaid(
 ): boolean {
   const words = fails === undefined ? undefined : textFor(fails, release);
   return words === undefined ? status === 'done' : status === 'failed' && why.includes(words);
+}
+
+/** In what a run was not as its scene says of this variant, in words: how it ended, or what it printed. */
+export function unkept(
+  state: Pick<ExampleState, 'status' | 'why'>,
+  printed: readonly { readonly output: string }[],
+  variant: SceneVariant,
+  release: Release,
+): string | undefined {
+  const reason = variant.fails === undefined ? undefined : textFor(variant.fails, release);
+  if (!endsAsSaid(state, variant, release))
+    return `it was to ${reason === undefined ? 'run to its end' : `fail with "${reason}"`}, and ${state.status}: ${state.why}`;
+  const words = variant.says === undefined ? undefined : textFor(variant.says, release);
+  const isSaid = words === undefined || printed.some(({ output }) => output.includes(words));
+  return isSaid ? undefined : `it was to print "${words}"`;
 }

@@ -23,6 +23,8 @@ export interface BlockSource {
   standIns: Readonly<Record<string, string>>;
   /** Shell lines that run before it, in the same first step. */
   setup?: readonly string[];
+  /** Shell lines that run behind it, in the same last step, unless it failed. */
+  after?: readonly string[];
   /**
    * The text shows an interface: each prototype is a statement that calls the function, with the arguments that
    * `holes` has for it (see `argumentNames`); a struct that it defines is held against the kernel's.
@@ -126,6 +128,7 @@ function* execute(
   yield* prepare(definitions, env);
   const value = yield* run(unit, env);
   keepResult(kernel, value);
+  yield* setScene(kernel, source.after ?? [], task);
   return value;
 }
 
@@ -136,14 +139,15 @@ export function textEnvironment(
     holes,
     standIns,
     setup = [],
+    after = [],
     declarations = false,
     text,
-  }: Pick<BlockSource, 'holes' | 'standIns' | 'setup' | 'declarations'> & Partial<Pick<BlockSource, 'text'>>,
+  }: Pick<BlockSource, 'holes' | 'standIns' | 'setup' | 'after' | 'declarations'> & Partial<Pick<BlockSource, 'text'>>,
   findings: Finding[],
   task: Program,
 ): { env: CEnvironment; definitions: CProgram } {
   const definitions = makeProgram(parseC(definitionsIn(standIns), 'file'), 'stand-ins');
-  const named = namesIn([...setup, ...Object.values(holes), ...Object.values(standIns)]);
+  const named = namesIn([...setup, ...after, ...Object.values(holes), ...Object.values(standIns)]);
   const own = (name: string): string | undefined => (Object.hasOwn(holes, name) ? holes[name] : undefined);
   const env = createEnvironment(kernel, {
     program: definitions,
@@ -166,11 +170,17 @@ export function textEnvironment(
   return { env, definitions };
 }
 
-/** A name that a scene's own words use, of the shell or of another definition, is no fault of the text. */
-const isOfText = ({ code, message, span }: Finding, text: string): boolean =>
-  code !== 'undeclared' ||
-  !message.includes('stands for it') ||
-  message.startsWith(`${text.slice(span.start, span.end)} `);
+/**
+ * A name that a scene's own words use, of the shell or of another definition, is no fault of the text: the finding
+ * stands at the hole then, or at the parameter, and not at the name.
+ */
+function isOfText({ code, message, span }: Finding, text: string): boolean {
+  if (code !== 'undeclared' || !message.includes('stands for it')) return true;
+  if (!message.startsWith(`${text.slice(span.start, span.end)} `)) return false;
+  return !holesOf(text, { declarations: true }).some(
+    ({ parameter, start, end }) => parameter && start === span.start && end === span.end,
+  );
+}
 
 function standIn(definitions: CProgram, name: string): CValue | undefined {
   const node = definitions.functions.get(name);

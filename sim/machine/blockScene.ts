@@ -2,6 +2,7 @@
  * What a block of C is run in: shell lines before it, variables of the shell that its scene names, members that
  * stand for others, and what it gives kept where the shell finds it.
  */
+import { written } from '../c/objects.ts';
 import { parseTypeName, spell } from '../c/types.ts';
 import type { CArray, CObject, CStruct, CValue, Slot } from '../c/value.ts';
 import { runLine } from '../shell/shell.ts';
@@ -50,13 +51,14 @@ export function shellVariable(kernel: Kernel, name: string): CValue | undefined 
 const MEMBER = /^member (\w+) of (\w+)$/;
 const NAME = /^[A-Za-z_]\w*$/;
 
-/** What a scene says of members: `member notifier of mmu_interval_notifier`, and the one that is read instead. */
+/** What a scene says of members: `member notifier of mmu_interval_notifier`, and the one that is read instead; `.` is the struct itself. */
 export function memberStandIn(
   standIns: Readonly<Record<string, string>>,
 ): (struct: string, field: string) => string | undefined {
   return (struct, field) => {
     const key = `member ${field} of ${struct}`;
-    return Object.hasOwn(standIns, key) ? standIns[key] : undefined;
+    const instead = Object.hasOwn(standIns, key) ? standIns[key] : undefined;
+    return instead === '.' ? '' : instead;
   };
 }
 /** Another name for the same object: a stand-in that is nothing but that name. */
@@ -78,4 +80,5 @@ export function keepResult(kernel: Kernel, value: CValue | undefined): void {
   if (value?.kind !== 'integer' && value?.kind !== 'pointer') return;
   store.set(state.shell.$types as CStruct, RESULT, value.kind === 'integer' ? value.type : `${value.to} *`);
   store.set(state.shell, RESULT, value.kind === 'integer' ? value.value : value);
+  written.get(state.shell)?.add(RESULT);
 }

@@ -134,7 +134,7 @@ const KERNEL_COMMANDS: readonly Command[] = [
       if (name === undefined) {
         print(list.map((command) => `${shortUsage(command).padEnd(SHORT)} ${command.summary}`).join('\n'));
         print(
-          '\nhelp NAME says more of one. Any C expression or statement is a command too: pfn_to_page(0x140000), p = memremap_pages(&m, 0). A C function of a driver is defined by typing it on one line.',
+          '\nhelp NAME says more of one. Any C expression or statement is a command too: pfn_to_page(0x140000), p = memremap_pages(&m, 0).\nA C function of a driver is defined by typing it on one line.',
         );
         print(`Kernel functions that run in ${kernel.release}:`);
         print(
