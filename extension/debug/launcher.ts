@@ -99,7 +99,7 @@ const asPlaced = (example: DocExample | undefined): PlacedScene | undefined => {
   if (example === undefined) return undefined;
   const { scene, block } = example;
   const span = { start: block.start, end: block.end };
-  return { scene, span, extent: span, block };
+  return { scene, span, extent: span, block, steps: [] };
 };
 
 function nothingHere(
