@@ -305,7 +305,8 @@ describe('the 6.12 text', () => {
     await client.evaluate('proc madvise p a 4 dontneed', 'repl');
     await client.evaluate('proc munmap p a 1', 'repl');
     await client.go('next');
-    await client.show('Locals', 'pfns');
+    await client.show('Shell');
+    await client.show('Shell', 'pfns');
     for (let steps = 0; steps < 5; steps++) await client.go('next');
     await client.go('stepBack');
     await client.go('continue');
