@@ -54,7 +54,7 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
   const examples = own(new Examples(texts, library, reader, workspaceState, () => panels.openBoth()));
   const documents = own(new Documents(globalStorageUri, platform, report));
   const shell = own(new Shell(reader, report, workspaceState, () => library.prose()));
-  const verdicts = new Verdicts({ breathe: () => platform.breathe() });
+  const verdicts = new Verdicts(platform);
   const findings = own(new Findings({ texts, library, verdicts, report, platform, check: checkDocument }));
   const comparison = own(new Comparison(texts, findings, report));
   const services: Services = {

@@ -70,9 +70,9 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       }
       commands.push(commandOf('zonescope.debugScene', '$(debug-alt) Debug', [uri, scene.id]));
     }
-    if (scene.holes !== undefined && Object.keys(scene.holes).length > 0) {
-      const holes = this.examples.holes(text, placed);
-      const values = holes.map(({ key, value }) => `${key} = ${value}`).join('\n');
+    const holes = this.examples.holes(text, placed);
+    if (holes.length > 0) {
+      const values = holes.map(({ key, value }) => `${key} = ${value || 'what fits its type'}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
     const lenses = [

@@ -4,7 +4,7 @@ import type { DeclarationNode, Declarator, Expression, Initialiser, InitialiserI
 import type { CEnvironment, Program } from './environment.ts';
 import { Expressions } from './expressions.ts';
 import type { Place } from './memory.ts';
-import { forgotten, isArray, newFrame, readSlot, typeOfValue, variableType } from './objects.ts';
+import { forgotten, isArray, newFrame, readSlot, typeOfValue, variableType, written } from './objects.ts';
 import { type CType, parseTypeName, spell } from './types.ts';
 import type { CArray, CObject, CStruct, Slot } from './value.ts';
 import { decayed } from './values.ts';
@@ -94,6 +94,7 @@ export abstract class Declarations extends Expressions {
     this.#root.names.set(name, this.variable(this.locals, key, type));
     const slot = object ?? this.zero(type, false, { start: 0, end: 0 });
     this.env.store.set(this.locals, key, slot);
+    written.get(this.locals)?.add(key);
     return this.within(this.locals, key, type);
   }
   protected freshKey(name: string): string {

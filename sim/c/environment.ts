@@ -50,6 +50,8 @@ export interface CEnvironment {
   argument?(call: string, index: number, parameter: string): string | undefined;
   /** A pointer to the machine's object of a type, as C spells it, where there is one that is meant unless told otherwise. */
   objectOf?(type: string): CValue | undefined;
+  /** The structs of this release that have a member of a name. */
+  structsWith?(field: string): readonly string[];
   /** A line for whoever runs the text. */
   print?(line: string): void;
 

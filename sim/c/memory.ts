@@ -1,6 +1,6 @@
 /** Places in objects that can be read, written and pointed to. */
 import { errnoName } from '../include/errno.ts';
-import { spanHolds } from '../kernel/release.ts';
+import { compareReleases, spanHolds } from '../kernel/release.ts';
 import type { SourceSpan } from '../task/task.ts';
 import { asObject, isArray, isFreed, isUnwritten, owners, readSlot, typeOfValue, written } from './objects.ts';
 import { Overlays } from './overlay.ts';
@@ -314,10 +314,15 @@ export class Memory extends Overlays {
       const any = this.env.lookupAny(`struct ${tag}`) ?? this.env.lookupAny(tag);
       if (any?.kind === 'struct') record = any;
     }
-    const other = record?.fields.find((each) => each.name === field);
-    if (!other || spanHolds(other, release)) return `struct ${tag} never had a member ${field}.`;
-    const when = other.until ? `only from ${other.since} to ${other.until}` : `only since ${other.since}`;
-    const now = other.replacedBy ? `; it is ${other.replacedBy} now` : '';
+    const held = (record?.fields ?? [])
+      .filter((each) => each.name === field)
+      .sort((a, b) => compareReleases(a.since, b.since));
+    const [first, last] = [held[0], held.at(-1)];
+    if (!first || !last || held.some((each) => spanHolds(each, release)))
+      return `struct ${tag} never had a member ${field}.`;
+    // A member that changed its type has more than one record.
+    const when = last.until ? `only from ${first.since} to ${last.until}` : `only since ${first.since}`;
+    const now = last.replacedBy ? `; it is ${last.replacedBy} now` : '';
     return `struct ${tag} has no member ${field} in ${release}: it had one ${when}${now}.`;
   }
 }
