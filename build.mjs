@@ -237,13 +237,18 @@ async function gather(folder, ending, target, read) {
 
 async function gatherData() {
   await gather('media/glossary', '.md', 'glossary.json', readTerm);
-  await gather('media/scenes', '.json', 'scenes.json', (file, text) => {
-    try {
-      return JSON.parse(text);
-    } catch (error) {
-      throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
-    }
-  });
+  for (const data of ['scenes', 'claims'])
+    await gather(`media/${data}`, '.json', `${data}.json`, (file, text) => {
+      try {
+        return JSON.parse(text);
+      } catch (error) {
+        throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
+      }
+    });
+  await writeFile(
+    join(dist, 'findings.json'),
+    JSON.stringify(JSON.parse(await readFile(at('media/findings.json'), 'utf8'))),
+  );
   const icons = at('node_modules/@vscode/codicons/dist');
   for (const name of ['codicon.css', 'codicon.ttf']) await copyFile(join(icons, name), join(dist, 'webview', name));
 }

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { documentActions } from './actions/documents.ts';
 import { exampleActions } from './actions/examples.ts';
+import { findingActions } from './actions/findings.ts';
 import { machineActions } from './actions/machine.ts';
 import { timelineActions } from './actions/timeline.ts';
 import { COMMAND_IDS, COMMANDS, type ContextKey } from './commands.ts';
@@ -13,6 +14,7 @@ export function registerCommands(services: Services): vscode.Disposable {
     ...machineActions(services),
     ...exampleActions(services),
     ...documentActions(services),
+    ...findingActions(services),
   };
   const disposables = COMMAND_IDS.map((id) => {
     // The arguments come from whoever runs the command; handlers check what they use.
@@ -34,12 +36,13 @@ export class ContextKeys implements vscode.Disposable {
   constructor(services: Services) {
     this.services = services;
     const update = (): void => this.update();
-    this.subscriptions.push(services.reader.onDidChange(update), services.texts.onDidChange(update));
+    const { reader, texts, comparison } = services;
+    this.subscriptions.push(reader.onDidChange(update), texts.onDidChange(update), comparison.onDidChange(update));
     update();
   }
 
   private update(): void {
-    const { reader, texts } = this.services;
+    const { reader, texts, comparison } = this.services;
     const session = reader.existing;
     const { step = 0, steps = 0, paused } = session?.position ?? {};
     const status = session?.example?.status;
@@ -50,6 +53,7 @@ export class ContextKeys implements vscode.Disposable {
     this.set('zonescope.examplePaused', isPaused);
     this.set('zonescope.exampleActive', isPaused || status === 'running' || status === 'waiting');
     this.set('zonescope.machineSetAside', session?.setAside !== undefined);
+    this.set('zonescope.isComparing', comparison.isActive);
   }
 
   private set(key: ContextKey, value: unknown): void {

@@ -8,17 +8,21 @@ import {
   type Release,
   recordsOf,
 } from '../../sim/index.ts';
-import { dedent } from '../docs/dedent.ts';
+import { placeExamples } from '../docs/examples.ts';
 import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/glossary.ts';
 import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
 import { isKernelDocument, recognise } from '../docs/release.ts';
 import { parseDocument } from '../docs/rst.ts';
-import { loadScenes, placeScenes } from '../docs/scenes.ts';
+import { stepOfVariant } from '../docs/sceneSteps.ts';
+import { loadScenes } from '../docs/scenes.ts';
 import { verdicts } from '../session/expectations.ts';
 import { type FolderFiles, importFolder } from '../session/machineFolder.ts';
 import { createSession } from '../session/session.ts';
+import { runToStep, stepAt } from '../session/steps.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
+import { check } from './check.ts';
+import { listRunnable, runnableAt } from './runnable.ts';
 
 export interface Surroundings {
   print(text: string): void;
@@ -30,9 +34,13 @@ export interface Surroundings {
   readonly files: DocumentFiles;
   readonly machines: FolderFiles;
   readonly folder: string;
+  readonly version: string;
   readonly cache: string;
   glossary(): Promise<readonly GlossaryEntry[]>;
   scenes(): Promise<unknown>;
+  claims(): Promise<unknown>;
+  /** The table of codes that findings have. */
+  findings(): Promise<unknown>;
   now(): number;
   breathe(): Promise<void>;
 }
@@ -49,6 +57,8 @@ export async function execute(
       return await runExample(request, around);
     case 'machine':
       return await printMachine(request, around);
+    case 'check':
+      return await check(request, around);
     case 'docs':
       return await documents(request, around);
     case 'machines':
@@ -179,33 +189,33 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   const document = parseDocument(request.file, source);
   const { scenes, problems } = loadScenes(await around.scenes());
   for (const problem of problems) around.complain(problem);
-  const placed = placeScenes(scenes, kind, recognition.releases, document, source);
+  const placed = placeExamples(scenes, kind, recognition.releases, document, source);
   const start =
     source
       .split('\n')
       .slice(0, request.line - 1)
       .join('\n').length + (request.line > 1 ? 1 : 0);
   const end = source.indexOf('\n', start) < 0 ? source.length : source.indexOf('\n', start);
-  const here = placed.find((scene) => scene.span.start <= end && scene.span.end >= start);
-  if (!here) {
-    const lines = placed.map(
-      (scene) => `${source.slice(0, scene.span.start).split('\n').length}: ${scene.scene.title}`,
-    );
+  const found = runnableAt(placed, { start, end });
+  if (!found) {
+    const lines = listRunnable(placed, source);
     throw new UsageError(
       `nothing to run at ${request.file}:${request.line}${lines.length > 0 ? `; there is\n  ${lines.join('\n  ')}` : ''}`,
     );
   }
+  const { placed: here } = found;
+  const step = request.variant === undefined ? found.step : stepOfVariant(here.scene, request.variant);
   const variant = request.variant ?? here.scene.variants[0]?.id ?? '';
-  if (!here.scene.variants.some((each) => each.id === variant))
+  if (step === undefined && !here.scene.variants.some((each) => each.id === variant))
     throw new UsageError(
       `--variant ${variant}: this scene has ${here.scene.variants.map((each) => each.id).join(', ')}`,
     );
   const session = await sessionFor(request, around);
   const releases = request.release ? undefined : recognition.releases;
-  const block = here.isBlock ? document.blocks.find((each) => each.start === here.span.start) : undefined;
+  const example = placed.find(({ scene, span }) => scene === here.scene && span.start === here.span.start)?.example;
   let state: ExampleState | undefined;
-  if (block) {
-    const { text, toSource } = dedent(source, block);
+  if (example) {
+    const { text, toSource } = example;
     state = await session.runExample({
       scene: here.scene,
       variant,
@@ -215,23 +225,29 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
       holes: request.set,
       ...(releases ? { releases } : {}),
     });
-  } else {
+  } else if (step === undefined) {
     state = await session.runScene(here.scene, request.file, releases);
+  } else {
+    state = await runToStep(session, here.scene, request.file, releases, step);
   }
-  let printed = 0;
+  const printed: number[] = [];
   const report = (): void => {
-    for (const step of session.exampleSteps().slice(printed)) {
-      if (request.json) around.print(JSON.stringify({ ...step, steps: 1 }));
+    for (const [index, step] of session.exampleSteps().entries()) {
+      // What only looks adds to the step before it, which may have been printed already.
+      const known = printed[index];
+      const output = known === undefined ? step.output : step.output.slice(known).replace(/^\n/, '');
+      printed[index] = step.output.length;
+      if (known !== undefined && output === '') continue;
+      if (request.json) around.print(JSON.stringify({ ...step, output, steps: known === undefined ? 1 : 0 }));
       else {
-        around.print(`> ${step.line}`);
-        if (step.output) around.print(step.output.replace(/^/gm, '    '));
+        if (known === undefined) around.print(`> ${step.line}`);
+        if (output) around.print(output.replace(/^/gm, '    '));
       }
-      printed++;
     }
   };
   let isWrong = false;
   const judge = async (pause?: number): Promise<void> => {
-    for (const { line, is, found, holds } of await verdicts(session, here.scene, pause)) {
+    for (const { line, is, found, holds } of await verdicts(session, here.scene, pause, variant)) {
       isWrong ||= !holds;
       if (request.json) around.print(JSON.stringify({ expect: line, is, found, holds }));
       else if (holds) around.print(`expected of ${line}: ${is.split('\n').at(-1)}`);
@@ -239,9 +255,13 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
     }
   };
   report();
-  for (let pause = 1; state?.status === 'paused'; pause++) {
+  for (let pause = (step ?? 0) + 1; state?.status === 'paused'; pause++) {
     if (!request.json) around.print(`-- paused: ${state.why}`);
     await judge(pause);
+    if (step !== undefined && stepAt(here.scene, state) === step) {
+      session.dispose();
+      return isWrong ? 1 : 0;
+    }
     state = await session.continueExample();
     report();
   }

@@ -1,6 +1,7 @@
 /**
  * Claims: sentences of the documents that state something the engine can check. Data under media/claims, bound to a
- * place by section and key words, never to a copy of the sentence.
+ * place by section and key words, never to a copy of the sentence. Beside the claims the files hold the setups that
+ * several of them begin with.
  */
 import * as v from 'valibot';
 import type { Release } from '../../sim/index.ts';
@@ -38,8 +39,14 @@ export interface Claim {
   readonly says: string;
   /** The releases the engine can judge it in; everywhere else it is not placed. Default: all. */
   readonly release?: string;
-  /** The preset to judge on. */
+  /** The preset to judge on. Default: that of its setup, or the machine of the recordings. */
   readonly machine?: string;
+  /** Kernel options that are otherwise than on the preset: `vmemmap`. */
+  readonly config?: Readonly<Record<string, boolean>>;
+  /** The setup it begins with, by name. */
+  readonly given?: string;
+  /** The lines of that setup, put there by the loader. All of them have to succeed. */
+  readonly setup?: readonly BySpan[];
   /** Shell lines, one after the other; a line for some releases only is `{span: line}`. */
   readonly run?: readonly BySpan[];
   readonly expect: readonly ClaimExpectation[];
@@ -49,6 +56,16 @@ export interface Claim {
   readonly why?: BySpan;
 }
 
+/** Lines that several claims begin with. */
+export interface ClaimSetup {
+  /** Its name. */
+  readonly setup: string;
+  /** A setup that comes before it. */
+  readonly given?: string;
+  readonly machine?: string;
+  readonly lines: readonly BySpan[];
+}
+
 export interface ClaimVerdict {
   readonly claim: Claim;
   readonly release: Release;
@@ -56,6 +73,8 @@ export interface ClaimVerdict {
   /** Where it does not hold: the first release of the run of releases up to this one in which it does not. */
   readonly since?: Release;
   readonly why?: string;
+  /** Why it could not be judged: it neither holds nor fails then, and is no finding. */
+  readonly problem?: string;
   /** The lines that show it, with what each printed; the failed expectation last. */
   readonly evidence: readonly { readonly line: string; readonly output: string; readonly wanted?: string }[];
 }
@@ -66,16 +85,18 @@ export interface PlacedClaim {
 }
 
 const word = v.pipe(v.string(), v.minLength(1));
-const object = <T extends v.ObjectEntries>(entries: T) =>
-  v.pipe(
-    v.custom<Record<string, unknown>>((input) => typeof input === 'object' && input !== null && !Array.isArray(input)),
-    v.strictObject(entries),
-  );
-const bySpan = v.union([v.string(), v.record(v.string(), v.string())]);
+/** An object, which to valibot a list is too. */
+const plain = v.custom<Record<string, unknown>>(
+  (input) => typeof input === 'object' && input !== null && !Array.isArray(input),
+  'must be an object',
+);
+const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plain, v.strictObject(entries));
 const span = v.pipe(
   v.string(),
+  v.regex(/^\d+\.\d+(\.\.(\d+\.\d+)?)?$/),
   v.check((text) => releasesOf(text) !== undefined, 'is no span of known releases'),
 );
+const bySpan = v.union([v.string(), v.pipe(plain, v.record(span, v.string()))]);
 const anchor = object({
   document: v.picklist(['memory-model', 'hmm']),
   section: v.string(),
@@ -96,37 +117,86 @@ const expectation = v.pipe(
   }),
   v.check((given) => TESTS.filter((test) => test in given).length === 1, 'has to have one test'),
 );
+const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/));
 const claimSchema = object({
-  id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9-]+$/)),
+  id,
   anchor,
   also: v.exactOptional(v.array(anchor)),
   says: word,
   release: v.exactOptional(span),
   machine: v.exactOptional(word),
+  config: v.exactOptional(v.pipe(plain, v.record(v.string(), v.boolean()))),
+  given: v.exactOptional(id),
   run: v.exactOptional(v.array(bySpan)),
   expect: v.pipe(v.array(expectation), v.minLength(1)),
   holds: v.exactOptional(v.array(span)),
   why: v.exactOptional(bySpan),
 });
+const setupSchema = object({
+  setup: id,
+  given: v.exactOptional(id),
+  machine: v.exactOptional(word),
+  lines: v.pipe(v.array(bySpan), v.minLength(1)),
+});
 
-/** Checks claims as the build collected them. A wrong one is left out and named. */
+type Entry = Record<string, unknown>;
+const isEntry = (entry: unknown): entry is Entry => typeof entry === 'object' && entry !== null;
+const isSetup = (entry: unknown): entry is Entry => isEntry(entry) && 'setup' in entry;
+
+/** Checks claims and setups as the build collected them. A wrong one is left out and named. */
 export function loadClaims(json: unknown): { claims: readonly Claim[]; problems: readonly string[] } {
   if (!Array.isArray(json)) return { claims: [], problems: ['claims: not a list'] };
   const claims = new Map<string, Claim>();
+  const setups = new Map<string, ClaimSetup>();
   const problems: string[] = [];
-  for (const entry of json) {
-    const name =
-      typeof entry === 'object' && entry !== null && 'id' in entry ? String(entry.id) : 'a claim without an id';
-    const { success, issues } = v.safeParse(claimSchema, entry);
-    const [first] = issues ?? [];
-    if (!success)
-      problems.push(
-        `${name}: /${(first?.path ?? []).map((part) => String(part.key)).join('/')} ${first?.message ?? 'is not a claim'}`,
-      );
-    else if (claims.has(name)) problems.push(`${name}: there are two claims of this id`);
-    else claims.set(name, entry as Claim);
+  const entries: readonly unknown[] = json;
+  for (const entry of entries.filter(isSetup)) {
+    const name = `the setup ${String(entry.setup)}`;
+    const wrong = wrongWith(setupSchema, entry);
+    if (wrong !== undefined) problems.push(`${name}: ${wrong}`);
+    else if (setups.has(String(entry.setup))) problems.push(`${name}: there are two of this name`);
+    else setups.set(String(entry.setup), entry as unknown as ClaimSetup);
+  }
+  for (const entry of entries.filter((each) => !isSetup(each))) {
+    const name = isEntry(entry) && 'id' in entry ? String(entry.id) : 'a claim without an id';
+    const wrong = wrongWith(claimSchema, entry) ?? (claims.has(name) ? 'there are two claims of this id' : undefined);
+    if (wrong !== undefined) {
+      problems.push(`${name}: ${wrong}`);
+      continue;
+    }
+    const claim = entry as Claim;
+    const setup = claim.given === undefined ? {} : chainOf(claim.given, setups);
+    if (typeof setup === 'string') problems.push(`${name}: ${setup}`);
+    else claims.set(name, { ...setup, ...claim });
   }
   return { claims: [...claims.values()], problems };
+}
+
+function wrongWith(schema: v.GenericSchema, entry: unknown): string | undefined {
+  const { success, issues } = v.safeParse(schema, entry);
+  if (success) return undefined;
+  const [first] = issues;
+  return `/${(first.path ?? []).map((part) => String(part.key)).join('/')} ${first.message}`;
+}
+
+/** The lines of a setup behind those of the setups it is given, and the machine of the last that names one. */
+function chainOf(
+  name: string,
+  setups: ReadonlyMap<string, ClaimSetup>,
+): { setup: readonly BySpan[]; machine?: string } | string {
+  const chain: ClaimSetup[] = [];
+  for (let at: string | undefined = name; at !== undefined; ) {
+    const setup = setups.get(at);
+    if (setup === undefined) return `there is no setup ${at}`;
+    if (chain.includes(setup)) return `the setup ${at} comes before itself`;
+    chain.push(setup);
+    at = setup.given;
+  }
+  const machine = chain.find((setup) => setup.machine !== undefined)?.machine;
+  return {
+    setup: chain.reverse().flatMap((setup) => setup.lines),
+    ...(machine === undefined ? {} : { machine }),
+  };
 }
 
 /** Whether a claim is about a release at all. */
@@ -137,9 +207,15 @@ export const isAbout = (claim: Claim, release: Release): boolean =>
 export const isSaidToHold = (claim: Claim, release: Release): boolean =>
   claim.holds === undefined || claim.holds.some((each) => releasesOf(each)?.includes(release));
 
-/** The lines to run in a release. */
-export const linesOf = (claim: Claim, release: Release): string[] =>
-  (claim.run ?? []).flatMap((line) => textFor(line, release) ?? []);
+const inRelease = (lines: readonly BySpan[] | undefined, release: Release): string[] =>
+  (lines ?? []).flatMap((line) => textFor(line, release) ?? []);
+/** The lines to begin with in a release. */
+export const setupOf = (claim: Claim, release: Release): string[] => inRelease(claim.setup, release);
+/** The lines to run in a release, those of its setup first. */
+export const linesOf = (claim: Claim, release: Release): string[] => [
+  ...setupOf(claim, release),
+  ...inRelease(claim.run, release),
+];
 
 /** The claims a text makes, in the order of the text. Those whose sentence is not there are left out. */
 export function placeClaims(
@@ -161,16 +237,16 @@ export function placeClaims(
     .sort((a, b) => a.place.span.start - b.place.span.start);
 }
 
-/** What a claim that does not hold is as a finding; undefined if it holds. */
+/** What a claim that does not hold is as a finding; undefined if it holds, or nobody knows. */
 export function claimFinding({ claim, place }: PlacedClaim, verdict: ClaimVerdict): DocFinding | undefined {
-  if (verdict.holds) return undefined;
+  if (verdict.holds || verdict.problem !== undefined) return undefined;
   const reason = verdict.why ?? `The engine of ${verdict.release} does otherwise.`;
   return {
     code: `claim/${claim.id}`,
     severity: 'warning',
     start: place.span.start,
     end: place.span.end,
-    message: `${claim.says} ${reason}`,
+    message: `Not so${verdict.since === undefined ? '' : ` since ${verdict.since}`}: ${claim.says} ${reason}`,
     ...(verdict.since === undefined ? {} : { since: verdict.since }),
   };
 }

@@ -3,9 +3,10 @@
  * here (and by editors against scene.schema.json); `session` runs them.
  */
 import * as v from 'valibot';
-import { compareReleases, RELEASES, type Release } from '../../sim/index.ts';
+import { compareReleases, RELEASES, type Release, type ScriptEntry } from '../../sim/index.ts';
 import { type Anchor, resolveAnchor } from './anchors.ts';
 import type { RstDocument, Span } from './rstTypes.ts';
+import { clashIn, type PlacedStep, placeSteps, type SceneStep, withSteps } from './sceneSteps.ts';
 
 /** One way to run a scene: one lens. */
 export interface SceneVariant {
@@ -14,9 +15,18 @@ export interface SceneVariant {
   readonly title: string;
   /** C statements to run before the statement that contains the words; the reader sees that they are not in the text. */
   readonly insert?: readonly { readonly before: string; readonly text: string }[];
+  /** Words of the block that other words run in place of, wherever they stand: what its release wants there. */
+  readonly replace?: readonly { readonly words: string; readonly text: string }[];
   /** Pauses: before the first statement below the line that contains the words. */
   readonly pauseAfter?: readonly { readonly words: string; readonly why: string }[];
+  /** It does not run to its end, and these words are in the reason; where releases differ, by span of releases. */
+  readonly fails?: string | Readonly<Record<string, string>>;
+  /** Words of what it prints, likewise. */
+  readonly says?: string | Readonly<Record<string, string>>;
 }
+
+/** A shell line, or what it is by span of releases. */
+export type SceneLine = Exclude<ScriptEntry, { readonly pause: string }>;
 
 export interface Scene {
   readonly id: string;
@@ -30,9 +40,13 @@ export interface Scene {
   readonly title: string;
   readonly teaches: string;
   /** Shell lines that come before those of `run`: what the machine needs. */
-  readonly setup?: readonly string[];
-  /** Shell lines and pauses, where there is no block to run. */
-  readonly run?: readonly (string | { readonly pause: string })[];
+  readonly setup?: readonly SceneLine[];
+  /** Shell lines that come behind the block: what it leaves to be given back. */
+  readonly after?: readonly SceneLine[];
+  /** Shell lines and pauses, where there is no block to run; a line of some releases only is `{span: line}`. */
+  readonly run?: readonly ScriptEntry[];
+  /** The scene in steps, each at its own sentence. As loaded, `run` holds their lines, with a pause behind each. */
+  readonly steps?: readonly SceneStep[];
   /** What has to be so, for whoever checks the scene: what a line prints or, if it prints nothing, gives. */
   readonly expect?: readonly SceneExpectation[];
   /** What a hole stands for: by the comment in it, or by its place (`argument 2 of request_free_mem_region`). */
@@ -44,10 +58,14 @@ export interface Scene {
 
 export interface SceneExpectation {
   readonly line: string;
-  /** Where releases differ, by span of releases. */
-  readonly is: string | Readonly<Record<string, string>>;
+  /** All that the line prints or gives; where releases differ, by span of releases. One of this and `has`. */
+  readonly is?: string | Readonly<Record<string, string>>;
+  /** A part of it. */
+  readonly has?: string | Readonly<Record<string, string>>;
   /** At which pause, counted from 1; absent: at the end. */
   readonly pause?: number;
+  /** Only for one way to run it. */
+  readonly variant?: string;
 }
 
 export interface Scenes {
@@ -65,6 +83,13 @@ const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plain, v.strict
 const word = v.pipe(v.string(), v.minLength(1));
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/));
 const bySpan = v.union([v.string(), dictionary(v.string())]);
+/** What holds of a line: all of what it prints, or a part. */
+const oneTest = <T extends v.ObjectEntries>(entries: T) =>
+  v.union([object({ ...entries, is: bySpan }), object({ ...entries, has: bySpan })]);
+const spans = v.pipe(v.string(), v.regex(/^\d+\.\d+(\.\.(\d+\.\d+)?)?$/));
+/** A shell line, or what it is by span of releases. */
+const line = v.union([word, v.pipe(plain, v.record(spans, word))]);
+const entry = v.union([word, object({ pause: word }), v.pipe(plain, v.record(spans, word))]);
 const anchor = object({
   document: v.picklist(['memory-model', 'hmm', 'tour']),
   section: v.string(),
@@ -80,14 +105,34 @@ const sceneSchema = object({
   also: v.exactOptional(v.array(anchor)),
   title: word,
   teaches: word,
-  setup: v.exactOptional(v.array(word)),
-  run: v.exactOptional(v.array(v.union([word, object({ pause: word })]))),
+  setup: v.exactOptional(v.array(line)),
+  after: v.exactOptional(v.array(line)),
+  run: v.exactOptional(v.array(entry)),
+  steps: v.exactOptional(
+    v.pipe(
+      v.array(
+        object({
+          anchor: object({
+            section: v.exactOptional(v.string()),
+            words: v.pipe(v.array(word), v.minLength(1), v.maxLength(10)),
+            ordinal: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+          }),
+          title: word,
+          run: v.pipe(v.array(line), v.minLength(1)),
+          shows: word,
+          expect: v.exactOptional(v.array(oneTest({ line: word }))),
+        }),
+      ),
+      v.minLength(1),
+      v.maxLength(20),
+    ),
+  ),
   expect: v.exactOptional(
     v.array(
-      object({
+      oneTest({
         line: word,
-        is: bySpan,
         pause: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+        variant: v.exactOptional(id),
       }),
     ),
   ),
@@ -100,6 +145,9 @@ const sceneSchema = object({
         title: word,
         insert: v.exactOptional(v.array(object({ before: word, text: word }))),
         pauseAfter: v.exactOptional(v.array(object({ words: word, why: word }))),
+        replace: v.exactOptional(v.array(object({ words: word, text: word }))),
+        fails: v.exactOptional(bySpan),
+        says: v.exactOptional(bySpan),
       }),
     ),
     v.minLength(1),
@@ -122,8 +170,9 @@ export function loadScenes(json: unknown): Scenes {
       );
     else if (!releasesOf((entry as Scene).release))
       problems.push(`${name}: ${(entry as Scene).release} is no span of known releases`);
+    else if (clashIn(entry as Scene) !== undefined) problems.push(`${name}: ${clashIn(entry as Scene)}`);
     else if (scenes.some((scene) => scene.id === name)) problems.push(`${name}: there are two scenes of this id`);
-    else scenes.push(entry as Scene);
+    else scenes.push(withSteps(entry as Scene));
   }
   return { scenes, problems };
 }
@@ -150,6 +199,10 @@ export function standInsFor(scene: Scene, release: Release): Record<string, stri
   return found;
 }
 
+/** Lines as `release` needs them. */
+export const linesFor = (lines: readonly SceneLine[] | undefined, release: Release): string[] =>
+  (lines ?? []).flatMap((line) => textFor(line, release) ?? []);
+
 /** The text of a release, where there may be several. */
 export function textFor(text: string | Readonly<Record<string, string>>, release: Release): string | undefined {
   if (typeof text === 'string') return text;
@@ -164,6 +217,8 @@ export interface PlacedScene {
   readonly anchor: Anchor;
   /** Whether the place is a block of C. */
   readonly isBlock: boolean;
+  /** Those of its steps that the text has a place for, in the order they run. */
+  readonly steps: readonly PlacedStep[];
 }
 
 /** The scenes of a document in a text of any of `releases`, in the order of the text. Those whose place is not found are left out. */
@@ -181,7 +236,9 @@ export function placeScenes(
     const held = releasesOf(scene.release) ?? [];
     if (releases.length > 0 && !releases.some((release) => held.includes(release))) continue;
     const found = resolveAnchor(document, source, anchor);
-    if (found) placed.push({ scene, anchor, span: found.span, isBlock: found.kind === 'block' });
+    if (!found) continue;
+    const steps = anchor === scene.anchor ? placeSteps(scene, document, source) : [];
+    placed.push({ scene, anchor, span: found.span, isBlock: found.kind === 'block', steps });
   }
   return placed.sort((a, b) => a.span.start - b.span.start);
 }

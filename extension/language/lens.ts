@@ -1,22 +1,15 @@
 /** The lenses over examples. They hold the scene and its variant, no line: an edit cannot mislead them. */
 import * as vscode from 'vscode';
-import { COMMANDS, type CommandArguments, type CommandId } from '../commands.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
+import { commandOf, goOnCommands, stopCommand } from './lensCommands.ts';
 import type { PlacedScene } from './scenePlaces.ts';
+import { stepLenses } from './stepLenses.ts';
 
-/** A command with its arguments, checked against the table. */
-export function commandOf<C extends CommandId>(
-  command: C,
-  title: string,
-  args: CommandArguments[C],
-  tooltip?: string,
-): vscode.Command {
-  return { command, title, arguments: args, ...(tooltip === undefined ? {} : { tooltip }) };
-}
+export { commandOf } from './lensCommands.ts';
 
 const ENDED = new Set(['done', 'failed', 'stopped']);
 
@@ -37,7 +30,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       reader.onDidChange(() => {
         // Lenses jump while they are replaced, so only what they show counts.
         const { release, example } = reader.existing ?? {};
-        const shown = `${release} ${example?.uri} ${example?.sceneId} ${example?.status}`;
+        const shown = `${release} ${example?.uri} ${example?.sceneId} ${example?.status} ${example?.why}`;
         if (shown === this.shown) return;
         this.shown = shown;
         this.changed.fire();
@@ -66,28 +59,25 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const commands: vscode.Command[] = [];
     const state = this.examples.stateIn(uri);
     const isOwn = state?.sceneId === scene.id && !ENDED.has(state.status);
+    const standing = isOwn ? this.examples.stepIn(scene, state) : undefined;
+    // Where it stands at a step of its own, what to do next is there.
+    const isElsewhere = placed.steps.some(({ index }) => index === standing);
     if (isOwn) {
-      const { status, why } = state;
-      if (status === 'paused') {
-        const { icon = 'debug-continue', title } = COMMANDS['zonescope.continueExample'];
-        commands.push(commandOf('zonescope.continueExample', `$(${icon}) ${title}`, [], why));
-      } else {
-        const title = status === 'waiting' ? `$(watch) Waiting: ${why}` : '$(loading~spin) Running';
-        commands.push({ command: '', title, tooltip: why });
-      }
-      const { icon = 'debug-stop', title } = COMMANDS['zonescope.stopExample'];
-      commands.push(commandOf('zonescope.stopExample', `$(${icon}) ${title}`, []));
+      commands.push(...(isElsewhere ? [stopCommand()] : goOnCommands(state)));
     } else {
       for (const { id, title } of scene.variants) {
         commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
       }
     }
-    if (scene.holes !== undefined && Object.keys(scene.holes).length > 0) {
-      const holes = this.examples.holes(text, placed);
-      const values = holes.map(({ key, value }) => `${key} = ${value}`).join('\n');
+    const holes = this.examples.holes(text, placed);
+    if (holes.length > 0) {
+      const values = holes.map(({ key, value }) => `${key} = ${value || 'what fits its type'}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
-    const lenses = commands.map((command) => new vscode.CodeLens(range, command));
+    const lenses = [
+      ...commands.map((command) => new vscode.CodeLens(range, command)),
+      ...stepLenses(document, uri, placed, isOwn ? state : undefined, standing),
+    ];
     return state?.sceneId === scene.id ? [...lenses, ...this.failureLens(document, state)] : lenses;
   }
 

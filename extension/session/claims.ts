@@ -4,6 +4,7 @@ import {
   ERRNO,
   errorText,
   Machine,
+  type MachineConfig,
   presets,
   RELEASES,
   type Release,
@@ -11,25 +12,58 @@ import {
   statusOf,
 } from '../../sim/index.ts';
 import {
+  type BySpan,
   type Claim,
   type ClaimExpectation,
   type ClaimVerdict,
   isAbout,
   isSaidToHold,
   linesOf,
+  setupOf,
 } from '../docs/claims.ts';
 import { textFor } from '../docs/scenes.ts';
 
-const DEFAULT_MACHINE = 'qemu-2g';
+export const DEFAULT_MACHINE = 'qemu-2g';
+/** Points that the lines of one claim may pass: C without an end is stopped here. */
+const POINTS = 200_000;
+/** Booted machines that are kept. */
+const BENCHES = 6;
+
+export interface JudgeOptions {
+  /** Finds a machine by the name a claim gives. Default: the presets. */
+  readonly machine?: (name: string) => MachineConfig | undefined;
+  readonly points?: number;
+}
 
 interface Answer {
+  readonly line: string;
   readonly status: number;
-  readonly text: string;
+  readonly output: string;
+  /** It ran to its end without an error. */
+  readonly isDone: boolean;
+}
+
+/** A machine, and the lines of the setup that it stands behind. */
+interface Bench {
+  readonly machine: Machine;
+  readonly done: { readonly answer: Answer; readonly position: number }[];
+}
+
+/** Says why a claim could not be judged. */
+class Unjudged extends Error {
+  override readonly name = 'Unjudged';
 }
 
 export class Judge {
-  private readonly machines = new Map<string, Machine>();
+  private readonly benches = new Map<string, Bench>();
   private readonly verdicts = new Map<string, ClaimVerdict>();
+  private readonly machine: NonNullable<JudgeOptions['machine']>;
+  private readonly points: number;
+
+  constructor(options: JudgeOptions = {}) {
+    this.machine = options.machine ?? ((name) => presets().find((preset) => preset.name === name));
+    this.points = options.points ?? POINTS;
+  }
 
   /** The verdict in a release; the same one when asked again. */
   judge(claim: Claim, release: Release): ClaimVerdict {
@@ -42,78 +76,150 @@ export class Judge {
     return verdict;
   }
 
-  private hear(claim: Claim, release: Release): ClaimVerdict {
-    const machine = this.machineFor(claim.machine ?? DEFAULT_MACHINE, release);
-    const evidence: { line: string; output: string; wanted?: string }[] = [];
-    const run = (line: string): Answer => {
-      const answer = ask(machine, line);
-      evidence.push({ line, output: answer.text });
-      return answer;
-    };
-    for (const line of linesOf(claim, release)) run(line);
-    for (const expectation of claim.expect) {
-      const wanted = unmet(expectation, release, run);
-      if (wanted === undefined) continue;
-      const last = evidence.at(-1);
-      if (last) last.wanted = wanted;
-      return { claim, release, holds: false, ...reasons(claim, release), evidence };
-    }
-    return { claim, release, holds: true, evidence };
+  /** All verdicts, in the order asked for. Those that begin alike are judged together: each setup runs once. */
+  judgeAll(claims: readonly Claim[], release: Release): ClaimVerdict[] {
+    const begins = new Map<Claim, string>();
+    for (const claim of claims) begins.set(claim, `${keyOf(claim, release)}\n${setupOf(claim, release).join('\n')}`);
+    const inTurn = [...begins].sort(([, a], [, b]) => (a < b ? -1 : a > b ? 1 : 0));
+    for (const [claim] of inTurn) this.judge(claim, release);
+    return claims.map((claim) => this.judge(claim, release));
   }
 
-  /** A machine as booted. One of each kind is kept, and taken back to its beginning. */
-  private machineFor(name: string, release: Release): Machine {
-    const key = `${name} ${release}`;
-    let machine = this.machines.get(key);
-    if (machine !== undefined && machine.oldest === 0) machine.travel(0);
-    else {
-      const config = presets().find((preset) => preset.name === name);
-      if (config === undefined) throw new Error(`no preset machine is called ${name}`);
-      machine = new Machine(config, release);
-      this.machines.set(key, machine);
+  private hear(claim: Claim, release: Release): ClaimVerdict {
+    const evidence: { line: string; output: string; wanted?: string }[] = [];
+    const key = keyOf(claim, release);
+    try {
+      if (!isAbout(claim, release)) throw new Unjudged(`It says nothing of ${release}.`);
+      const bench = this.benchFor(key, claim, release);
+      const left = { points: this.points };
+      const show = ({ line, output }: Answer): void => void evidence.push({ line, output });
+      const setup = setupOf(claim, release);
+      for (const answer of prepare(bench, setup, left)) {
+        show(answer);
+        if (!answer.isDone || answer.status !== 0)
+          throw new Unjudged(`What it begins with does not work: ${answer.line}`);
+      }
+      const run = (line: string): Answer => {
+        const answer = ask(bench.machine, line, left);
+        show(answer);
+        return answer;
+      };
+      for (const line of linesOf(claim, release).slice(setup.length)) run(line);
+      let asked = 0;
+      for (const expectation of claim.expect) {
+        const wish = wishIn(expectation, release);
+        if (wish === undefined) continue;
+        asked++;
+        const wanted = unmet(expectation, wish, run);
+        if (wanted === undefined) continue;
+        const last = evidence.at(-1);
+        if (last) last.wanted = wanted;
+        return { claim, release, holds: false, ...reasons(claim, release), evidence };
+      }
+      if (asked === 0) throw new Unjudged(`It expects nothing of ${release}.`);
+      return { claim, release, holds: true, evidence };
+    } catch (error) {
+      // A machine in an unknown state judges nothing else.
+      if (!(error instanceof Unjudged)) this.benches.delete(key);
+      return {
+        claim,
+        release,
+        holds: false,
+        problem: error instanceof Error ? error.message : String(error),
+        evidence,
+      };
     }
-    return machine;
+  }
+
+  /** One machine of each kind is kept. */
+  private benchFor(key: string, claim: Claim, release: Release): Bench {
+    let bench = this.benches.get(key);
+    // What its journal has let go cannot be undone.
+    if (bench === undefined || bench.machine.oldest > 0) {
+      bench = { machine: new Machine(this.configFor(claim), release), done: [] };
+    }
+    // The last used is the last let go.
+    this.benches.delete(key);
+    this.benches.set(key, bench);
+    for (const [oldest] of this.benches) if (this.benches.size > BENCHES) this.benches.delete(oldest);
+    return bench;
+  }
+
+  private configFor({ machine: name = DEFAULT_MACHINE, config: options = {} }: Claim): MachineConfig {
+    const config = this.machine(name);
+    if (config === undefined) throw new Unjudged(`There is no machine ${name}.`);
+    const unknown = Object.keys(options).find((option) => !Object.hasOwn(config.config, option));
+    if (unknown !== undefined) throw new Unjudged(`There is no option ${unknown}.`);
+    return { ...config, config: { ...config.config, ...options } };
   }
 }
 
-function ask(machine: Machine, line: string): Answer {
-  const program = machine.run(shellProgram(machine.kernel, line));
+const keyOf = ({ machine = DEFAULT_MACHINE, config = {} }: Claim, release: Release): string =>
+  `${release} ${machine} ${JSON.stringify(config)}`;
+
+/** Takes a machine to just behind the lines of a setup; those that it is behind already are not run again. */
+function prepare({ machine, done }: Bench, setup: readonly string[], left: { points: number }): readonly Answer[] {
+  const differs = setup.findIndex((line, index) => done[index]?.answer.line !== line);
+  done.length = Math.min(done.length, differs < 0 ? setup.length : differs);
+  machine.travel(done.at(-1)?.position ?? 0);
+  for (const line of setup.slice(done.length)) {
+    const answer = ask(machine, line, left);
+    if (!answer.isDone) return [...done.map((each) => each.answer), answer];
+    done.push({ answer, position: machine.position });
+  }
+  return done.map((each) => each.answer);
+}
+
+/** Runs a line to its end, or until it waits, and whatever it set free. */
+function ask(machine: Machine, line: string, left: { points: number }): Answer {
+  const slice = (): boolean => --left.points < 0;
+  const program = machine.start(shellProgram(machine.kernel, line));
+  while (machine.advance(program, { slice }) === 'step');
+  machine.runReady({ slice });
+  if (left.points < 0) {
+    for (const each of machine.alive) machine.stop(each);
+    throw new Unjudged(`It comes to no end: ${line}`);
+  }
   const printed = [...program.output, ...(program.error ? [errorText(program.error)] : [])].join('\n');
   return {
+    line,
     status: statusOf(program),
-    text: program.waitsFor ? `waits for ${program.waitsFor.what}` : printed || (program.valueText ?? ''),
+    output: program.waitsFor ? `waits for ${program.waitsFor.what}` : printed || (program.valueText ?? ''),
+    isDone: program.status === 'done',
   };
 }
 
+const TEXTS = ['is', 'isNot', 'has', 'lacks', 'fails'] as const;
+type Wish = Partial<Record<(typeof TEXTS)[number], string>>;
+
+/** What is expected in a release; undefined if the expectation is about others. */
+function wishIn(expectation: ClaimExpectation, release: Release): Wish | undefined {
+  const wish: Wish = {};
+  for (const test of TEXTS) {
+    const given: BySpan | undefined = expectation[test];
+    if (given === undefined) continue;
+    const text = textFor(given, release);
+    if (text === undefined) return undefined;
+    wish[test] = text;
+  }
+  return wish;
+}
+
 /** What was wanted, if it is not so. */
-function unmet(expectation: ClaimExpectation, release: Release, run: (line: string) => Answer): string | undefined {
-  const of = (text: ClaimExpectation['is']): string | undefined =>
-    text === undefined ? undefined : textFor(text, release);
-  const { status, text } = run(expectation.line);
-  const [is, isNot, has, lacks, fails] = [
-    of(expectation.is),
-    of(expectation.isNot),
-    of(expectation.has),
-    of(expectation.lacks),
-    of(expectation.fails),
-  ];
-  if (is !== undefined && text !== is) return is;
-  if (isNot !== undefined && text === isNot) return `anything but ${isNot}`;
-  if (has !== undefined && !text.includes(has)) return `… ${has} …`;
-  if (lacks !== undefined && text.includes(lacks)) return `nothing of ${lacks}`;
+function unmet(expectation: ClaimExpectation, wish: Wish, run: (line: string) => Answer): string | undefined {
+  const { status, output } = run(expectation.line);
+  const { is, isNot, has, lacks, fails } = wish;
+  if (is !== undefined && output !== is) return is;
+  if (isNot !== undefined && output === isNot) return `anything but ${isNot}`;
+  if (has !== undefined && !output.includes(has)) return `… ${has} …`;
+  if (lacks !== undefined && output.includes(lacks)) return `nothing of ${lacks}`;
   if (fails !== undefined) {
     const errno = fails === '' ? 0 : -(ERRNO.get(fails) ?? Number.NaN);
     if (status !== errno) return fails === '' ? 'success' : `-${fails}`;
   }
   const { sameAs, differsFrom } = expectation;
-  if (sameAs !== undefined) {
-    const other = run(sameAs);
-    if (other.text !== text) return text;
-  }
-  if (differsFrom !== undefined) {
-    const other = run(differsFrom);
-    if (other.text === text) return `anything but ${text}`;
-  }
+  if (sameAs !== undefined && run(sameAs).output !== output) return output;
+  if (differsFrom !== undefined && run(differsFrom).output === output) return `anything but ${output}`;
   return undefined;
 }
 

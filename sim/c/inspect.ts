@@ -230,7 +230,10 @@ export function evaluationProgram(
   return {
     label: text,
     stepSize: 'whole',
-    create: (task) => evaluate(machine.kernel, scopeOf(machine.program(at.program), at.frame), text, task.output),
+    // The frame is looked for when it runs: programs are made again before any of them is.
+    *create(task) {
+      return yield* evaluate(machine.kernel, scopeOf(machine.program(at.program), at.frame), text, task.output);
+    },
   };
 }
 

@@ -21,18 +21,20 @@ export interface Span {
   until?: Release;
 }
 
-/** Major and minor number of a release. */
-function numbers(release: Release): [number, number] {
-  const [major, minor] = release.split('.');
-  return [Number(major), Number(minor)];
+/** A release as a number that grows with it. Asked for every name and fact, so it is worked out once. */
+const ordinals = new Map<Release, number>();
+function ordinal(release: Release): number {
+  let found = ordinals.get(release);
+  if (found === undefined) {
+    const [major, minor] = release.split('.');
+    found = Number(major) * 1000 + Number(minor);
+    ordinals.set(release, found);
+  }
+  return found;
 }
 
 /** Negative if `a` is older than `b`, positive if it is newer, 0 if they are the same. */
-export function compareReleases(a: Release, b: Release): number {
-  const [majorA, minorA] = numbers(a);
-  const [majorB, minorB] = numbers(b);
-  return majorA - majorB || minorA - minorB;
-}
+export const compareReleases = (a: Release, b: Release): number => ordinal(a) - ordinal(b);
 
 export function spanHolds(span: Span, release: Release): boolean {
   return (

@@ -10,6 +10,7 @@ import { argumentNames, prototypesIn } from '../c/prototypes.ts';
 import type { CValue } from '../c/value.ts';
 import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
+import { aliasIn, definitionsIn, keepResult, memberStandIn, namesIn, setScene, shellVariable } from './blockScene.ts';
 import { createEnvironment } from './environment.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -18,8 +19,12 @@ export interface BlockSource {
   text: string;
   /** What fills a hole: by the comment in it, or by its place (see `holeName`). */
   holes: Readonly<Record<string, string>>;
-  /** C definitions, by the name they define. */
+  /** C definitions, by the name they define; `member NAME of STRUCT` gives the member that is read instead. */
   standIns: Readonly<Record<string, string>>;
+  /** Shell lines that run before it, in the same first step. */
+  setup?: readonly string[];
+  /** Shell lines that run behind it, in the same last step, unless it failed. */
+  after?: readonly string[];
   /**
    * The text shows an interface: each prototype is a statement that calls the function, with the arguments that
    * `holes` has for it (see `argumentNames`); a struct that it defines is held against the kernel's.
@@ -118,22 +123,31 @@ function* execute(
   findings.length = 0;
   const unit = parseC(source.text, 'block', { release: kernel.release });
   findings.push(...unit.findings);
+  yield* setScene(kernel, source.setup ?? [], task);
   const { env, definitions } = textEnvironment(kernel, source, findings, task);
   yield* prepare(definitions, env);
-  return yield* run(unit, env);
+  const value = yield* run(unit, env);
+  keepResult(kernel, value);
+  yield* setScene(kernel, source.after ?? [], task);
+  return value;
 }
 
 /** What a text of the reader's runs in: its holes filled, the names that its scene defines, its findings collected. */
 export function textEnvironment(
   kernel: Kernel,
-  { holes, standIns, declarations = false }: Pick<BlockSource, 'holes' | 'standIns' | 'declarations'>,
+  {
+    holes,
+    standIns,
+    setup = [],
+    after = [],
+    declarations = false,
+    text,
+  }: Pick<BlockSource, 'holes' | 'standIns' | 'setup' | 'after' | 'declarations'> & Partial<Pick<BlockSource, 'text'>>,
   findings: Finding[],
   task: Program,
 ): { env: CEnvironment; definitions: CProgram } {
-  const definitions = makeProgram(
-    parseC(Object.values(standIns).join('\n'), 'file', { release: kernel.release }),
-    'stand-ins',
-  );
+  const definitions = makeProgram(parseC(definitionsIn(standIns), 'file', { release: kernel.release }), 'stand-ins');
+  const named = namesIn([...setup, ...after, ...Object.values(holes), ...Object.values(standIns)]);
   const own = (name: string): string | undefined => (Object.hasOwn(holes, name) ? holes[name] : undefined);
   const env = createEnvironment(kernel, {
     program: definitions,
@@ -144,11 +158,29 @@ export function textEnvironment(
       argumentNames(call, index, parameter)
         .map(own)
         .find((text) => text !== undefined),
-    standIn: (name) => standIn(definitions, name),
-    report: (finding) => void findings.push(finding),
+    standIn: (asked) => {
+      const name = aliasIn(standIns, asked);
+      return standIn(definitions, name) ?? (named.has(name) ? shellVariable(kernel, name) : undefined);
+    },
+    fieldStandIn: memberStandIn(standIns),
+    report: (finding) => {
+      if (text === undefined || isOfText(finding, text)) findings.push(finding);
+    },
     print: (line) => void task.output.push(line),
   });
   return { env, definitions };
+}
+
+/**
+ * A name that a scene's own words use, of the shell or of another definition, is no fault of the text: the finding
+ * stands at the hole then, or at the parameter, and not at the name.
+ */
+function isOfText({ code, message, span }: Finding, text: string): boolean {
+  if (code !== 'undeclared' || !message.includes('stands for it')) return true;
+  if (!message.startsWith(`${text.slice(span.start, span.end)} `)) return false;
+  return !holesOf(text, { declarations: true }).some(
+    ({ parameter, start, end }) => parameter && start === span.start && end === span.end,
+  );
 }
 
 function standIn(definitions: CProgram, name: string): CValue | undefined {

@@ -86,6 +86,8 @@ export interface KernelState {
   readonly vmemmapTables: Map<string, number>;
   /** The variables of the shell: a frame that outlives each line. */
   readonly shell: CStruct;
+  /** C functions that the shell was given, by name. */
+  readonly functions: Map<string, string>;
   /** Resources and pagemaps released when a device goes away, newest first. */
   readonly devices: DeviceState[];
   /** The memory blocks by number: what /sys/devices/system/memory shows. */
@@ -207,6 +209,7 @@ export const newState = (config: MachineConfig): KernelState => ({
   sectionRoots: new Map(),
   vmemmapTables: new Map(),
   shell: newFrame('shell'),
+  functions: new Map(),
   devices: [],
   memoryBlocks: new Map(),
   memoryGroups: [],

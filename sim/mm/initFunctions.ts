@@ -28,7 +28,12 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
         file: 'mm/mm_init.c',
         prototype: 'void free_area_init(unsigned long *max_zone_pfn)',
       },
-      { since: '7.0', file: 'mm/mm_init.c', prototype: 'static void free_area_init(void)' },
+      {
+        since: '7.0',
+        file: 'mm/mm_init.c',
+        prototype: 'static void free_area_init(void)',
+        note: 'Only mm/mm_init.c can call it; architectures give their limits by arch_zone_limits_init.',
+      },
     ],
   },
   {
@@ -43,7 +48,15 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
     name: 'sparse_init',
     contract:
       'Marks the sections of all boot memory present, gives each its part of the memory map and its map of sub-sections, and marks them early and online.',
-    variants: [{ since: '4.3', file: 'mm/sparse.c', prototype: 'void sparse_init(void)' }],
+    variants: [
+      { since: '4.3', until: '6.19', file: 'mm/sparse.c', prototype: 'void sparse_init(void)' },
+      {
+        since: '7.0',
+        file: 'mm/sparse.c',
+        prototype: 'void sparse_init(void)',
+        note: 'mm/mm_init.c calls it; architectures no longer do.',
+      },
+    ],
   },
   {
     kind: 'function',

@@ -14,7 +14,6 @@ import { NR_HUGEPAGES, TRANSPARENT_HUGEPAGE } from '../fs/vmSysctl.ts';
 import { VMSTAT } from '../fs/vmstat.ts';
 import { errnoName } from '../include/errno.ts';
 import { variantOf } from '../kernel/names.ts';
-import { prose } from '../kernel/prose.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { FUNCTIONS } from '../mm/functions.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -25,6 +24,8 @@ import { DIMM_COMMANDS } from './dimm.ts';
 import { ShellError } from './error.ts';
 import { EXPLAIN } from './explain.ts';
 import { GPU } from './gpu.ts';
+import { GREP_SUMMARY, GREP_USAGE, grep, readGrep } from './grep.ts';
+import { helpOfName } from './helpName.ts';
 import { INJECT } from './inject.ts';
 import { MKDIR, RMDIR } from './mkdir.ts';
 import { MODULE_COMMANDS } from './modprobe.ts';
@@ -67,6 +68,18 @@ const FILE_COMMANDS: readonly Command[] = [
         const text = readFile(kernel, path);
         print(text.endsWith('\n') ? text.slice(0, -1) : text);
       }
+      return undefined;
+    },
+  },
+  {
+    name: 'grep',
+    usage: GREP_USAGE,
+    summary: GREP_SUMMARY,
+    run({ kernel, print }, args) {
+      const request = readGrep(args);
+      if (request.files.length === 0) throw new ShellError('grep: name a file, or write it behind a command and |');
+      const found = grep(request.files.map((path) => readFile(kernel, path)).join(''), request);
+      if (found !== undefined) print(found);
       return undefined;
     },
   },
@@ -115,13 +128,13 @@ const KERNEL_COMMANDS: readonly Command[] = [
   {
     name: 'help',
     usage: 'help [NAME]',
-    summary: 'list commands and kernel functions, or explain one',
+    summary: 'list commands and kernel functions, or explain one, or any other name of the kernel',
     run({ kernel, print }, args) {
       const [name] = args;
       if (name === undefined) {
         print(list.map((command) => `${shortUsage(command).padEnd(SHORT)} ${command.summary}`).join('\n'));
         print(
-          '\nhelp NAME says more of one. Any C expression or statement is a command too: pfn_to_page(0x140000), p = memremap_pages(&m, 0).',
+          '\nhelp NAME says more of one. Any C expression or statement is a command too: pfn_to_page(0x140000), p = memremap_pages(&m, 0).\nA C function of a driver is defined by typing it on one line.',
         );
         print(`Kernel functions that run in ${kernel.release}:`);
         print(
@@ -137,11 +150,9 @@ const KERNEL_COMMANDS: readonly Command[] = [
         if (command.details) print(command.details);
         return undefined;
       }
-      const record = FUNCTIONS.find((candidate) => candidate.name === name);
-      const variant = record && variantOf(record, kernel.release);
-      if (!record) throw new ShellError(`help: ${name}: no such command or function`, -2);
-      print(`${variant?.prototype ?? `${name}: not in ${kernel.release}`}\n  ${prose(record.contract)}`);
-      for (const error of variant?.errors ?? []) print(`  ${error.returns}: ${prose(error.when)}`);
+      const text = helpOfName(kernel, args.join(' '));
+      if (text === undefined) throw new ShellError(`help: ${name}: no such command or function`, -2);
+      print(text);
       return undefined;
     },
   },

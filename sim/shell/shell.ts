@@ -16,7 +16,9 @@ import type { Program, ProgramSpec } from '../task/program.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import type { Command } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { definedFunctions, defineFunctions } from './definitions.ts';
 import { ShellError } from './error.ts';
+import { grep, readGrep } from './grep.ts';
 import { expand } from './variables.ts';
 
 const MAX_LINE = 10_000;
@@ -49,9 +51,9 @@ export function words(line: string): string[] {
     } else if (c === '"' || c === "'") {
       quote = c;
       word ??= '';
-    } else if (/[\s>]/.test(c)) {
+    } else if (/[\s>|]/.test(c)) {
       if (word !== undefined) found.push(word);
-      if (c === '>') found.push(c);
+      if (c === '>' || c === '|') found.push(c);
       word = undefined;
     } else word = (word ?? '') + c;
   }
@@ -66,10 +68,24 @@ const ASSIGNMENT = /^([A-Za-z_]\w*)\s*=(?!=)\s*([A-Za-z_].*)$/s;
 function commandOf(line: string): { command: Command; args: string[] } | undefined {
   const name = /^[A-Za-z_][\w-]*/.exec(line)?.[0];
   const command = name === undefined ? undefined : COMMANDS.get(name);
-  // `help = 3` and `cat(1)` are C, as anything is that is no command.
-  if (!command || name === undefined || /^\s*(=(?!=)|\()/.test(line.slice(name.length))) return undefined;
+  // `help = 3`, `cat(1)` and `pagemap.type = 1` are C, as anything is that is no command.
+  if (!command || name === undefined || /^(\s*(=(?!=)|\()|\.\w|->|\[)/.test(line.slice(name.length))) return undefined;
   return { command, args: words(line.slice(name.length)) };
 }
+
+/** Whether a line is the shell's own, and not C: a command, or a variable that takes what a command returns. */
+export function isShellLine(text: string): boolean {
+  const line = stripComment(text);
+  const rest = ASSIGNMENT.exec(line)?.[2];
+  try {
+    return commandOf(line) !== undefined || (rest !== undefined && commandOf(rest) !== undefined);
+  } catch {
+    // A quote that does not end: the shell says so.
+    return true;
+  }
+}
+
+export const commandNames = (): string[] => [...COMMANDS.keys()];
 
 /** The program of one line. What it prints is in `program.output`. */
 export function shellProgram(kernel: Kernel, line: string): ProgramSpec {
@@ -109,6 +125,7 @@ function* evaluateLine(kernel: Kernel, line: string, program: Program): KernelGe
     );
     return value;
   }
+  if (defineFunctions(kernel, line)) return undefined;
   const value = yield* evaluateExpression(line, shellEnvironment(kernel, program));
   if (value.kind !== 'void') {
     program.valueText = printValue(kernel, value);
@@ -123,21 +140,32 @@ function* runCommand(
   program: Program,
 ): KernelGenerator<CValue | undefined> {
   const filled = args.map((word) => expand(kernel, word));
-  const run = command.run({ kernel, print: (text) => void program.output.push(text) }, filled);
+  const pipe = filled.indexOf('|');
+  const [next, ...wanted] = pipe < 0 ? [] : filled.slice(pipe + 1);
+  if (pipe >= 0 && next !== 'grep') throw new ShellError('only grep can stand behind |');
+  const request = pipe < 0 ? undefined : readGrep(wanted);
+  const printed: string[] = request ? [] : program.output;
+  const own = pipe < 0 ? filled : filled.slice(0, pipe);
+  const run = command.run({ kernel, print: (text) => void printed.push(text) }, own);
   const value = run ? ((yield* run) ?? undefined) : undefined;
+  const found = request ? grep(printed.join('\n'), request) : undefined;
+  if (found !== undefined) program.output.push(found);
   if (value) program.valueText = printValue(kernel, value);
   return value;
 }
 
-const shellEnvironment = (kernel: Kernel, program: Program) =>
-  createEnvironment(kernel, {
+function shellEnvironment(kernel: Kernel, program: Program) {
+  const functions = definedFunctions(kernel);
+  return createEnvironment(kernel, {
     shell: kernel.state.shell,
+    ...(functions ? { program: functions } : {}),
     hole: () => undefined,
     standIn: () => undefined,
     report: (finding) => {
       if (finding.severity !== 'information') program.output.push(`${finding.severity}: ${finding.message}`);
     },
   });
+}
 
 function printValue(kernel: Kernel, value: CValue): string {
   const env = createEnvironment(kernel, { hole: () => undefined, standIn: () => undefined, report: () => {} });

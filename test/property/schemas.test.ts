@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { Validator } from '@cfworker/json-schema';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { loadClaims } from '../../extension/docs/claims.ts';
 import { loadScenes } from '../../extension/docs/scenes.ts';
 import { shapeProblems } from '../../sim/machine/schema.ts';
+import { claimFiles } from '../support/kernelTexts.ts';
 import { scenesJson } from '../support/sessions.ts';
 
 const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'));
@@ -70,5 +72,22 @@ describe('the published schemas say what the readers accept', () => {
       }),
       { numRuns: 1500 },
     );
+  });
+  it('claims and their setups', () => {
+    const schema = validator('media/claim.schema.json');
+    const all = claimFiles().flatMap(({ json }) => json);
+    fc.assert(
+      fc.property(mutated(all), (entry) => {
+        const { problems } = loadClaims([entry]);
+        // The reader also knows which releases there are, and looks for the setup that a claim begins with.
+        const own = problems.filter((problem) => !/known releases|there is no setup|comes before itself/.test(problem));
+        expect(own.length === 0, own.join()).toBe(schema.validate([entry]).valid);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+  it('the files of claims, whole', () => {
+    const schema = validator('media/claim.schema.json');
+    for (const { name, json } of claimFiles()) expect(schema.validate(json).errors, name).toEqual([]);
   });
 });

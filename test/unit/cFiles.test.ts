@@ -53,22 +53,25 @@ function kinds(machine: Machine): PteKind[] {
 }
 
 describe('a driver of today, as a file', () => {
-  it.each<Release>(['5.14', '6.1', '6.12', '6.18', '7.3'])('%s: is loaded, serves a fault of the CPU, and is removed', (release) => {
-    const machine = withProcess(release);
-    const run = start(machine, { text: driver('interval') });
-    expect(run.program.error?.message).toBeUndefined();
-    expect(run).toMatchObject({ isPaused: true, codes: [] });
-    expect(said(machine).at(-1)).toMatch(/^4 pages moved, [1-9]\d* invalidations$/);
-    expect(kinds(machine)).toEqual(Array(4).fill(PteKind.DeviceWrite));
-    // The pages hold what the process wrote, and come home one by one.
-    expect(sh(machine, 'proc read p a 4').output.at(-1)).toContain('4 page(s): 7');
-    expect(kinds(machine)).toEqual(Array(4).fill(PteKind.Present));
-    const over = run.goOn();
-    expect(over.program.error?.message).toBeUndefined();
-    expect(over.program.status).toBe('done');
-    expect(said(machine).at(-1)).toMatch(/^4 came home/);
-    expect(machine.kernel.state.mutexes).toEqual([]);
-  });
+  it.each<Release>(['5.14', '6.1', '6.12', '6.18', '7.3'])(
+    '%s: is loaded, serves a fault of the CPU, and is removed',
+    (release) => {
+      const machine = withProcess(release);
+      const run = start(machine, { text: driver('interval') });
+      expect(run.program.error?.message).toBeUndefined();
+      expect(run).toMatchObject({ isPaused: true, codes: [] });
+      expect(said(machine).at(-1)).toMatch(/^4 pages moved, [1-9]\d* invalidations$/);
+      expect(kinds(machine)).toEqual(Array(4).fill(PteKind.DeviceWrite));
+      // The pages hold what the process wrote, and come home one by one.
+      expect(sh(machine, 'proc read p a 4').output.at(-1)).toContain('4 page(s): 7');
+      expect(kinds(machine)).toEqual(Array(4).fill(PteKind.Present));
+      const over = run.goOn();
+      expect(over.program.error?.message).toBeUndefined();
+      expect(over.program.status).toBe('done');
+      expect(said(machine).at(-1)).toMatch(/^4 came home/);
+      expect(machine.kernel.state.mutexes).toEqual([]);
+    },
+  );
   it('waits in its exit until the process lets its pages go', () => {
     const machine = withProcess('6.12');
     const run = start(machine, { text: driver('interval') });

@@ -149,7 +149,7 @@ describe('the manifest', () => {
   });
 
   test('its settings are those the code reads, with defaults that hold', () => {
-    const read = [...source.matchAll(/\.get(?:<\w+>)?\(\s*'(\w+)',\s*(?:''|true|false)\)/g)].map(
+    const read = [...source.matchAll(/\.get(?:<\w+>)?\(\s*'(\w+)',\s*(?:''|true|false|\[\])\)/g)].map(
       ([, name]) => `zonescope.${name}`,
     );
     const { properties } = contributes.configuration;

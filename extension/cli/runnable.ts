@@ -1,0 +1,36 @@
+/** What `zonescope run FILE:LINE` means: a scene, or a step of one. */
+import type { Span } from '../docs/rst.ts';
+import type { PlacedScene } from '../docs/scenes.ts';
+
+export interface Runnable {
+  readonly placed: PlacedScene;
+  /** Run to this step of it. */
+  readonly step?: number;
+}
+
+/** What stands at a line: the scene or the step with the smallest place around it; behind those, the step above it. */
+export function runnableAt(all: readonly PlacedScene[], line: Span): Runnable | undefined {
+  const touches = ({ start, end }: Span): boolean => start <= line.end && end >= line.start;
+  const places = all.flatMap((placed): (Runnable & { span: Span })[] => [
+    { placed, span: placed.span },
+    ...placed.steps.map(({ index, span }) => ({ placed, step: index, span })),
+  ]);
+  const extents = all.flatMap((placed) =>
+    placed.steps.map(({ index, extent }) => ({ placed, step: index, span: extent })),
+  );
+  return smallest(places.filter(({ span }) => touches(span))) ?? smallest(extents.filter(({ span }) => touches(span)));
+}
+
+function smallest<T extends { span: Span }>(all: readonly T[]): T | undefined {
+  const length = ({ span }: T): number => span.end - span.start;
+  return all.reduce<T | undefined>((best, one) => (best && length(best) <= length(one) ? best : one), undefined);
+}
+
+/** What there is to run, a line each: `300:   2 Collect and unmap`. */
+export function listRunnable(all: readonly PlacedScene[], source: string): string[] {
+  const lineOf = ({ start }: Span): number => source.slice(0, start).split('\n').length;
+  return all.flatMap(({ scene, span, steps }) => [
+    `${lineOf(span)}: ${scene.title}`,
+    ...steps.map(({ step, span: at }) => `${lineOf(at)}:   ${step.title}`),
+  ]);
+}
