@@ -15,10 +15,14 @@ export interface SceneVariant {
   readonly title: string;
   /** C statements to run before the statement that contains the words; the reader sees that they are not in the text. */
   readonly insert?: readonly { readonly before: string; readonly text: string }[];
+  /** Words of the block that other words run in place of, wherever they stand: what its release wants there. */
+  readonly replace?: readonly { readonly words: string; readonly text: string }[];
   /** Pauses: before the first statement below the line that contains the words. */
   readonly pauseAfter?: readonly { readonly words: string; readonly why: string }[];
   /** It does not run to its end, and these words are in the reason; where releases differ, by span of releases. */
   readonly fails?: string | Readonly<Record<string, string>>;
+  /** Words of what it prints, likewise. */
+  readonly says?: string | Readonly<Record<string, string>>;
 }
 
 /** A shell line, or what it is by span of releases. */
@@ -141,7 +145,9 @@ const sceneSchema = object({
         title: word,
         insert: v.exactOptional(v.array(object({ before: word, text: word }))),
         pauseAfter: v.exactOptional(v.array(object({ words: word, why: word }))),
+        replace: v.exactOptional(v.array(object({ words: word, text: word }))),
         fails: v.exactOptional(bySpan),
+        says: v.exactOptional(bySpan),
       }),
     ),
     v.minLength(1),

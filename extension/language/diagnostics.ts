@@ -15,6 +15,9 @@ const SEVERITIES: Readonly<Record<Severity, vscode.DiagnosticSeverity>> = {
   hint: vscode.DiagnosticSeverity.Hint,
 };
 
+/** Rules about names that the kernel had once: those are struck out. */
+const GONE = new Set(['gone-name']);
+
 export const SOURCE = 'Zonescope';
 
 export function diagnosticOf(document: vscode.TextDocument, finding: DocFinding, source = SOURCE): vscode.Diagnostic {
@@ -28,6 +31,7 @@ export function diagnosticOf(document: vscode.TextDocument, finding: DocFinding,
     SEVERITIES[finding.severity],
   );
   diagnostic.source = source;
+  if (GONE.has(finding.code)) diagnostic.tags = [vscode.DiagnosticTag.Deprecated];
   diagnostic.code = { value: finding.code, target: explanationUri(finding.code) };
   if (finding.related !== undefined && finding.related.length > 0)
     diagnostic.relatedInformation = finding.related.map(

@@ -2,6 +2,7 @@
 import type { Release } from '../../sim/index.ts';
 import type { DocFinding } from '../docs/check/types.ts';
 import { type ClaimVerdict, claimFinding, type PlacedClaim } from '../docs/claims.ts';
+import type { Span } from '../docs/rst.ts';
 
 export interface JudgedClaim extends PlacedClaim {
   /** Absent while nobody has judged it, or if it could not be judged. */
@@ -31,11 +32,51 @@ export function isDisabled(code: string, disabled: readonly string[]): boolean {
 }
 
 /** The findings that are to be shown, in the order of the text. */
-export function shownFindings({ findings, claims }: DocumentFindings, filter: FindingFilter): DocFinding[] {
-  const failed = claims.flatMap((one) => (one.verdict === undefined ? [] : (claimFinding(one, one.verdict) ?? [])));
+export function shownFindings(
+  { findings, claims }: DocumentFindings,
+  filter: FindingFilter,
+  source: string,
+): DocFinding[] {
+  const failed = claims.flatMap((one) => claimFindingIn(source, one) ?? []);
   return [...(filter.findings ? findings : []), ...(filter.claims ? failed : [])]
     .filter(({ code }) => !isDisabled(code, filter.disabled))
     .sort((a, b) => a.start - b.start || a.end - b.end);
+}
+
+/** A failed claim as a finding at its key words: a sentence of four lines with a wave below all of it cannot be read. */
+export function claimFindingIn(source: string, one: JudgedClaim): DocFinding | undefined {
+  const finding = one.verdict && claimFinding(one, one.verdict);
+  return finding && { ...finding, ...keySpanOf(source, one) };
+}
+
+/** From the first key word of a claim to its last, if they are near each other; else the longest of them. */
+function keySpanOf(source: string, { claim, place }: PlacedClaim): Span {
+  const text = source.slice(place.span.start, place.span.end);
+  const words = [claim.anchor, ...(claim.also ?? [])].find(({ words }) => spansOf(text, words) !== undefined)?.words;
+  const spans = words && spansOf(text, words);
+  const [first] = spans ?? [];
+  if (spans === undefined || first === undefined) return place.span;
+  const start = Math.min(...spans.map((span) => span.start));
+  const end = Math.max(...spans.map((span) => span.end));
+  const isNear = end - start <= NEAR && !text.slice(start, end).includes('\n');
+  const longest = spans.reduce((best, span) => (span.end - span.start > best.end - best.start ? span : best), first);
+  const found = isNear ? { start, end } : longest;
+  return { start: place.span.start + found.start, end: place.span.start + found.end };
+}
+
+const NEAR = 100;
+
+/** Where the words stand in a text; undefined if not all of them do. */
+function spansOf(text: string, words: readonly string[]): Span[] | undefined {
+  const spans = words.flatMap((word): Span[] => {
+    const escaped = word
+      .trim()
+      .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+      .replace(/\s+/g, '\\s+');
+    const match = new RegExp(escaped, 'i').exec(text);
+    return match === null ? [] : [{ start: match.index, end: match.index + match[0].length }];
+  });
+  return spans.length === words.length ? spans : undefined;
 }
 
 /** What a comparison adds: the findings of one release that the text does not have already. */

@@ -6,14 +6,20 @@ import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import { RELEASES } from '../../sim/index.ts';
 import type { CheckInput, DocFinding } from '../docs/check/types.ts';
-import { type Claim, claimFinding, placeClaims } from '../docs/claims.ts';
+import { type Claim, placeClaims } from '../docs/claims.ts';
 import { hasDocument, type KernelTree, kernelTreeOf } from '../docs/kernelTree.ts';
 import type { KernelDocument } from '../docs/release.ts';
 import { workspaceFiles } from '../files/readonlyFiles.ts';
 import type { Platform } from '../platform.ts';
 import type { Reporter } from '../report.ts';
 import type { Verdicts } from '../session/verdicts.ts';
-import { type DocumentFindings, type FindingFilter, type JudgedClaim, shownFindings } from './findingTypes.ts';
+import {
+  claimFindingIn,
+  type DocumentFindings,
+  type FindingFilter,
+  type JudgedClaim,
+  shownFindings,
+} from './findingTypes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
 import type { Library } from './library.ts';
 
@@ -82,7 +88,7 @@ export class Findings implements vscode.Disposable {
   /** The same, filtered as the settings say. */
   shown(text: KernelText): DocFinding[] {
     const findings = this.of(text);
-    return findings === undefined ? [] : shownFindings(findings, filterFor(text.uri));
+    return findings === undefined ? [] : shownFindings(findings, filterFor(text.uri), text.source);
   }
 
   /** Looks at a document now, and gives what is known once all of it is. */
@@ -244,7 +250,7 @@ export class Findings implements vscode.Disposable {
       if (isCancelled()) return undefined;
       progress(index, placed.length);
       const verdict = await this.ask(one.claim, release, isCancelled);
-      const finding = verdict && claimFinding(one, verdict);
+      const finding = verdict && claimFindingIn(text.source, { ...one, verdict });
       if (finding !== undefined) found.push(finding);
     }
     return isCancelled() ? undefined : found;

@@ -67,10 +67,11 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       for (const { id, title } of scene.variants) {
         commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
       }
+      commands.push(commandOf('zonescope.debugScene', '$(debug-alt) Debug', [uri, scene.id]));
     }
-    if (scene.holes !== undefined && Object.keys(scene.holes).length > 0) {
-      const holes = this.examples.holes(text, placed);
-      const values = holes.map(({ key, value }) => `${key} = ${value}`).join('\n');
+    const holes = this.examples.holes(text, placed);
+    if (holes.length > 0) {
+      const values = holes.map(({ key, value }) => `${key} = ${value || 'what fits its type'}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
     const lenses = [

@@ -83,10 +83,11 @@ export class Library {
     return this.loadedClaims;
   }
 
-  /** What each rule finds and why it matters, by its code. */
+  /** What each rule finds, by its code. */
   rules(): Promise<ReadonlyMap<string, string>> {
     this.loadedRules ??= this.readJson('findings.json').then(
-      (json) => new Map((json as { code: string; body: string }[]).map(({ code, body }) => [code, body])),
+      (json) =>
+        new Map(Object.entries(json as Record<string, { says: string }>).map(([code, { says }]) => [code, says])),
     );
     this.loadedRules.catch(() => {
       this.loadedRules = undefined;

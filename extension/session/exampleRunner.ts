@@ -1,8 +1,8 @@
 /** The example on the desk: started, followed to its next pause, taken back, stopped. */
-import type { Machine, Point, Program, Release } from '../../sim/index.ts';
+import type { Evaluation, Machine, Point, Program, Release } from '../../sim/index.ts';
 import { linesFor, type Scene, standInsFor } from '../docs/scenes.ts';
 import type { Desks } from './desk.ts';
-import { exampleText } from './example.ts';
+import { exampleText, isInterface } from './example.ts';
 import type { ProgramSource } from './programs.ts';
 import type { Runner } from './runner.ts';
 import { type Running, spanOf, variantOfScene, whyItFailed } from './running.ts';
@@ -46,9 +46,9 @@ export class ExampleRunner {
         text: text.text,
         holes: { ...scene.holes, ...request.holes },
         standIns: standInsFor(scene, this.desks.machine.release),
-        declarations: true,
         setup: linesFor(scene.setup, this.desks.machine.release),
         after: linesFor(scene.after, this.desks.machine.release),
+        ...((request.declarations ?? isInterface(text.text)) ? { declarations: true } : {}),
       },
     };
     return await this.start(source, { state, text, request, toDocument: request.toDocument }, control);
@@ -259,6 +259,31 @@ export class ExampleRunner {
     const status = again.isOver ? endOf(again) : again.status === 'waiting' ? 'waiting' : 'paused';
     this.stands(running, again, status, why);
     return running.state;
+  }
+
+  /** Takes back all it did. */
+  undo(): void {
+    const { running } = this;
+    const { machine } = this.desks;
+    if (!running) return;
+    this.end();
+    const first = machine.steps.findIndex((step) => step.program === running.program);
+    if (first >= 0 && first < machine.position) machine.travel(first);
+    this.touch();
+  }
+
+  /** Something that is done to the program as it stands; the programs that this makes are kept with the session. */
+  change(frame: number, text: string, run: (machine: Machine, program: Program) => Evaluation): Evaluation {
+    const { machine, sources } = this.desks.current;
+    const program = this.running && machine.current(this.running.program);
+    if (!program) return { ok: false, message: 'Nothing stands here any more.', notes: [] };
+    const before = machine.steps.length;
+    const result = run(machine, program);
+    for (const step of machine.steps.slice(before))
+      if (!sources.has(step.program))
+        sources.set(step.program, { kind: 'evaluation', program: program.id, frame, text });
+    this.touch();
+    return result;
   }
 
   /** A function of a file. */

@@ -37,3 +37,18 @@ export function endsAsSaid(
   const words = fails === undefined ? undefined : textFor(fails, release);
   return words === undefined ? status === 'done' : status === 'failed' && why.includes(words);
 }
+
+/** In what a run was not as its scene says of this variant, in words: how it ended, or what it printed. */
+export function unkept(
+  state: Pick<ExampleState, 'status' | 'why'>,
+  printed: readonly { readonly output: string }[],
+  variant: SceneVariant,
+  release: Release,
+): string | undefined {
+  const reason = variant.fails === undefined ? undefined : textFor(variant.fails, release);
+  if (!endsAsSaid(state, variant, release))
+    return `it was to ${reason === undefined ? 'run to its end' : `fail with "${reason}"`}, and ${state.status}: ${state.why}`;
+  const words = variant.says === undefined ? undefined : textFor(variant.says, release);
+  const isSaid = words === undefined || printed.some(({ output }) => output.includes(words));
+  return isSaid ? undefined : `it was to print "${words}"`;
+}

@@ -3,6 +3,9 @@ import {
   type Block,
   type BlockSource,
   blockProgram,
+  evaluationProgram,
+  type FileSource,
+  fileProgram,
   type Machine,
   type ProgramSpec,
   type ScriptEntry,
@@ -10,13 +13,14 @@ import {
   shellProgram,
 } from '../../sim/index.ts';
 import { loadScenes } from '../docs/scenes.ts';
-import type { ExampleRequest, ExampleState, FileSource } from './types.ts';
+import type { ExampleRequest, ExampleState } from './types.ts';
 
 export type ProgramSource =
   | { kind: 'line'; line: string }
   | { kind: 'block'; block: BlockSource }
   | { kind: 'script'; label: string; entries: readonly ScriptEntry[] }
-  | { kind: 'file'; file: FileSource };
+  | { kind: 'file'; file: FileSource }
+  | { kind: 'evaluation'; program: number; frame: number; text: string };
 
 export function specOf(machine: Machine, source: ProgramSource): { spec: ProgramSpec; findings: Block['findings'] } {
   const { kernel } = machine;
@@ -28,7 +32,9 @@ export function specOf(machine: Machine, source: ProgramSource): { spec: Program
     case 'script':
       return { spec: scriptProgram(kernel, source.label, source.entries), findings: [] };
     case 'file':
-      return blockProgram(kernel, { ...source.file, holes: {}, standIns: {} });
+      return fileProgram(kernel, source.file);
+    case 'evaluation':
+      return { spec: evaluationProgram(machine, source, source.text), findings: [] };
   }
 }
 
@@ -137,5 +143,7 @@ function isSource(value: unknown): value is ProgramSource {
     );
   if (value.kind === 'file')
     return isRecord(value.file) && typeof value.file.text === 'string' && typeof value.file.label === 'string';
+  if (value.kind === 'evaluation')
+    return typeof value.program === 'number' && typeof value.frame === 'number' && typeof value.text === 'string';
   return value.kind === 'script' && typeof value.label === 'string' && Array.isArray(value.entries);
 }

@@ -4,6 +4,8 @@
  * stays responsive.
  */
 import {
+  type Evaluation,
+  evaluateInFrame,
   liveValue,
   type PagemapSnapshot,
   type PageView,
@@ -14,6 +16,7 @@ import {
   RELEASES,
   type Release,
   readMachine,
+  setVariable,
   stateTree,
   type Tile,
   type TreeNode,
@@ -260,6 +263,24 @@ class ReaderSession implements Session {
 
   get debuggee(): Debuggee | undefined {
     return this.examples.debuggee;
+  }
+
+  undoExample(): Promise<void> {
+    return this.runner.enqueue(async () => this.examples.undo());
+  }
+
+  evaluateInExample(frame: number, text: string): Promise<Evaluation> {
+    return this.runner.enqueue(async () =>
+      this.examples.change(frame, text, (machine, program) => evaluateInFrame(machine, program, frame, text, 'keep')),
+    );
+  }
+
+  setInExample(frame: number, place: string, value: string): Promise<Evaluation> {
+    return this.runner.enqueue(async () =>
+      this.examples.change(frame, `${place} = (${value})`, (machine, program) =>
+        setVariable(machine, program, frame, place, value),
+      ),
+    );
   }
 
   /* ---- time ---- */

@@ -1,7 +1,8 @@
 /** Runs an example to its end on a machine of its own, pauses passed over, and says whether it showed what it should. */
 import type { Release } from '../../sim/index.ts';
 import type { Scene } from '../docs/scenes.ts';
-import { type Verdict, verdicts } from './expectations.ts';
+import { endsAsSaid, type Verdict, verdicts } from './expectations.ts';
+import { variantOfScene } from './running.ts';
 import { createSession } from './session.ts';
 import type { ExampleRequest, ExampleState, Session } from './types.ts';
 
@@ -45,13 +46,14 @@ export async function tryExample(tried: Tried, { clock, release, isCancelled }: 
   try {
     const releases = release === undefined ? [] : [release];
     const scene = 'request' in tried ? tried.request.scene : tried.scene;
+    const variant = variantOfScene({ scene, variant: 'request' in tried ? tried.request.variant : '' });
     let state: ExampleState | undefined =
       'request' in tried
         ? await session.runExample({ ...tried.request, releases })
         : await session.runScene(tried.scene, tried.uri, releases);
     const unmet: (Verdict & { pause?: number })[] = [];
     const judge = async (pause?: number): Promise<void> => {
-      for (const verdict of await verdicts(session, scene, pause))
+      for (const verdict of await verdicts(session, scene, pause, variant.id))
         if (!verdict.holds) unmet.push(pause === undefined ? verdict : { ...verdict, pause });
     };
     let pauses = 0;
@@ -59,10 +61,11 @@ export async function tryExample(tried: Tried, { clock, release, isCancelled }: 
       await judge(++pauses);
       state = (await session.continueExample()) ?? state;
     }
-    if (state.status === 'done') await judge();
+    const isAsSaid = endsAsSaid(state, variant, session.release);
+    if (isAsSaid) await judge();
     const outcome = isCancelled()
       ? 'cancelled'
-      : state.status === 'done' && unmet.length === 0
+      : isAsSaid && unmet.length === 0
         ? 'passed'
         : state.status === 'stopped' || state.status === 'paused'
           ? 'endless'

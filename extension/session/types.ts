@@ -1,5 +1,7 @@
 /** What the reader's session offers to everything that shows or drives it. No vscode here: the command line uses it too. */
 import type {
+  Evaluation,
+  FileSource,
   Machine,
   PagemapSnapshot,
   PageView,
@@ -65,16 +67,8 @@ export interface ExampleRequest {
   releases?: readonly Release[];
   /** Hole and argument values that override the scene's. */
   holes?: Record<string, string>;
-}
-
-/** A C file as the engine runs it. */
-export interface FileSource {
-  label: string;
-  text: string;
-  /** The function that is called; absent: the only one that can be meant. */
-  entry?: string;
-  /** C expressions for its parameters. */
-  args?: readonly string[];
+  /** Whether prototypes are called; absent: where the text has nothing else. */
+  declarations?: boolean;
 }
 
 /** A function of a reader's own file. */
@@ -147,6 +141,12 @@ export interface Session {
   /** Takes the example back to where it had passed so many points; what came later is forgotten. */
   rewindExample(points: number, why: string): Promise<ExampleState | undefined>;
   readonly debuggee: Debuggee | undefined;
+  /** Takes back all the example did, what its scene does first included. */
+  undoExample(): Promise<void>;
+  /** A C expression in a frame of the example that stands; what it changes is a step. */
+  evaluateInExample(frame: number, text: string): Promise<Evaluation>;
+  /** Gives a variable, member or element of a frame another value: one step. */
+  setInExample(frame: number, place: string, value: string): Promise<Evaluation>;
 
   stepBack(): void;
   stepForward(): void;

@@ -6,6 +6,7 @@ import type { Platform } from '../platform.ts';
 import type { Reporter } from '../report.ts';
 import type { Verdicts } from '../session/verdicts.ts';
 import { releasesText } from '../views/documentsTree.ts';
+import { TextCoverage } from './coverage.ts';
 import { debugTest } from './debugging.ts';
 import type { TestEntry, TestSubject } from './outline.ts';
 import { runTests, type TestLeaf } from './run.ts';
@@ -53,6 +54,14 @@ export class Tests implements vscode.Disposable {
       true,
       STEPPABLE,
     );
+    const coverage = controller.createRunProfile(
+      'Coverage',
+      vscode.TestRunProfileKind.Coverage,
+      (request, token) => this.run(request, token, true),
+      true,
+    );
+    coverage.loadDetailedCoverage = (_run, file) =>
+      Promise.resolve(file instanceof TextCoverage ? [...file.sentences] : []);
     this.subscriptions.push(
       parts.texts.onDidChange(() => {
         // Nobody has looked at tests yet: nothing to keep up to date.
@@ -137,11 +146,11 @@ export class Tests implements vscode.Disposable {
     }
   }
 
-  private async run(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
+  private async run(request: vscode.TestRunRequest, token: vscode.CancellationToken, isCovered = false): Promise<void> {
     await this.parts.report.run('run tests', async () => {
       const leaves = await this.leaves(request);
       const run = this.controller.createTestRun(request);
-      await runTests(run, leaves, this.parts, token);
+      await runTests(run, leaves, this.parts, token, isCovered);
     });
   }
 

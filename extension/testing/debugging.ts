@@ -10,7 +10,7 @@ export async function debugTest({ item, subject, document }: TestLeaf): Promise<
     type: 'zonescope',
     request: 'launch',
     name: item.label,
-    document: uri.toString(),
+    program: uri.toString(),
     scene,
     ...(subject.kind === 'example' ? { variant: subject.variant.id } : {}),
   });

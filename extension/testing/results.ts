@@ -1,5 +1,6 @@
 /** What a test came to, in words. Free of vscode. */
 import type { ClaimVerdict } from '../docs/claims.ts';
+import { textFor } from '../docs/scenes.ts';
 import { evidenceText, verdictWords } from '../language/claimText.ts';
 import type { Trial } from '../session/trial.ts';
 
@@ -29,8 +30,16 @@ export function claimResult(verdict: ClaimVerdict): Result {
   const message = [`${verdictWords(verdict)}.`, verdict.why, last === undefined ? undefined : `# ${last.line}`]
     .filter((part) => part !== undefined)
     .join('\n');
-  if (last?.wanted === undefined) return { kind: 'failed', output, failures: [{ message }] };
-  return { kind: 'failed', output, failures: [{ message, expected: last.wanted, actual: last.output }] };
+  const failure = last?.wanted === undefined ? { message } : failureOf(message, verdict, last.output, last.wanted);
+  return { kind: 'failed', output, failures: [failure] };
+}
+
+/** Only a text that was wanted as a whole can be laid beside the one there is. */
+function failureOf(message: string, { claim, release }: ClaimVerdict, actual: string, wanted: string): Failure {
+  const isWhole = claim.expect.some(
+    ({ is, sameAs }) => sameAs !== undefined || (is !== undefined && textFor(is, release) === wanted),
+  );
+  return isWhole ? { message, expected: wanted, actual } : { message: `${message}\nwanted: ${wanted}` };
 }
 
 /** Of an example, of all of a scene, or of one of its steps. */
@@ -44,7 +53,7 @@ export function trialResult(trial: Trial, step?: number): Result {
   const isReached = step === undefined || pauses >= step;
   if (outcome === 'endless' && !(isReached && step !== undefined))
     return { kind: 'failed', output, failures: [...failures, { message: 'It came to no end and was stopped.' }] };
-  const hasFailed = state.status === 'failed' || state.status === 'waiting';
+  const hasFailed = outcome === 'failed' && (state.status === 'failed' || state.status === 'waiting');
   // A scene that fails fails at the step after its last pause; what comes later has not run.
   if (hasFailed && (step === undefined || step === pauses + 1))
     return {

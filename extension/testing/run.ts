@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import { type Tried, tryExample } from '../session/trial.ts';
 import type { TestsParts } from './controller.ts';
+import { addCoverage } from './coverage.ts';
 import type { TestSubject } from './outline.ts';
 import { claimResult, type Failure, type Result, trialResult } from './results.ts';
 import type { TestDocument } from './testDocuments.ts';
@@ -20,6 +21,7 @@ export async function runTests(
   leaves: readonly TestLeaf[],
   parts: TestsParts,
   token: vscode.CancellationToken,
+  isCovered: boolean,
 ): Promise<void> {
   // A scene and its steps are one trial.
   const trials: Trials = new Map();
@@ -33,6 +35,7 @@ export async function runTests(
       }
       await runOne(run, leaf, parts, trials, isCancelled);
     }
+    if (isCovered && !isCancelled()) await addCoverage(run, leaves, (document) => parts.documents.releaseOf(document));
   } finally {
     run.end();
   }

@@ -121,7 +121,7 @@ function* execute(
   task: Program,
 ): KernelGenerator<CValue | undefined> {
   findings.length = 0;
-  const unit = parseC(source.text, 'block');
+  const unit = parseC(source.text, 'block', { release: kernel.release });
   findings.push(...unit.findings);
   yield* setScene(kernel, source.setup ?? [], task);
   const { env, definitions } = textEnvironment(kernel, source, findings, task);
@@ -146,11 +146,12 @@ export function textEnvironment(
   findings: Finding[],
   task: Program,
 ): { env: CEnvironment; definitions: CProgram } {
-  const definitions = makeProgram(parseC(definitionsIn(standIns), 'file'), 'stand-ins');
+  const definitions = makeProgram(parseC(definitionsIn(standIns), 'file', { release: kernel.release }), 'stand-ins');
   const named = namesIn([...setup, ...after, ...Object.values(holes), ...Object.values(standIns)]);
   const own = (name: string): string | undefined => (Object.hasOwn(holes, name) ? holes[name] : undefined);
   const env = createEnvironment(kernel, {
     program: definitions,
+    outside: kernel.state.shell,
     declarations,
     hole: (node) => own(node.words) ?? own(holeName(node)),
     argument: (call, index, parameter) =>

@@ -47,6 +47,8 @@ export class Trace {
   readonly open: OpenCall[] = [];
   /** Calls of the statement of C text that runs, or of the line. */
   made = 0;
+  /** Told of each call as it begins and ends, but for those that are only counted. */
+  watcher: { entered(call: TraceNode): void; left(call: TraceNode): void } | undefined;
 
   /** A statement of C text begins: it may make as many calls as any. */
   statement(): void {
@@ -294,11 +296,13 @@ export class Kernel {
     if (above && calls.length >= MAX_CALLS) above.node.more = (above.node.more ?? 0) + 1;
     else calls.push(call.node);
     open.push(call);
+    this.trace.watcher?.entered(call.node);
     return call;
   }
   private leave(trace: Trace, call: OpenCall): void {
     const depth = trace.open.lastIndexOf(call);
     if (depth >= 0) trace.open.length = depth;
+    trace.watcher?.left(call.node);
   }
 
   /* ---- addresses ---- */

@@ -52,7 +52,11 @@ function* faultUnlocked(kernel: Kernel, args: CallArgs): KernelGenerator<CValue>
 
 function registered(kernel: Kernel, args: CallArgs): OldHmmRange {
   const struct = rangeStructOf(args);
-  return watchedRange(kernel, struct) ?? newOldRange(kernel, struct, args.name);
+  const range = watchedRange(kernel, struct);
+  if (!range) return newOldRange(kernel, struct, args.name);
+  // What the driver asks for it may write into the range after registering it.
+  if (range.format) kernel.store.set(range, 'format', formatOf(kernel, struct, args.name));
+  return range;
 }
 
 function* oldFault(kernel: Kernel, args: CallArgs, flags: FaultFlags): KernelGenerator<CValue> {

@@ -201,11 +201,12 @@ function* end(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRa
 /** The invalidation is under way no more, and the last one makes the sequence even. False: its start is not known. */
 function endActive(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): boolean {
   const { active } = subscriptions;
+  const sameBounds = active.filter((one) => one.range.start === range.start && one.range.end === range.end);
+  // C text has a struct where the engine has a record, and at the shell start and end are two tasks.
   const record =
     active.findLast((one) => one.range === range) ??
-    active.findLast(
-      (one) => one.task.id === kernel.current.id && one.range.start === range.start && one.range.end === range.end,
-    );
+    sameBounds.findLast((one) => one.task.id === kernel.current.id) ??
+    sameBounds.at(-1);
   // A registration takes all locks of the mm, so none comes between a start and its end.
   if (!record) return false;
   removeTouched(kernel.store, active, record);

@@ -68,10 +68,24 @@ const ASSIGNMENT = /^([A-Za-z_]\w*)\s*=(?!=)\s*([A-Za-z_].*)$/s;
 function commandOf(line: string): { command: Command; args: string[] } | undefined {
   const name = /^[A-Za-z_][\w-]*/.exec(line)?.[0];
   const command = name === undefined ? undefined : COMMANDS.get(name);
-  // `help = 3` and `cat(1)` are C, as anything is that is no command.
-  if (!command || name === undefined || /^\s*(=(?!=)|\()/.test(line.slice(name.length))) return undefined;
+  // `help = 3`, `cat(1)` and `pagemap.type = 1` are C, as anything is that is no command.
+  if (!command || name === undefined || /^(\s*(=(?!=)|\()|\.\w|->|\[)/.test(line.slice(name.length))) return undefined;
   return { command, args: words(line.slice(name.length)) };
 }
+
+/** Whether a line is the shell's own, and not C: a command, or a variable that takes what a command returns. */
+export function isShellLine(text: string): boolean {
+  const line = stripComment(text);
+  const rest = ASSIGNMENT.exec(line)?.[2];
+  try {
+    return commandOf(line) !== undefined || (rest !== undefined && commandOf(rest) !== undefined);
+  } catch {
+    // A quote that does not end: the shell says so.
+    return true;
+  }
+}
+
+export const commandNames = (): string[] => [...COMMANDS.keys()];
 
 /** The program of one line. What it prints is in `program.output`. */
 export function shellProgram(kernel: Kernel, line: string): ProgramSpec {
