@@ -4,6 +4,7 @@ import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
+import { valueText } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
 import { commandOf, goOnCommands } from './lensCommands.ts';
 import type { PlacedScene } from './scenePlaces.ts';
@@ -71,7 +72,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     }
     const holes = this.examples.holes(text, placed);
     if (holes.length > 0) {
-      const values = holes.map(({ key, value }) => `${key} = ${value || 'what fits its type'}`).join('\n');
+      const values = holes.map((hole) => `${hole.key} = ${valueText(hole)}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
     const lenses = [
