@@ -218,6 +218,9 @@ export class Steering implements RunControl {
     if (this.watchedProgram === program) return;
     this.watchedProgram = program;
     program.trace.watcher = {
+      called: (name) => {
+        if (program.base) this.entered(name);
+      },
       entered: ({ name }: TraceNode) => {
         if (program.base) this.entered(name);
       },

@@ -6,6 +6,7 @@ import { examplesOf } from '../../extension/docs/examples.ts';
 import { parseRst } from '../../extension/docs/rst.ts';
 import type { Release } from '../../sim/index.ts';
 import { Client, expectTranscript } from '../support/debugClient.ts';
+import { openFile } from '../support/debugFiles.ts';
 import { allScenes, DEVICE_MEMORY, newSession } from '../support/sessions.ts';
 
 const PATH = '/hmm.rst';
@@ -33,21 +34,6 @@ function open(source: string, line: number, variant = 'as-written', releases: re
   });
 }
 
-/** A C file, and the function of it that a launch names. */
-function openFile(text: string): Client {
-  const { session } = newSession();
-  return new Client({
-    session,
-    texts: { 'file:///driver.c': text },
-    resolve: ({ function: entry, args }) => ({
-      kind: 'file',
-      request: {
-        uri: 'file:///driver.c',
-        file: { label: entry ?? 'driver.c', text, args, ...(entry === undefined ? {} : { entry }) },
-      },
-    }),
-  });
-}
 const DRIVER = '/driver.c';
 
 const lineOf = (text: string, words: string): number => text.slice(0, text.indexOf(words)).split('\n').length;
@@ -97,6 +83,20 @@ describe('an example of a document, debugged', () => {
     });
     await client.go('restart');
     expectTranscript('exception-filters', client);
+  });
+
+  it('stops in functions of the kernel, those that others of the kernel call included', async () => {
+    const client = open(DEVICE_MEMORY, 10, 'owner-set');
+    await client.start(
+      { program: PATH },
+      { functions: ['memremap_pages', 'pagemap_range', 'request_free_mem_region'] },
+    );
+    await client.go('continue');
+    await client.go('continue');
+    await client.show('Contract');
+    await client.go('restartFrame', { frameId: 3 });
+    await client.go('stepOut');
+    expectTranscript('function-breakpoints', client);
   });
 
   it('watches a zone, a page and a variable, and tells what they changed from and to', async () => {
