@@ -4,6 +4,7 @@ import { Drift } from '../language/drift.ts';
 import { nameOf } from '../language/examples.ts';
 import type { Services } from '../services.ts';
 import { DebugCore } from './core.ts';
+import { Expressions } from './expressions.ts';
 import { positionIn } from './frames.ts';
 import { type Resolved, resolveLaunch, uriOf } from './launcher.ts';
 
@@ -76,6 +77,10 @@ export function registerDebugger(services: Services): vscode.Disposable {
     vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, {
       createDebugAdapterDescriptor: () => new vscode.DebugAdapterInlineImplementation(new InlineAdapter(services)),
     }),
+    vscode.languages.registerEvaluatableExpressionProvider(
+      ['restructuredtext', 'plaintext', 'c'].map((language) => ({ language })),
+      new Expressions(),
+    ),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, new Configurations()),
   );
 }

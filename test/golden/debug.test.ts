@@ -228,6 +228,14 @@ describe('a C file, debugged', () => {
     await client.ask('pause');
     await client.untilStands();
     expect(performance.now() - asked).toBeLessThan(500);
+    // A breakpoint that is set while it runs is one.
+    await client.ask('continue');
+    await client.ask('setBreakpoints', {
+      source: { path: DRIVER },
+      breakpoints: [{ line: 22, condition: 'tries % 1000 == 0' }],
+    });
+    await client.untilStands();
+    await client.ask('setBreakpoints', { source: { path: DRIVER }, breakpoints: [] });
     await client.ask('continue');
     const begun = performance.now();
     await client.ask('terminate');
@@ -240,6 +248,7 @@ describe('a C file, debugged', () => {
       '> configurationDone',
       '  stopped: step, Step',
       '  stopped: pause, Paused: paused by the reader',
+      '  stopped: breakpoint, Breakpoint [1]',
       '  terminated',
     ]);
   });

@@ -269,6 +269,18 @@ describe('a debug session', () => {
     expect(again.debuggee?.program.value).toMatchObject({ value: 500n });
   });
 
+  it('ends where another one takes its machine', async () => {
+    const first = openFile(FILE);
+    await first.start({ program: DRIVER, function: 'once', args: ['1'], stopOnEntry: true });
+    const second = openFile(FILE, first.session);
+    await second.start({ program: DRIVER, function: 'once', args: ['1'], stopOnEntry: true });
+    await first.untilStands();
+    expect(first.log.at(-1)).toBe('  terminated');
+    expect((await first.ask('next')).success).toBe(false);
+    await second.go('continue');
+    expect(second.log).toContain('  console: returned 1');
+  });
+
   it('steps through a scene of shell lines', async () => {
     const client = openFile(FILE);
     const { session } = client;
