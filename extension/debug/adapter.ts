@@ -92,7 +92,7 @@ class Configurations implements vscode.DebugConfigurationProvider {
     given: vscode.DebugConfiguration,
   ): vscode.DebugConfiguration {
     const config = { ...given, type: DEBUG_TYPE, request: given.request || 'launch', name: given.name || 'Example' };
-    if (given.program !== undefined || given.document !== undefined) return config;
+    if (given.program !== undefined) return config;
     const editor = vscode.window.activeTextEditor;
     // Without an editor the launch says what is missing.
     if (editor === undefined) return config;

@@ -159,6 +159,31 @@ export async function run({ check, skip, open, freshFolder, hasDocuments }) {
     await key('Shift+F5');
     await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
   });
+  await check('the lens over an example debugs it, and the console speaks the shell and C', async () => {
+    await window.show(hmm, call);
+    await window.clickLens(hmm, /int driver_populate_range\(/, 'Debug');
+    await window.pick('Run as written').catch(() => undefined);
+    await standsAt(line);
+    await window.palette('Debug Console: Focus on Debug Console View');
+    await page.keyboard.insertText('range.start + PAGE_SIZE');
+    await key('Enter');
+    const said = () => page.locator('.repl .monaco-list-row').allInnerTexts();
+    await until(
+      'the value in the console',
+      async () => (await said()).some((text) => /0x7ffff/.test(plain(text))) || undefined,
+    );
+    await page.keyboard.insertText('proc munmap p a 1');
+    await key('Enter');
+    await until(
+      'the unmap waiting',
+      async () => (await said()).some((text) => /waits for mmap_lock/.test(plain(text))) || undefined,
+    );
+    await window.screenshot('debug-console');
+    await page.locator('.debug-toolbar .codicon-debug-step-over').click();
+    await standsAt(line + 1);
+    await key('Shift+F5');
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+  });
   await check('nothing went wrong unseen', () => {
     assert.deepEqual(window.problems(), { errors: [], cspViolations: [], foreignRequests: [] });
   });
