@@ -29,7 +29,9 @@ export class ClaimHovers implements vscode.HoverProvider {
       .sort((a, b) => Number(isFailed(b)) - Number(isFailed(a)));
     const [first] = judged;
     if (first === undefined) return undefined;
-    const problems = new Set(this.findings.shown(text).map(({ code }) => code));
+    const offset = document.offsetAt(position);
+    const here = this.findings.shown(text).filter(({ start, end }) => start <= offset && offset <= end);
+    const problems = new Set(here.map(({ code }) => code));
     const contents = judged.slice(0, MOST).map(({ claim, verdict }) => {
       const isBesideProblem = problems.has(`claim/${claim.id}`);
       const options = { isShort: true, icons: true, isBesideProblem };
