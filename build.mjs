@@ -245,6 +245,10 @@ async function gatherData() {
         throw new Error(`${file}: ${error instanceof Error ? error.message : error}`);
       }
     });
+  await writeFile(
+    join(dist, 'findings.json'),
+    JSON.stringify(JSON.parse(await readFile(at('media/findings.json'), 'utf8'))),
+  );
   const icons = at('node_modules/@vscode/codicons/dist');
   for (const name of ['codicon.css', 'codicon.ttf']) await copyFile(join(icons, name), join(dist, 'webview', name));
 }

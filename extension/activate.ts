@@ -1,13 +1,24 @@
 /** Composition root: builds every service by hand. Nothing here reads a file, parses a text or boots a machine. */
 import * as vscode from 'vscode';
 import { SCHEME, VIEWS } from './commands.ts';
+import { registerDebugger } from './debug/adapter.ts';
+import { checkDocument } from './docs/check/check.ts';
 import { ReadonlyFiles } from './files/readonlyFiles.ts';
+import { ClaimHovers } from './language/claimHover.ts';
+import { ClaimLenses } from './language/claimLens.ts';
+import { ClaimMarks } from './language/claimMarks.ts';
+import { Comparison } from './language/comparison.ts';
+import { Diagnostics } from './language/diagnostics.ts';
 import { ExampleMarks } from './language/exampleMarks.ts';
 import { Examples } from './language/examples.ts';
+import { Explanations } from './language/explanations.ts';
+import { C_FILES, FileLenses } from './language/fileLens.ts';
+import { Findings } from './language/findings.ts';
 import { Hovers } from './language/hover.ts';
 import { KernelTexts } from './language/kernelTexts.ts';
 import { Lenses } from './language/lens.ts';
 import { Library } from './language/library.ts';
+import { QuickFixes } from './language/quickFixes.ts';
 import { DOCUMENT_SELECTOR, TreatedFiles } from './language/selector.ts';
 import { TermMarks } from './language/termMarks.ts';
 import { UnreadableFiles } from './language/unreadable.ts';
@@ -18,7 +29,10 @@ import { ContextKeys, registerCommands } from './register.ts';
 import { Reporter } from './report.ts';
 import type { Services } from './services.ts';
 import { createSession } from './session/session.ts';
+import { Verdicts } from './session/verdicts.ts';
 import { Shell } from './shell/terminal.ts';
+import { Tests } from './testing/controller.ts';
+import { TestDocuments } from './testing/testDocuments.ts';
 import { Documents } from './views/documentsTree.ts';
 import { StateTree } from './views/stateTree.ts';
 import { StatusBar } from './views/statusBar.ts';
@@ -40,6 +54,9 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
   const examples = own(new Examples(texts, library, reader, workspaceState, () => panels.openBoth()));
   const documents = own(new Documents(globalStorageUri, platform, report));
   const shell = own(new Shell(reader, report, workspaceState, () => library.prose()));
+  const verdicts = new Verdicts(platform);
+  const findings = own(new Findings({ texts, library, verdicts, report, platform, check: checkDocument }));
+  const comparison = own(new Comparison(texts, findings, report));
   const services: Services = {
     extensionUri,
     thisMachine: platform.thisMachine,
@@ -48,6 +65,8 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
     texts,
     library,
     examples,
+    findings,
+    comparison,
     panels,
     documents,
     shell,
@@ -59,11 +78,29 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
 
   const hovers = new Hovers(texts, library, examples, reader, report);
   const lenses = own(new Lenses(texts, examples, reader, report));
-  own(vscode.languages.registerHoverProvider(DOCUMENT_SELECTOR, hovers));
-  own(vscode.languages.registerCodeLensProvider(DOCUMENT_SELECTOR, lenses));
-  own(new TreatedFiles(texts, hovers, lenses));
+  const claimHovers = new ClaimHovers(texts, findings);
+  const claimLenses = own(new ClaimLenses(texts, findings));
+  const quickFixes = new QuickFixes(texts, findings);
+  const register = (selector: vscode.DocumentSelector): vscode.Disposable =>
+    vscode.Disposable.from(
+      vscode.languages.registerHoverProvider(selector, claimHovers),
+      vscode.languages.registerHoverProvider(selector, hovers),
+      vscode.languages.registerCodeLensProvider(selector, claimLenses),
+      vscode.languages.registerCodeLensProvider(selector, lenses),
+      vscode.languages.registerCodeActionsProvider(selector, quickFixes, QuickFixes.metadata),
+    );
+  own(register(DOCUMENT_SELECTOR));
+  own(new TreatedFiles(texts, register));
+  own(vscode.languages.registerCodeLensProvider(C_FILES, new FileLenses(report)));
+  own(registerDebugger(services));
+  own(new Diagnostics(texts, findings));
+  own(new Explanations(library, verdicts));
+  own(new ClaimMarks(texts, findings, report, extensionUri));
   own(new TermMarks(texts, library, report));
   own(new ExampleMarks(texts, examples, reader, report, extensionUri));
+
+  const testDocuments = new TestDocuments(texts, documents, library, findings);
+  own(new Tests({ texts, documents: testDocuments, verdicts, platform, report }));
 
   const state = own(new StateTree(reader, report));
   own(vscode.window.createTreeView(VIEWS.state, { treeDataProvider: state, showCollapseAll: true }));

@@ -11,6 +11,7 @@ export interface CommandArguments {
   'zonescope.openPagemap': [];
   'zonescope.showState': [];
   'zonescope.runExampleHere': [];
+  'zonescope.debugExampleHere': [];
   'zonescope.continueExample': [];
   'zonescope.stopExample': [];
   'zonescope.editArguments': [uri?: string, scene?: string];
@@ -27,8 +28,19 @@ export interface CommandArguments {
   'zonescope.goToTerm': [];
   'zonescope.treatAsKernelDocument': [];
   'zonescope.refreshDocuments': [];
+  'zonescope.checkDocument': [];
+  'zonescope.checkAgainst': [release?: string];
+  'zonescope.clearComparison': [];
+  'zonescope.nextFailedClaim': [];
+  'zonescope.previousFailedClaim': [];
+  'zonescope.runClaim': [uri?: string, claim?: string];
   'zonescope.showLog': [];
   'zonescope.showMenu': [];
+  'zonescope.explainFinding': [code: string, release?: string];
+  'zonescope.turnOffFinding': [code: string];
+  'zonescope.runFile': [uri?: string, name?: string];
+  'zonescope.debugFile': [uri?: string, name?: string];
+  'zonescope.debugScene': [uri: string, scene: string, variant?: string];
   'zonescope.runScene': [uri: string, scene: string, variant: string];
   'zonescope.openDocument': [uri: string];
   'zonescope.reveal': [startPfn: number, endPfn: number];
@@ -57,6 +69,7 @@ export const CONTEXT_KEYS = [
   'zonescope.examplePaused',
   'zonescope.exampleActive',
   'zonescope.machineSetAside',
+  'zonescope.isComparing',
 ] as const;
 export type ContextKey = (typeof CONTEXT_KEYS)[number];
 
@@ -69,6 +82,11 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.runExampleHere': {
     title: 'Run Example Here',
     icon: 'play',
+    enablement: 'resourcePath in zonescope.openDocuments',
+  },
+  'zonescope.debugExampleHere': {
+    title: 'Debug Example Here',
+    icon: 'debug-alt',
     enablement: 'resourcePath in zonescope.openDocuments',
   },
   'zonescope.continueExample': {
@@ -99,8 +117,43 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.goToTerm': { title: 'Go to Term…', icon: 'symbol-keyword' },
   'zonescope.treatAsKernelDocument': { title: 'Treat This File as a Kernel Document', icon: 'book' },
   'zonescope.refreshDocuments': { title: 'Look for Documents Again', icon: 'refresh' },
+  'zonescope.checkDocument': {
+    title: 'Check Document',
+    icon: 'checklist',
+    enablement: 'resourcePath in zonescope.openDocuments',
+  },
+  'zonescope.checkAgainst': {
+    title: 'Check against Release…',
+    icon: 'git-compare',
+    enablement: 'resourcePath in zonescope.openDocuments',
+  },
+  'zonescope.clearComparison': {
+    title: 'Clear Comparison with Release',
+    icon: 'clear-all',
+    enablement: 'zonescope.isComparing',
+  },
+  'zonescope.nextFailedClaim': {
+    title: 'Go to Next Failed Claim',
+    icon: 'arrow-down',
+    enablement: 'resourcePath in zonescope.openDocuments',
+  },
+  'zonescope.previousFailedClaim': {
+    title: 'Go to Previous Failed Claim',
+    icon: 'arrow-up',
+    enablement: 'resourcePath in zonescope.openDocuments',
+  },
+  'zonescope.runClaim': {
+    title: 'Run Claim Here',
+    icon: 'play',
+    enablement: 'resourcePath in zonescope.openDocuments',
+  },
   'zonescope.showLog': { title: 'Show Log', icon: 'output' },
   'zonescope.showMenu': { title: 'Show Menu', icon: 'menu' },
+  'zonescope.explainFinding': { title: 'Explain Finding', internal: true },
+  'zonescope.turnOffFinding': { title: 'Turn off Finding', internal: true },
+  'zonescope.runFile': { title: 'Run in Simulator', icon: 'play' },
+  'zonescope.debugFile': { title: 'Debug in Simulator', icon: 'debug-alt' },
+  'zonescope.debugScene': { title: 'Debug', internal: true },
   'zonescope.runScene': { title: 'Run', internal: true },
   'zonescope.openDocument': { title: 'Open', internal: true },
   'zonescope.reveal': { title: 'Reveal in the Panels', internal: true },

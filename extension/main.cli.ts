@@ -70,9 +70,12 @@ const around: Surroundings = {
   },
   machines: { list: (path) => readdir(path).catch(() => []), readText: textUpTo },
   folder: process.cwd(),
+  version: VERSION,
   cache: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'zonescope', 'documents'),
   glossary: async () => (await data('glossary.json')) as Awaited<ReturnType<Surroundings['glossary']>>,
   scenes: () => data('scenes.json'),
+  claims: () => data('claims.json'),
+  findings: () => data('findings.json'),
   now: () => performance.now(),
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
 };

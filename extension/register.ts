@@ -1,7 +1,9 @@
 /** Gives every command of the table its handler, and sets the keys that say when commands make sense. */
 import * as vscode from 'vscode';
+import { debugActions } from './actions/debug.ts';
 import { documentActions } from './actions/documents.ts';
 import { exampleActions } from './actions/examples.ts';
+import { findingActions } from './actions/findings.ts';
 import { machineActions } from './actions/machine.ts';
 import { timelineActions } from './actions/timeline.ts';
 import { COMMAND_IDS, COMMANDS, type ContextKey } from './commands.ts';
@@ -12,7 +14,9 @@ export function registerCommands(services: Services): vscode.Disposable {
     ...timelineActions(services),
     ...machineActions(services),
     ...exampleActions(services),
+    ...debugActions(services),
     ...documentActions(services),
+    ...findingActions(services),
   };
   const disposables = COMMAND_IDS.map((id) => {
     // The arguments come from whoever runs the command; handlers check what they use.
@@ -34,12 +38,13 @@ export class ContextKeys implements vscode.Disposable {
   constructor(services: Services) {
     this.services = services;
     const update = (): void => this.update();
-    this.subscriptions.push(services.reader.onDidChange(update), services.texts.onDidChange(update));
+    const { reader, texts, comparison } = services;
+    this.subscriptions.push(reader.onDidChange(update), texts.onDidChange(update), comparison.onDidChange(update));
     update();
   }
 
   private update(): void {
-    const { reader, texts } = this.services;
+    const { reader, texts, comparison } = this.services;
     const session = reader.existing;
     const { step = 0, steps = 0, paused } = session?.position ?? {};
     const status = session?.example?.status;
@@ -50,6 +55,7 @@ export class ContextKeys implements vscode.Disposable {
     this.set('zonescope.examplePaused', isPaused);
     this.set('zonescope.exampleActive', isPaused || status === 'running' || status === 'waiting');
     this.set('zonescope.machineSetAside', session?.setAside !== undefined);
+    this.set('zonescope.isComparing', comparison.isActive);
   }
 
   private set(key: ContextKey, value: unknown): void {

@@ -1,7 +1,9 @@
 /** What commands and views are built from. `activate.ts` makes one of each. */
 import type * as vscode from 'vscode';
 import type { CommandArguments, CommandId } from './commands.ts';
+import type { Comparison } from './language/comparison.ts';
 import type { Examples } from './language/examples.ts';
+import type { Findings } from './language/findings.ts';
 import type { KernelTexts } from './language/kernelTexts.ts';
 import type { Library } from './language/library.ts';
 import type { Panels } from './panels/panels.ts';
@@ -19,6 +21,8 @@ export interface Services {
   readonly texts: KernelTexts;
   readonly library: Library;
   readonly examples: Examples;
+  readonly findings: Findings;
+  readonly comparison: Comparison;
   readonly panels: Panels;
   readonly documents: Documents;
   readonly shell: Shell;

@@ -16,9 +16,22 @@ export type Request =
       set: Record<string, string>;
       variant?: string;
     }
+  | CheckRequest
   | { command: 'docs'; json: boolean; files: string[] }
   | { command: 'machines' | 'releases'; json: boolean }
   | { command: 'terms'; name?: string; release?: Release; json: boolean };
+
+export interface CheckRequest {
+  command: 'check';
+  files: string[];
+  /** The release the text is taken as. */
+  release?: Release;
+  /** The release it is held against, if that is another one. */
+  against?: Release;
+  format: 'text' | 'json' | 'sarif';
+  /** Only the rules: nothing is run. */
+  rulesOnly: boolean;
+}
 
 export const USAGE = `zonescope: explore the kernel's memory-model documents beside a simulation
 
@@ -29,6 +42,9 @@ export const USAGE = `zonescope: explore the kernel's memory-model documents bes
         kernel log (DIR/proc/zoneinfo, DIR/sys/devices/system/node/..., DIR/dmesg); / is this machine
   zonescope run FILE:LINE [--variant ID] [--set NAME=EXPR]... [--machine NAME|FILE] [--release R] [--json]
         run the example at a line of a document, as its lens does
+  zonescope check [--release R] [--against R] [--rules-only] [--json | --sarif] FILE...
+        what is wrong in documents, or in the documents of a kernel tree: by rules, by claims that no
+        longer hold, by examples that do not run; exits 1 if there are errors
   zonescope docs [--json] [FILE...]
         where the documents are, or which releases the files belong to
   zonescope machines | releases | terms [NAME] [--release R]
@@ -44,7 +60,7 @@ export function parseArguments(argv: readonly string[]): Request {
   const words: string[] = [];
   const options = new Map<string, string[]>();
   const flags = new Set<string>();
-  const takesValue = new Set(['--machine', '--from', '--release', '-c', '--set', '--variant']);
+  const takesValue = new Set(['--machine', '--from', '--release', '--against', '-c', '--set', '--variant']);
   for (let i = 0; i < rest.length; i++) {
     const word = rest[i] ?? '';
     const [name = '', inline] = word.startsWith('--') ? splitOnce(word) : [word];
@@ -52,7 +68,7 @@ export function parseArguments(argv: readonly string[]): Request {
       const value = inline ?? rest[++i];
       if (value === undefined) throw new UsageError(`${name} needs a value`);
       options.set(name, [...(options.get(name) ?? []), value]);
-    } else if (name === '--json') flags.add(name);
+    } else if (['--json', '--sarif', '--rules-only'].includes(word)) flags.add(word);
     else if (word === '--help' || word === '-h') flags.add('--help');
     else if (word.startsWith('-') && word !== '-')
       throw new UsageError(`${word}: no such option; zonescope help lists them`);
@@ -67,6 +83,9 @@ export function parseArguments(argv: readonly string[]): Request {
   if (from !== undefined && command !== 'sh' && command !== 'machine')
     throw new UsageError('--from goes with sh and machine');
   if (from === '') throw new UsageError('--from needs a folder');
+  const against = releaseOf(one('--against'));
+  for (const name of ['--sarif', '--rules-only', ...(against ? ['--against'] : [])])
+    if (command !== 'check' && (flags.has(name) || options.has(name))) throw new UsageError(`${name} goes with check`);
   const shared = { ...(machine ? { machine } : {}), ...(release ? { release } : {}), json };
   switch (command) {
     case undefined:
@@ -105,6 +124,17 @@ export function parseArguments(argv: readonly string[]): Request {
         ...(variant ? { variant } : {}),
       };
     }
+    case 'check':
+      if (words.length === 0) throw new UsageError('check takes FILE..., documents or the folder of a kernel tree');
+      if (json && flags.has('--sarif')) throw new UsageError('--json and --sarif are two forms; name one');
+      return {
+        command,
+        files: words,
+        ...(release ? { release } : {}),
+        ...(against ? { against } : {}),
+        format: json ? 'json' : flags.has('--sarif') ? 'sarif' : 'text',
+        rulesOnly: flags.has('--rules-only'),
+      };
     case 'docs':
       return { command, json, files: words };
     case 'machines':

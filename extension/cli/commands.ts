@@ -8,19 +8,20 @@ import {
   type Release,
   recordsOf,
 } from '../../sim/index.ts';
-import { dedent } from '../docs/dedent.ts';
+import { placeExamples } from '../docs/examples.ts';
 import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/glossary.ts';
 import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
 import { isKernelDocument, recognise } from '../docs/release.ts';
 import { parseDocument } from '../docs/rst.ts';
 import { stepOfVariant } from '../docs/sceneSteps.ts';
-import { loadScenes, placeScenes } from '../docs/scenes.ts';
+import { loadScenes } from '../docs/scenes.ts';
 import { verdicts } from '../session/expectations.ts';
 import { type FolderFiles, importFolder } from '../session/machineFolder.ts';
 import { createSession } from '../session/session.ts';
 import { runToStep, stepAt } from '../session/steps.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
+import { check } from './check.ts';
 import { listRunnable, runnableAt } from './runnable.ts';
 
 export interface Surroundings {
@@ -33,9 +34,13 @@ export interface Surroundings {
   readonly files: DocumentFiles;
   readonly machines: FolderFiles;
   readonly folder: string;
+  readonly version: string;
   readonly cache: string;
   glossary(): Promise<readonly GlossaryEntry[]>;
   scenes(): Promise<unknown>;
+  claims(): Promise<unknown>;
+  /** The table of codes that findings have. */
+  findings(): Promise<unknown>;
   now(): number;
   breathe(): Promise<void>;
 }
@@ -52,6 +57,8 @@ export async function execute(
       return await runExample(request, around);
     case 'machine':
       return await printMachine(request, around);
+    case 'check':
+      return await check(request, around);
     case 'docs':
       return await documents(request, around);
     case 'machines':
@@ -182,7 +189,7 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   const document = parseDocument(request.file, source);
   const { scenes, problems } = loadScenes(await around.scenes());
   for (const problem of problems) around.complain(problem);
-  const placed = placeScenes(scenes, kind, recognition.releases, document, source);
+  const placed = placeExamples(scenes, kind, recognition.releases, document, source);
   const start =
     source
       .split('\n')
@@ -205,10 +212,10 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
     );
   const session = await sessionFor(request, around);
   const releases = request.release ? undefined : recognition.releases;
-  const block = here.isBlock ? document.blocks.find((each) => each.start === here.span.start) : undefined;
+  const example = placed.find(({ scene, span }) => scene === here.scene && span.start === here.span.start)?.example;
   let state: ExampleState | undefined;
-  if (block) {
-    const { text, toSource } = dedent(source, block);
+  if (example) {
+    const { text, toSource } = example;
     state = await session.runExample({
       scene: here.scene,
       variant,
@@ -223,20 +230,24 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   } else {
     state = await runToStep(session, here.scene, request.file, releases, step);
   }
-  let printed = 0;
+  const printed: number[] = [];
   const report = (): void => {
-    for (const step of session.exampleSteps().slice(printed)) {
-      if (request.json) around.print(JSON.stringify({ ...step, steps: 1 }));
+    for (const [index, step] of session.exampleSteps().entries()) {
+      // What only looks adds to the step before it, which may have been printed already.
+      const known = printed[index];
+      const output = known === undefined ? step.output : step.output.slice(known).replace(/^\n/, '');
+      printed[index] = step.output.length;
+      if (known !== undefined && output === '') continue;
+      if (request.json) around.print(JSON.stringify({ ...step, output, steps: known === undefined ? 1 : 0 }));
       else {
-        around.print(`> ${step.line}`);
-        if (step.output) around.print(step.output.replace(/^/gm, '    '));
+        if (known === undefined) around.print(`> ${step.line}`);
+        if (output) around.print(output.replace(/^/gm, '    '));
       }
-      printed++;
     }
   };
   let isWrong = false;
   const judge = async (pause?: number): Promise<void> => {
-    for (const { line, is, found, holds } of await verdicts(session, here.scene, pause)) {
+    for (const { line, is, found, holds } of await verdicts(session, here.scene, pause, variant)) {
       isWrong ||= !holds;
       if (request.json) around.print(JSON.stringify({ expect: line, is, found, holds }));
       else if (holds) around.print(`expected of ${line}: ${is.split('\n').at(-1)}`);

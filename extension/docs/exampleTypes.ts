@@ -1,4 +1,4 @@
-/** The C blocks of a document as examples that can be run. */
+/** The C blocks and formulas of a document as examples that can be run. */
 import type { LiteralBlock } from './rstTypes.ts';
 import type { Scene } from './scenes.ts';
 
@@ -12,15 +12,17 @@ export type ExampleKind =
   /** Nothing but assignments. */
   | 'assignments'
   /** The definition of a struct: running it declares the type and shows what the kernel's has. */
-  | 'struct';
+  | 'struct'
+  /** A formula in mathematical notation: running it computes its right side. */
+  | 'formula';
 
-/** A literal block of C and what it is run with. */
+/** A literal block of C, or the body of a formula, and what it is run with. */
 export interface DocExample {
   /** Stable over edits elsewhere: the scene's id, or `block-` and the ordinal of the block. */
   readonly id: string;
   readonly kind: ExampleKind;
   readonly block: LiteralBlock;
-  /** The text without its common indentation. */
+  /** What runs: the text without its common indentation; of a formula, its right side as C. */
   readonly text: string;
   readonly toSource: (offset: number) => number;
   /** The authored scene at this place, or one derived from the block. */

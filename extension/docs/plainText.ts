@@ -33,7 +33,7 @@ export function readPlainText(source: string): RstDocument {
     lists.paragraphs.push({ kind: 'paragraph', start, end });
     line = next;
     const code = lines.indentedAfter(next, indent);
-    if (source.charAt(end - 1) === ':' && code.end > next) {
+    if (code.end > next && (source.charAt(end - 1) === ':' || BEGINS_CODE.test(lines.textOf(next)))) {
       lists.blocks.push({
         start: lines.startAt(next),
         end: lines.endAt(code.end - 1),
@@ -65,3 +65,5 @@ function titleAt(lines: Lines, line: number, afterRule: boolean): Title | undefi
 }
 
 const MAX_TITLE = 200;
+/** What no line of prose ends like: a struct or a function that begins. One block of 4.14 comes behind a full stop. */
+const BEGINS_CODE = /^[A-Za-z_][\w\s*]*(?:\{|\([^)]*,)$/;

@@ -15,9 +15,18 @@ export interface SceneVariant {
   readonly title: string;
   /** C statements to run before the statement that contains the words; the reader sees that they are not in the text. */
   readonly insert?: readonly { readonly before: string; readonly text: string }[];
+  /** Words of the block that other words run in place of, wherever they stand: what its release wants there. */
+  readonly replace?: readonly { readonly words: string; readonly text: string }[];
   /** Pauses: before the first statement below the line that contains the words. */
   readonly pauseAfter?: readonly { readonly words: string; readonly why: string }[];
+  /** It does not run to its end, and these words are in the reason; where releases differ, by span of releases. */
+  readonly fails?: string | Readonly<Record<string, string>>;
+  /** Words of what it prints, likewise. */
+  readonly says?: string | Readonly<Record<string, string>>;
 }
+
+/** A shell line, or what it is by span of releases. */
+export type SceneLine = Exclude<ScriptEntry, { readonly pause: string }>;
 
 export interface Scene {
   readonly id: string;
@@ -31,7 +40,9 @@ export interface Scene {
   readonly title: string;
   readonly teaches: string;
   /** Shell lines that come before those of `run`: what the machine needs. */
-  readonly setup?: readonly ScriptEntry[];
+  readonly setup?: readonly SceneLine[];
+  /** Shell lines that come behind the block: what it leaves to be given back. */
+  readonly after?: readonly SceneLine[];
   /** Shell lines and pauses, where there is no block to run; a line of some releases only is `{span: line}`. */
   readonly run?: readonly ScriptEntry[];
   /** The scene in steps, each at its own sentence. As loaded, `run` holds their lines, with a pause behind each. */
@@ -47,10 +58,14 @@ export interface Scene {
 
 export interface SceneExpectation {
   readonly line: string;
-  /** Where releases differ, by span of releases. */
-  readonly is: string | Readonly<Record<string, string>>;
+  /** All that the line prints or gives; where releases differ, by span of releases. One of this and `has`. */
+  readonly is?: string | Readonly<Record<string, string>>;
+  /** A part of it. */
+  readonly has?: string | Readonly<Record<string, string>>;
   /** At which pause, counted from 1; absent: at the end. */
   readonly pause?: number;
+  /** Only for one way to run it. */
+  readonly variant?: string;
 }
 
 export interface Scenes {
@@ -68,6 +83,9 @@ const object = <T extends v.ObjectEntries>(entries: T) => v.pipe(plain, v.strict
 const word = v.pipe(v.string(), v.minLength(1));
 const id = v.pipe(v.string(), v.regex(/^[a-z0-9-]+$/));
 const bySpan = v.union([v.string(), dictionary(v.string())]);
+/** What holds of a line: all of what it prints, or a part. */
+const oneTest = <T extends v.ObjectEntries>(entries: T) =>
+  v.union([object({ ...entries, is: bySpan }), object({ ...entries, has: bySpan })]);
 const spans = v.pipe(v.string(), v.regex(/^\d+\.\d+(\.\.(\d+\.\d+)?)?$/));
 /** A shell line, or what it is by span of releases. */
 const line = v.union([word, v.pipe(plain, v.record(spans, word))]);
@@ -88,6 +106,7 @@ const sceneSchema = object({
   title: word,
   teaches: word,
   setup: v.exactOptional(v.array(line)),
+  after: v.exactOptional(v.array(line)),
   run: v.exactOptional(v.array(entry)),
   steps: v.exactOptional(
     v.pipe(
@@ -101,7 +120,7 @@ const sceneSchema = object({
           title: word,
           run: v.pipe(v.array(line), v.minLength(1)),
           shows: word,
-          expect: v.exactOptional(v.array(object({ line: word, is: bySpan }))),
+          expect: v.exactOptional(v.array(oneTest({ line: word }))),
         }),
       ),
       v.minLength(1),
@@ -110,10 +129,10 @@ const sceneSchema = object({
   ),
   expect: v.exactOptional(
     v.array(
-      object({
+      oneTest({
         line: word,
-        is: bySpan,
         pause: v.exactOptional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+        variant: v.exactOptional(id),
       }),
     ),
   ),
@@ -126,6 +145,9 @@ const sceneSchema = object({
         title: word,
         insert: v.exactOptional(v.array(object({ before: word, text: word }))),
         pauseAfter: v.exactOptional(v.array(object({ words: word, why: word }))),
+        replace: v.exactOptional(v.array(object({ words: word, text: word }))),
+        fails: v.exactOptional(bySpan),
+        says: v.exactOptional(bySpan),
       }),
     ),
     v.minLength(1),
@@ -176,6 +198,10 @@ export function standInsFor(scene: Scene, release: Release): Record<string, stri
   }
   return found;
 }
+
+/** Lines as `release` needs them. */
+export const linesFor = (lines: readonly SceneLine[] | undefined, release: Release): string[] =>
+  (lines ?? []).flatMap((line) => textFor(line, release) ?? []);
 
 /** The text of a release, where there may be several. */
 export function textFor(text: string | Readonly<Record<string, string>>, release: Release): string | undefined {

@@ -87,7 +87,9 @@ export class ExampleMarks implements vscode.Disposable {
     const kind = state && markOf(state);
     // A scene that runs lines of its own stands at the place it belongs to.
     const own = placed.find(({ scene }) => scene.id === state?.sceneId);
-    const span = state && (this.examples.spanOf(state) ?? own?.span);
+    const standing = state && own && this.examples.stepIn(own.scene, state);
+    const step = own?.steps.find(({ index }) => index === standing);
+    const span = state && (this.examples.spanOf(state) ?? step?.span ?? own?.span);
     for (const mark of Object.keys(this.marks) as Mark[]) {
       const marks = state && span && mark === kind ? [statementMark(editor.document, state, span, mark)] : [];
       editor.setDecorations(this.marks[mark], marks);
@@ -130,7 +132,7 @@ function statementMark(
 }
 
 function holeMark(document: vscode.TextDocument, { value, span }: Hole): vscode.DecorationOptions | undefined {
-  if (span === undefined) return undefined;
+  if (span === undefined || value === '') return undefined;
   return {
     range: new vscode.Range(document.positionAt(span.start), document.positionAt(span.end)),
     renderOptions: {

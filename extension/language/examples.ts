@@ -2,9 +2,12 @@
 import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import type { Span } from '../docs/rst.ts';
+import { stepOfVariant } from '../docs/sceneSteps.ts';
+import type { Scene } from '../docs/scenes.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import { ReaderError } from '../report.ts';
-import type { ExampleState } from '../session/types.ts';
+import { runToStep, stepIn } from '../session/steps.ts';
+import type { ExampleState, Session } from '../session/types.ts';
 import { Drift } from './drift.ts';
 import { type Hole, holesOf } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
@@ -71,6 +74,11 @@ export class Examples implements vscode.Disposable {
     return { start: this.drift.map(span.start), end: this.drift.map(span.end) };
   }
 
+  /** The step of a scene that it stands in. */
+  stepIn(scene: Scene, state: ExampleState): number | undefined {
+    return stepIn(scene, state, this.reader.existing?.position.lastStep);
+  }
+
   overrides(uri: string, scene: string): Readonly<Record<string, string>> {
     return this.state.get<Record<string, Record<string, string>>>(OVERRIDES, {})[`${uri}#${scene}`] ?? {};
   }
@@ -89,11 +97,10 @@ export class Examples implements vscode.Disposable {
 
   /** The holes of a scene, with offsets in the document. */
   holes(text: KernelText, placed: PlacedScene): Hole[] {
-    const values = placed.scene.holes;
-    if (values === undefined) return [];
     const request = exampleRequest(text, placed, '', [], {});
+    if (request === undefined && placed.scene.holes === undefined) return [];
     const overrides = this.overrides(text.uri.toString(), placed.scene.id);
-    return holesOf(request?.text ?? '', values, overrides).map((hole) =>
+    return holesOf(request?.text ?? '', placed.scene.holes ?? {}, overrides).map((hole) =>
       hole.span === undefined || request === undefined
         ? hole
         : { ...hole, span: { start: request.toDocument(hole.span.start), end: request.toDocument(hole.span.end) } },
@@ -125,16 +132,28 @@ export class Examples implements vscode.Disposable {
   /** Runs a scene in one of its ways. */
   async run(uri: string, sceneId: string, variant: string): Promise<ExampleState> {
     const { text, placed } = await this.find(uri, sceneId);
+    const { releases, by } = await text.releases;
+    const own = by === 'tour' ? [] : releases;
+    const request = exampleRequest(text, placed, variant, own, this.overrides(uri, sceneId));
+    const step = stepOfVariant(placed.scene, variant);
+    if (step !== undefined) return this.show(text, (session) => runToStep(session, placed.scene, uri, own, step));
+    return this.show(text, (session) =>
+      request === undefined ? session.runScene(placed.scene, uri, own) : session.runExample(request),
+    );
+  }
+
+  /** Runs lines that belong to a text, on the release they were written for. */
+  async runLines(text: KernelText, scene: Scene, release: Release): Promise<ExampleState> {
+    return this.show(text, (session) => session.runScene(scene, text.uri.toString(), [release]));
+  }
+
+  /** Shows the panels, runs what belongs to a text, and tells if another machine took the reader's place. */
+  async show(text: KernelText, work: (session: Session) => Promise<ExampleState>): Promise<ExampleState> {
     await this.prepare();
     const session = this.reader.get();
     const before = JSON.stringify(session.setAside);
-    const { releases, by } = await text.releases;
-    const own = by === 'tour' ? [] : releases;
     this.drift.clear();
-    const request = exampleRequest(text, placed, variant, own, this.overrides(uri, sceneId));
-    const state = await (request === undefined
-      ? session.runScene(placed.scene, uri, own)
-      : session.runExample(request));
+    const state = await work(session);
     const { setAside } = session;
     if (setAside !== undefined && JSON.stringify(setAside) !== before) this.tellSetAside(text, setAside);
     return state;

@@ -1,22 +1,16 @@
 /** The lenses over examples. They hold the scene and its variant, no line: an edit cannot mislead them. */
 import * as vscode from 'vscode';
-import { COMMANDS, type CommandArguments, type CommandId } from '../commands.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
+import { valueText } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
+import { commandOf, goOnCommands } from './lensCommands.ts';
 import type { PlacedScene } from './scenePlaces.ts';
+import { stepLenses } from './stepLenses.ts';
 
-/** A command with its arguments, checked against the table. */
-export function commandOf<C extends CommandId>(
-  command: C,
-  title: string,
-  args: CommandArguments[C],
-  tooltip?: string,
-): vscode.Command {
-  return { command, title, arguments: args, ...(tooltip === undefined ? {} : { tooltip }) };
-}
+export { commandOf } from './lensCommands.ts';
 
 const ENDED = new Set(['done', 'failed', 'stopped']);
 
@@ -37,7 +31,7 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
       reader.onDidChange(() => {
         // Lenses jump while they are replaced, so only what they show counts.
         const { release, example } = reader.existing ?? {};
-        const shown = `${release} ${example?.uri} ${example?.sceneId} ${example?.status}`;
+        const shown = `${release} ${example?.uri} ${example?.sceneId} ${example?.status} ${example?.why}`;
         if (shown === this.shown) return;
         this.shown = shown;
         this.changed.fire();
@@ -66,28 +60,25 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const commands: vscode.Command[] = [];
     const state = this.examples.stateIn(uri);
     const isOwn = state?.sceneId === scene.id && !ENDED.has(state.status);
-    if (isOwn) {
-      const { status, why } = state;
-      if (status === 'paused') {
-        const { icon = 'debug-continue', title } = COMMANDS['zonescope.continueExample'];
-        commands.push(commandOf('zonescope.continueExample', `$(${icon}) ${title}`, [], why));
-      } else {
-        const title = status === 'waiting' ? `$(watch) Waiting: ${why}` : '$(loading~spin) Running';
-        commands.push({ command: '', title, tooltip: why });
-      }
-      const { icon = 'debug-stop', title } = COMMANDS['zonescope.stopExample'];
-      commands.push(commandOf('zonescope.stopExample', `$(${icon}) ${title}`, []));
-    } else {
+    const standing = isOwn ? this.examples.stepIn(scene, state) : undefined;
+    // Where it stands at a step of its own, what to do next is there; and the lens of its first step begins it.
+    const isElsewhere = placed.steps.some(({ index }) => index === (isOwn ? standing : 0));
+    if (isOwn && !isElsewhere) commands.push(...goOnCommands(state));
+    else if (!isOwn && !isElsewhere) {
       for (const { id, title } of scene.variants) {
         commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
       }
+      commands.push(commandOf('zonescope.debugScene', '$(debug-alt) Debug', [uri, scene.id]));
     }
-    if (scene.holes !== undefined && Object.keys(scene.holes).length > 0) {
-      const holes = this.examples.holes(text, placed);
-      const values = holes.map(({ key, value }) => `${key} = ${value}`).join('\n');
+    const holes = this.examples.holes(text, placed);
+    if (holes.length > 0) {
+      const values = holes.map((hole) => `${hole.key} = ${valueText(hole)}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
-    const lenses = commands.map((command) => new vscode.CodeLens(range, command));
+    const lenses = [
+      ...commands.map((command) => new vscode.CodeLens(range, command)),
+      ...stepLenses(document, uri, placed, isOwn ? state : undefined, standing),
+    ];
     return state?.sceneId === scene.id ? [...lenses, ...this.failureLens(document, state)] : lenses;
   }
 

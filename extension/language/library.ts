@@ -1,6 +1,7 @@
 /** The extension's own data: what terms mean, and what can be run where. Read when first needed. */
 import * as vscode from 'vscode';
 import { ALL_RECORDS, provideProse, withProse } from '../../sim/index.ts';
+import { type Claim, loadClaims } from '../docs/claims.ts';
 import { findMentions, type Mention } from '../docs/entities.ts';
 import {
   buildTermIndex,
@@ -19,6 +20,8 @@ export class Library {
   private glossary: Promise<readonly GlossaryTerm[]> | undefined;
   private words: Promise<void> | undefined;
   private loadedScenes: Promise<readonly Scene[]> | undefined;
+  private loadedRules: Promise<ReadonlyMap<string, string>> | undefined;
+  private loadedClaims: Promise<readonly Claim[]> | undefined;
   private readonly indexes = new Map<TextKind, Promise<TermIndex>>();
   private readonly mentioned = new WeakMap<KernelText, Promise<readonly Mention[]>>();
 
@@ -66,6 +69,30 @@ export class Library {
       this.loadedScenes = undefined;
     });
     return this.loadedScenes;
+  }
+
+  claims(): Promise<readonly Claim[]> {
+    this.loadedClaims ??= this.readJson('claims.json').then((json) => {
+      const { claims, problems } = loadClaims(json);
+      for (const problem of problems) this.report.log.error(`claims.json: ${problem}`);
+      return claims;
+    });
+    this.loadedClaims.catch(() => {
+      this.loadedClaims = undefined;
+    });
+    return this.loadedClaims;
+  }
+
+  /** What each rule finds, by its code. */
+  rules(): Promise<ReadonlyMap<string, string>> {
+    this.loadedRules ??= this.readJson('findings.json').then(
+      (json) =>
+        new Map(Object.entries(json as Record<string, { says: string }>).map(([code, { says }]) => [code, says])),
+    );
+    this.loadedRules.catch(() => {
+      this.loadedRules = undefined;
+    });
+    return this.loadedRules;
   }
 
   /** The terms that a text mentions, in the order of the text. */

@@ -19,13 +19,11 @@ export class TreatedFiles implements vscode.Disposable {
   private readonly registered = new Map<string, vscode.Disposable>();
   private readonly subscription: vscode.Disposable;
   private readonly texts: KernelTexts;
-  private readonly hovers: vscode.HoverProvider;
-  private readonly lenses: vscode.CodeLensProvider;
+  private readonly register: (selector: vscode.DocumentSelector) => vscode.Disposable;
 
-  constructor(texts: KernelTexts, hovers: vscode.HoverProvider, lenses: vscode.CodeLensProvider) {
+  constructor(texts: KernelTexts, register: (selector: vscode.DocumentSelector) => vscode.Disposable) {
     this.texts = texts;
-    this.hovers = hovers;
-    this.lenses = lenses;
+    this.register = register;
     this.subscription = texts.onDidChange(() => this.update());
     this.update();
   }
@@ -33,12 +31,7 @@ export class TreatedFiles implements vscode.Disposable {
   private update(): void {
     for (const uri of this.texts.treatedUris) {
       if (this.registered.has(uri)) continue;
-      const selector = selectorOf(vscode.Uri.parse(uri, true));
-      const both = vscode.Disposable.from(
-        vscode.languages.registerHoverProvider(selector, this.hovers),
-        vscode.languages.registerCodeLensProvider(selector, this.lenses),
-      );
-      this.registered.set(uri, both);
+      this.registered.set(uri, this.register(selectorOf(vscode.Uri.parse(uri, true))));
     }
   }
 

@@ -1,4 +1,5 @@
 /** The text of an example as it runs: the block with a variant's statements put in, and the way back to the block. */
+import { parseC, type Statement } from '../../sim/index.ts';
 import type { SceneVariant } from '../docs/scenes.ts';
 
 export interface ExampleText {
@@ -11,26 +12,30 @@ export interface ExampleText {
   readonly pauses: readonly { readonly after: number; readonly why: string }[];
 }
 
+/** Text that runs in place of a stretch of the block; of an insertion the stretch is empty. */
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
 export function exampleText(block: string, variant: SceneVariant): ExampleText {
-  const inserts = (variant.insert ?? [])
-    .map(({ before, text }) => ({ at: lineStart(block, block.indexOf(before)), found: block.includes(before), text }))
-    .filter((insert) => insert.found)
-    .map((insert) => ({ at: insert.at, text: `${indentAt(block, insert.at)}${insert.text}\n` }))
-    .sort((a, b) => a.at - b.at);
+  const edits = editsOf(block, variant);
   let text = '';
   let from = 0;
-  for (const insert of inserts) {
-    text += block.slice(from, insert.at) + insert.text;
-    from = insert.at;
+  for (const edit of edits) {
+    text += block.slice(from, edit.start) + edit.text;
+    from = edit.end;
   }
   text += block.slice(from);
   const locate = (offset: number): { at: number; inserted: boolean } => {
     let shift = 0;
-    for (const insert of inserts) {
-      const start = insert.at + shift;
+    for (const edit of edits) {
+      const start = edit.start + shift;
       if (offset < start) break;
-      if (offset < start + insert.text.length) return { at: insert.at, inserted: true };
-      shift += insert.text.length;
+      if (offset < start + edit.text.length)
+        return { at: Math.min(edit.start + offset - start, edit.end), inserted: edit.start === edit.end };
+      shift += edit.text.length - (edit.end - edit.start);
     }
     return { at: offset - shift, inserted: false };
   };
@@ -45,5 +50,35 @@ export function exampleText(block: string, variant: SceneVariant): ExampleText {
   };
 }
 
+/** In the order of the block, none within another. */
+function editsOf(block: string, { insert = [], replace = [] }: SceneVariant): Edit[] {
+  const edits: Edit[] = [];
+  for (const { before, text } of insert) {
+    const found = block.indexOf(before);
+    if (found < 0) continue;
+    const at = lineStart(block, found);
+    edits.push({ start: at, end: at, text: `${indentAt(block, at)}${text}\n` });
+  }
+  for (const { words, text } of replace)
+    for (let at = block.indexOf(words); at >= 0; at = block.indexOf(words, at + words.length))
+      edits.push({ start: at, end: at + words.length, text });
+  edits.sort((a, b) => a.start - b.start || a.end - b.end);
+  return edits.filter((edit, index) => index === 0 || edit.start >= (edits[index - 1]?.end ?? 0));
+}
+
 const lineStart = (text: string, at: number): number => (at < 0 ? 0 : text.lastIndexOf('\n', at - 1) + 1);
 const indentAt = (text: string, at: number): string => /^[ \t]*/.exec(text.slice(at))?.[0] ?? '';
+
+/** A text that only declares functions and structs shows an interface: running it calls them. */
+export function isInterface(text: string): boolean {
+  const items = parseC(text, 'block').items.filter(
+    ({ kind }) => kind !== 'hole' && kind !== 'empty' && kind !== 'define',
+  );
+  const declares = (item: Statement): boolean =>
+    item.kind === 'declaration' &&
+    item.storage !== 'typedef' &&
+    (item.declarators.length > 0
+      ? item.declarators.every(({ type }) => type.kind === 'function')
+      : item.base.kind === 'struct' && item.base.fields !== undefined);
+  return items.length > 0 && items.every(declares);
+}

@@ -3,6 +3,9 @@ import {
   type Block,
   type BlockSource,
   blockProgram,
+  evaluationProgram,
+  type FileSource,
+  fileProgram,
   type Machine,
   type ProgramSpec,
   type ScriptEntry,
@@ -15,7 +18,9 @@ import type { ExampleRequest, ExampleState } from './types.ts';
 export type ProgramSource =
   | { kind: 'line'; line: string }
   | { kind: 'block'; block: BlockSource }
-  | { kind: 'script'; label: string; entries: readonly ScriptEntry[] };
+  | { kind: 'script'; label: string; entries: readonly ScriptEntry[] }
+  | { kind: 'file'; file: FileSource }
+  | { kind: 'evaluation'; program: number; frame: number; text: string };
 
 export function specOf(machine: Machine, source: ProgramSource): { spec: ProgramSpec; findings: Block['findings'] } {
   const { kernel } = machine;
@@ -26,6 +31,10 @@ export function specOf(machine: Machine, source: ProgramSource): { spec: Program
       return blockProgram(kernel, source.block);
     case 'script':
       return { spec: scriptProgram(kernel, source.label, source.entries), findings: [] };
+    case 'file':
+      return fileProgram(kernel, source.file);
+    case 'evaluation':
+      return { spec: evaluationProgram(machine, source, source.text), findings: [] };
   }
 }
 
@@ -129,7 +138,12 @@ function isSource(value: unknown): value is ProgramSource {
       isRecord(value.block) &&
       typeof value.block.text === 'string' &&
       isRecord(value.block.holes) &&
-      isRecord(value.block.standIns)
+      isRecord(value.block.standIns) &&
+      (value.block.setup === undefined || Array.isArray(value.block.setup))
     );
+  if (value.kind === 'file')
+    return isRecord(value.file) && typeof value.file.text === 'string' && typeof value.file.label === 'string';
+  if (value.kind === 'evaluation')
+    return typeof value.program === 'number' && typeof value.frame === 'number' && typeof value.text === 'string';
   return value.kind === 'script' && typeof value.label === 'string' && Array.isArray(value.entries);
 }

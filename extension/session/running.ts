@@ -3,15 +3,20 @@ import { ERRNO, type Machine, type Program, type Step } from '../../sim/index.ts
 import type { SceneVariant } from '../docs/scenes.ts';
 import { type ExampleText, exampleText } from './example.ts';
 import { fromPlaces, type SavedExample } from './programs.ts';
-import type { ExampleRequest, ExampleState } from './types.ts';
+import type { ExampleRequest, ExampleState, RunControl } from './types.ts';
 
 export interface Running {
   program: number;
   state: ExampleState;
   text: ExampleText | undefined;
   request: ExampleRequest | undefined;
+  /** From the block to the document; absent where no text of a document runs. */
+  toDocument: ((offset: number) => number) | undefined;
   shown: Set<number>;
   findings: readonly { message: string; span: { start: number; end: number } }[];
+  /** Who drives it, if it is debugged. */
+  control?: RunControl;
+  pauseRequested?: boolean;
 }
 
 /** One step of an example, for the command line. */
@@ -43,10 +48,10 @@ export function stepsOf(running: Running, machine: Machine): ExampleStep[] {
 
 /** The statement it stands at or failed in, in the document. */
 export function spanOf(running: Running, program: Program): { start: number; end: number } | undefined {
-  const { request, text } = running;
+  const { toDocument, text } = running;
   const span = program.base?.span;
-  if (!request || !text || !span || program.status === 'done') return undefined;
-  return { start: request.toDocument(text.toBlock(span.start)), end: request.toDocument(text.toBlock(span.end)) };
+  if (!toDocument || !text || !span || program.status === 'done') return undefined;
+  return { start: toDocument(text.toBlock(span.start)), end: toDocument(text.toBlock(span.end)) };
 }
 
 /** An example of a session that was kept, standing where it stood; one that was running then has stopped. */
@@ -58,6 +63,7 @@ export function runningAgain({ program, state, shown, request }: SavedExample, f
     state: state.status === 'running' ? { ...state, status: 'stopped', why: 'the window was closed' } : state,
     text: whole && exampleText(whole.text, variantOfScene(whole)),
     request: whole,
+    toDocument: whole?.toDocument,
     shown: new Set(shown),
     findings,
   };

@@ -4,43 +4,44 @@
  * stays responsive.
  */
 import {
-  errorText,
+  type Evaluation,
+  evaluateInFrame,
   liveValue,
-  Machine,
-  type MachineConfig,
   type PagemapSnapshot,
   type PageView,
-  type Point,
   type Position,
-  type Program,
   pagemapSnapshot,
   pageView,
   presets,
   RELEASES,
   type Release,
   readMachine,
+  setVariable,
   stateTree,
-  statusOf,
-  stripComment,
   type Tile,
   type TreeNode,
   tile,
   type ZonesView,
   zonesView,
 } from '../../sim/index.ts';
-import { releasesOf, type Scene, standInsFor } from '../docs/scenes.ts';
-import { exampleText } from './example.ts';
-import { isExample, keepExample, type ProgramSource, readSaved, type SavedSession, specOf } from './programs.ts';
-import {
-  type ExampleStep,
-  type Running,
-  runningAgain,
-  spanOf,
-  stepsOf,
-  variantOfScene,
-  whyItFailed,
-} from './running.ts';
-import type { Disposable, ExampleRequest, ExampleState, LineResult, MachineChoice, Session } from './types.ts';
+import type { Scene } from '../docs/scenes.ts';
+import { configOf, Desks, keepDesk, newDesk, restoreDesk } from './desk.ts';
+import { ExampleRunner } from './exampleRunner.ts';
+import { runLine } from './lines.ts';
+import { Listeners } from './listeners.ts';
+import { Runner } from './runner.ts';
+import { type ExampleStep, stepsOf } from './running.ts';
+import type {
+  Debuggee,
+  Disposable,
+  ExampleRequest,
+  ExampleState,
+  FileRequest,
+  LineResult,
+  MachineChoice,
+  RunControl,
+  Session,
+} from './types.ts';
 
 export interface SessionOptions {
   storage: { get(key: string): string | undefined; set(key: string, value: string): unknown };
@@ -51,26 +52,7 @@ export interface SessionOptions {
 }
 
 const STORAGE_KEY = 'zonescope.session';
-const SLICE_MS = 10;
 const DEFAULT_RELEASE: Release = '6.12';
-
-class Listeners<T> {
-  private readonly all = new Set<(value: T) => void>();
-  add(listener: (value: T) => void): Disposable {
-    this.all.add(listener);
-    return { dispose: () => void this.all.delete(listener) };
-  }
-  fire(value: T): void {
-    for (const listener of [...this.all]) listener(value);
-  }
-}
-
-/** A machine with what runs on it. */
-interface Desk {
-  machine: Machine;
-  choice: SavedSession['machine'];
-  sources: Map<number, ProgramSource>;
-}
 
 export function createSession(options: SessionOptions): Session {
   return new ReaderSession(options);
@@ -78,89 +60,45 @@ export function createSession(options: SessionOptions): Session {
 
 class ReaderSession implements Session {
   private readonly options: SessionOptions;
-  private desk: Desk;
-  private aside: Desk | undefined;
-  private running: Running | undefined;
+  /** Read by what runs lines. */
+  readonly desks: Desks;
+  readonly runner: Runner;
+  private readonly examples: ExampleRunner;
   private readonly changed = new Listeners<void>();
   private readonly revealed = new Listeners<{ startPfn: number; endPfn: number }>();
   private pending = false;
+  private needsSave = false;
   private disposed = false;
-  /** Revisions keep rising over machines. */
-  private base = 0;
-  private queue: Promise<unknown> = Promise.resolve();
-  private stopRequested = false;
   private selectedPfn: number | undefined;
 
   constructor(options: SessionOptions) {
     this.options = options;
-    this.desk =
-      this.restore() ?? this.newDesk({ preset: options.machine ?? 'laptop-16g' }, options.release ?? DEFAULT_RELEASE);
+    const restored = restoreDesk(options.storage.get(STORAGE_KEY));
+    const first =
+      restored?.desk ?? newDesk({ preset: options.machine ?? 'laptop-16g' }, options.release ?? DEFAULT_RELEASE);
+    const touch = (): void => this.touch();
+    this.desks = new Desks(first, () => this.replaced());
+    this.runner = new Runner({ clock: options.clock, desks: this.desks, touch });
+    this.examples = new ExampleRunner(this.desks, this.runner, touch);
+    this.examples.running = restored?.running;
   }
 
   /* ---- machines ---- */
 
-  private newDesk(choice: SavedSession['machine'], release: Release): Desk {
-    const config = configOf(choice) ?? presets()[0];
-    if (!config) throw new Error('no preset machine');
-    return {
-      machine: new Machine(config, release),
-      choice: configOf(choice) ? choice : { preset: config.name },
-      sources: new Map(),
-    };
-  }
-
-  private restore(): Desk | undefined {
-    const saved = readSaved(this.options.storage.get(STORAGE_KEY));
-    if (!saved || !(RELEASES as readonly string[]).includes(saved.release) || !configOf(saved.machine))
-      return undefined;
-    const desk = this.newDesk(saved.machine, saved.release as Release);
-    try {
-      const made = saved.programs.map(({ id, source }) => ({ id, ...specOf(desk.machine, source) }));
-      desk.machine.restore(made, saved.steps, saved.position);
-      for (const { id, source } of saved.programs) desk.sources.set(id, source);
-      const { example } = saved;
-      const program = isExample(example) ? made.find(({ id }) => id === example.program) : undefined;
-      if (isExample(example) && program) this.running = runningAgain(example, program.findings);
-    } catch {
-      // What was kept no longer runs: begin afresh rather than show something else.
-      return undefined;
-    }
-    return desk;
-  }
-
-  private save(): void {
-    const { machine, choice, sources } = this.desk;
-    const used = new Set(machine.steps.map((step) => step.program));
-    const saved: SavedSession = {
-      version: 1,
-      machine: choice,
-      release: machine.release,
-      programs: [...sources].filter(([id]) => used.has(id)).map(([id, source]) => ({ id, source })),
-      steps: machine.steps.map(({ program, points, label }) => ({ program, points, label })),
-      position: machine.position,
-    };
-    const { running } = this;
-    if (running && used.has(running.program))
-      saved.example = keepExample(running.program, running.state, running.shown, running.request);
-    this.options.storage.set(STORAGE_KEY, JSON.stringify(saved));
-  }
-
-  private replaceDesk(desk: Desk): void {
-    this.base += this.desk.machine.revision + 1;
-    this.desk = desk;
-    this.running = undefined;
+  private replaced(): void {
+    this.examples.forget();
     this.selectedPfn = undefined;
     this.touch();
   }
 
   get machineName(): string {
-    return this.desk.machine.config.name;
+    return this.desks.machine.config.name;
   }
   get isEstimated(): boolean {
-    return this.desk.machine.config.estimated;
+    return this.desks.machine.config.estimated;
   }
   get release(): Release {
-    return this.desk.machine.release;
+    return this.desks.machine.release;
   }
   machines(): MachineChoice[] {
     return presets().map(({ name, description }) => ({ name, description }));
@@ -175,97 +113,66 @@ class ReaderSession implements Session {
       if ('problems' in result)
         return { problems: result.problems.map(({ where, message }) => `${where}: ${message}`) };
     } else if (!configOf(choice)) {
-      return {
-        problems: [
-          `${choice.preset}: no such machine; there are ${presets()
-            .map((preset) => preset.name)
-            .join(', ')}`,
-        ],
-      };
+      const names = presets().map((preset) => preset.name);
+      return { problems: [`${choice.preset}: no such machine; there are ${names.join(', ')}`] };
     }
-    this.aside = undefined;
-    this.replaceDesk(this.newDesk(choice, this.release));
+    this.desks.choose(choice, this.release);
     return { problems: [] };
   }
 
   chooseRelease(release: Release): void {
-    this.aside = undefined;
-    this.replaceDesk(this.newDesk(this.desk.choice, release));
+    this.desks.choose(this.desks.current.choice, release);
   }
 
   reset(): void {
-    this.replaceDesk(this.newDesk(this.desk.choice, this.release));
+    this.desks.replace(newDesk(this.desks.current.choice, this.release));
   }
 
   get setAside(): { machine: string; release: Release } | undefined {
-    return this.aside && { machine: this.aside.machine.config.name, release: this.aside.machine.release };
+    const { aside } = this.desks;
+    return aside && { machine: aside.machine.config.name, release: aside.machine.release };
   }
   goBack(): void {
-    const { aside } = this;
-    if (!aside) return;
-    this.aside = undefined;
-    this.replaceDesk(aside);
-  }
-
-  /** Another release in force gives way to the newest that the text belongs to and the scene is of. */
-  private makeRoomFor(scene: Scene, releases: readonly Release[] | undefined): void {
-    const own = releasesOf(scene.release) ?? [];
-    const both = releases && releases.length > 0 ? releases.filter((release) => own.includes(release)) : own;
-    const allowed = both.length > 0 ? both : (releases ?? []);
-    const wanted = releases && !allowed.includes(this.release) ? allowed[allowed.length - 1] : undefined;
-    const machine = scene.machine && scene.machine !== this.machineName ? scene.machine : undefined;
-    if (!wanted && !machine) return;
-    const before = this.desk;
-    const choice = machine ? { preset: machine } : before.choice;
-    this.replaceDesk(this.newDesk(choice, wanted ?? this.release));
-    this.aside = before;
+    this.desks.goBack();
   }
 
   /* ---- what there is to see ---- */
 
   get position(): Position {
-    const { machine } = this.desk;
-    const { running } = this;
-    const paused = running && (running.state.status === 'paused' || running.state.status === 'waiting');
+    const { machine, base } = this.desks;
+    const { state } = this.examples;
+    const paused = state && (state.status === 'paused' || state.status === 'waiting');
     return {
-      revision: this.base + machine.revision,
+      revision: base + machine.revision,
       step: machine.position,
       steps: machine.steps.length,
       machine: machine.config.name,
       release: machine.release,
       lastStep: machine.lastStep?.label ?? '',
-      ...(paused
-        ? {
-            paused: {
-              why: running.state.why,
-              where: running.state.sceneId,
-              canContinue: running.state.status === 'paused',
-            },
-          }
-        : {}),
+      ...(paused ? { paused: { why: state.why, where: state.sceneId, canContinue: state.status === 'paused' } } : {}),
     };
   }
   zones(): ZonesView {
-    return zonesView(this.desk.machine, this.position);
+    return zonesView(this.desks.machine, this.position);
   }
   pagemap(): PagemapSnapshot {
-    return pagemapSnapshot(this.desk.machine, this.position, this.selectedPfn);
+    return pagemapSnapshot(this.desks.machine, this.position, this.selectedPfn);
   }
   tiles(level: number, indices: readonly number[]): Tile[] {
-    const changes = this.desk.machine.lastChanges();
-    return indices.map((index) => tile(this.desk.machine, level, index, changes));
+    const changes = this.desks.machine.lastChanges();
+    return indices.map((index) => tile(this.desks.machine, level, index, changes));
   }
   page(pfn: number): PageView {
-    return { ...pageView(this.desk.machine, pfn), revision: this.position.revision };
+    return { ...pageView(this.desks.machine, pfn), revision: this.position.revision };
   }
   tree(): TreeNode[] {
-    return stateTree(this.desk.machine, this.position);
+    return stateTree(this.desks.machine, this.position);
   }
   live(term: string): string | undefined {
-    return liveValue(this.desk.machine, term);
+    return liveValue(this.desks.machine, term);
   }
   timeline(): { label: string; current: boolean; undone: boolean; output: readonly string[] }[] {
-    const { machine } = this.desk;
+    const { machine } = this.desks;
     return machine.steps.map((step, index) => ({
       label: step.label,
       current: index === machine.position - 1,
@@ -300,278 +207,98 @@ class ReaderSession implements Session {
     void Promise.resolve().then(() => {
       this.pending = false;
       if (this.disposed) return;
-      if (this.needsSave) this.save();
+      if (this.needsSave) this.options.storage.set(STORAGE_KEY, keepDesk(this.desks.current, this.examples.running));
       this.needsSave = false;
       this.changed.fire();
     });
   }
-  private needsSave = false;
 
   /* ---- running ---- */
 
-  /** One thing after the other: what is asked for while something runs waits its turn. */
-  private enqueue<T>(work: () => Promise<T>): Promise<T> {
-    const next = this.queue.then(work, work);
-    this.queue = next.catch(() => undefined);
-    return next;
-  }
-
-  private begin(source: ProgramSource): { program: Program; findings: Running['findings'] } {
-    const { machine, sources } = this.desk;
-    const { spec, findings } = specOf(machine, source);
-    const program = machine.start(spec);
-    sources.set(program.id, source);
-    return { program, findings };
-  }
-
-  /** Runs until the program pauses, waits or ends, breathing between slices. */
-  private async drive(
-    program: Program,
-    shouldPause?: (point: Point) => boolean,
-    isCancelled?: () => boolean,
-  ): Promise<'paused' | 'waiting' | 'over'> {
-    const { machine } = this.desk;
-    this.stopRequested = false;
-    for (;;) {
-      const start = this.options.clock.now();
-      const slice = (): boolean => this.options.clock.now() - start > SLICE_MS;
-      for (;;) {
-        const stop = machine.advance(program, { slice, ...(shouldPause ? { shouldPause } : {}) });
-        if (stop === 'pause') return 'paused';
-        if (stop === 'waiting') return 'waiting';
-        if (stop === 'done' || stop === 'failed') return 'over';
-        if (stop === 'slice' || slice()) break;
-      }
-      this.touch();
-      await this.options.clock.breathe();
-      if (this.stopRequested || isCancelled?.() || this.desk.machine !== machine) {
-        machine.stop(program);
-        return 'over';
-      }
-    }
-  }
-
   runLine(text: string, isCancelled?: () => boolean): Promise<LineResult> {
-    return this.enqueue(async () => {
-      const line = stripComment(text);
-      if (line === '' || isCancelled?.()) return { line: text, status: 0, output: '', steps: 0 };
-      const { machine } = this.desk;
-      const before = machine.steps.length - (machine.steps.length - machine.position);
-      const waited = machine.alive.filter(({ status }) => status === 'waiting');
-      const { program } = this.begin({ kind: 'line', line });
-      const logged = machine.kernel.state.log.length;
-      await this.drive(program, undefined, isCancelled);
-      machine.runReady();
-      this.refreshExample();
+    return this.runner.enqueue(async () => {
+      const result = await runLine(this, text, this.examples.running?.program, isCancelled);
+      if (this.examples.isFreeAgain()) void this.continueExample();
       this.touch();
-      const printk = machine.kernel.state.log
-        .slice(logged)
-        .map((entry) => (entry.warn ? `WARNING: ${entry.text}` : entry.text));
-      const ended = waited
-        .filter((one) => one.isOver && one.id !== this.running?.program)
-        .map((one) => ({ line: one.spec.label, status: statusOf(one), output: outputOf(one) }));
-      return {
-        line,
-        status: statusOf(program),
-        output: outputOf(program),
-        steps: machine.steps.length - before,
-        ...(program.valueText === undefined ? {} : { value: program.valueText }),
-        ...(printk.length > 0 ? { printk } : {}),
-        ...(ended.length > 0 ? { ended } : {}),
-        ...(program.waitsFor
-          ? { blockedOn: { what: program.waitsFor.what, holders: program.waitsFor.holders() } }
-          : {}),
-      };
+      return result;
     });
   }
 
-  runExample(request: ExampleRequest): Promise<ExampleState> {
-    return this.enqueue(async () => {
-      this.endExample();
-      this.makeRoomFor(request.scene, request.releases);
-      const text = exampleText(request.text, variantOfScene(request));
-      const { program, findings } = this.begin({
-        kind: 'block',
-        block: {
-          label: request.scene.title,
-          text: text.text,
-          holes: { ...request.scene.holes, ...request.holes },
-          standIns: standInsFor(request.scene, this.release),
-        },
-      });
-      return await this.follow({
-        program: program.id,
-        state: {
-          sceneId: request.scene.id,
-          uri: request.uri,
-          blockStart: request.toDocument(0),
-          status: 'running',
-          why: '',
-        },
-        text,
-        request,
-        shown: new Set(),
-        findings,
-      });
-    });
+  runExample(request: ExampleRequest, control?: RunControl): Promise<ExampleState> {
+    return this.runner.enqueue(() => this.examples.runBlock(request, control));
   }
 
-  runScene(scene: Scene, uri: string, releases?: readonly Release[]): Promise<ExampleState> {
-    return this.enqueue(async () => {
-      this.endExample();
-      this.makeRoomFor(scene, releases);
-      const { program } = this.begin({
-        kind: 'script',
-        label: scene.title,
-        entries: [...(scene.setup ?? []), ...(scene.run ?? [])],
-      });
-      return await this.follow({
-        program: program.id,
-        state: { sceneId: scene.id, uri, blockStart: 0, status: 'running', why: '' },
-        text: undefined,
-        request: undefined,
-        shown: new Set(),
-        findings: [],
-      });
-    });
+  runScene(scene: Scene, uri: string, releases?: readonly Release[], control?: RunControl): Promise<ExampleState> {
+    return this.runner.enqueue(() => this.examples.runLines(scene, uri, releases, control));
+  }
+
+  runFile(request: FileRequest, control?: RunControl): Promise<ExampleState> {
+    return this.runner.enqueue(() => this.examples.runFile(request, control));
   }
 
   get example(): ExampleState | undefined {
-    return this.running?.state;
+    return this.examples.state;
   }
 
   exampleSteps(): ExampleStep[] {
-    return this.running ? stepsOf(this.running, this.desk.machine) : [];
+    const { running } = this.examples;
+    return running ? stepsOf(running, this.desks.machine) : [];
   }
 
   continueExample(): Promise<ExampleState | undefined> {
-    return this.enqueue(async () => {
-      const { running } = this;
-      if (!running || !this.desk.machine.current(running.program)) return running?.state;
-      return await this.follow(running);
-    });
+    return this.runner.enqueue(() => this.examples.continue());
   }
 
   stopExample(): void {
-    this.stopRequested = true;
-    this.endExample();
+    this.examples.stop();
   }
 
-  private endExample(): void {
-    const { running } = this;
-    if (!running) return;
-    const program = this.desk.machine.program(running.program);
-    if (program && !program.isOver) {
-      this.desk.machine.stop(program);
-      running.state = { ...running.state, status: 'stopped', why: 'stopped by the reader' };
-      this.touch();
-    }
+  pauseExample(): void {
+    this.examples.pause();
   }
 
-  /** Runs the example on and says where it stands. */
-  private async follow(running: Running): Promise<ExampleState> {
-    this.running = running;
-    const { machine } = this.desk;
-    const program = machine.current(running.program);
-    if (!program) return running.state;
-    let pausedFor: string | undefined;
-    const shouldPause = (point: Point): boolean => {
-      if (point.kind !== 'statement' || point.frame !== program.base) return false;
-      const due = running.text?.pauses.find(
-        (pause) => pause.after < point.span.start && !running.shown.has(pause.after),
-      );
-      if (!due) return false;
-      running.shown.add(due.after);
-      pausedFor = due.why;
-      return true;
-    };
-    running.state = { ...running.state, status: 'running', why: '' };
-    const logged = machine.kernel.state.log.length;
-    const end = await this.drive(program, shouldPause);
-    machine.runReady();
-    const { point } = program;
-    const span = spanOf(running, program);
-    const why =
-      end === 'paused'
-        ? (pausedFor ?? (point?.kind === 'pause' ? point.why : 'paused'))
-        : end === 'waiting'
-          ? `waits for ${program.waitsFor?.what ?? 'something'}: held by ${program.waitsFor?.holders().join(', ') ?? 'nobody'}`
-          : program.error
-            ? whyItFailed(program, machine, logged)
-            : program.status === 'stopped'
-              ? 'stopped by the reader'
-              : 'ran to its end';
-    const status =
-      end === 'over'
-        ? program.status === 'failed'
-          ? 'failed'
-          : program.status === 'stopped'
-            ? 'stopped'
-            : 'done'
-        : end;
-    running.state = { ...running.state, status, why, ...(span ? { span } : {}) };
-    if (!span) delete running.state.span;
-    this.touch();
-    return running.state;
+  rewindExample(points: number, why: string): Promise<ExampleState | undefined> {
+    return this.runner.enqueue(() => this.examples.rewind(points, why));
   }
 
-  /** A command may have set a waiting example free. */
-  private refreshExample(): void {
-    const { running } = this;
-    if (running?.state.status !== 'waiting') return;
-    const program = this.desk.machine.program(running.program);
-    if (program?.status === 'waiting') return;
-    if (program?.isOver)
-      running.state = {
-        ...running.state,
-        status: program.status === 'failed' ? 'failed' : 'done',
-        why: program.error?.message ?? 'ran to its end',
-      };
-    else void this.continueExample();
+  get debuggee(): Debuggee | undefined {
+    return this.examples.debuggee;
+  }
+
+  undoExample(): Promise<void> {
+    return this.runner.enqueue(async () => this.examples.undo());
+  }
+
+  evaluateInExample(frame: number, text: string): Promise<Evaluation> {
+    return this.runner.enqueue(async () =>
+      this.examples.change(frame, text, (machine, program) => evaluateInFrame(machine, program, frame, text, 'keep')),
+    );
+  }
+
+  setInExample(frame: number, place: string, value: string): Promise<Evaluation> {
+    return this.runner.enqueue(async () =>
+      this.examples.change(frame, `${place} = (${value})`, (machine, program) =>
+        setVariable(machine, program, frame, place, value),
+      ),
+    );
   }
 
   /* ---- time ---- */
 
   stepBack(): void {
-    this.travel(this.desk.machine.position - 1);
+    this.travel(this.desks.machine.position - 1);
   }
   stepForward(): void {
-    this.travel(this.desk.machine.position + 1);
+    this.travel(this.desks.machine.position + 1);
   }
   travel(step: number): void {
-    const { machine } = this.desk;
-    machine.travel(step);
-    const { running } = this;
-    if (running) {
-      // Where the example stands at this step: before, inside, or behind its own steps.
-      const own = machine.steps.flatMap((each, index) => (each.program === running.program ? [index] : []));
-      const inside = own.some((index) => index < machine.position) && own.some((index) => index >= machine.position);
-      if (inside) {
-        running.shown.clear();
-        running.state = { ...running.state, status: 'paused', why: 'you went back; Continue runs it again from here' };
-      } else if (own.every((index) => index >= machine.position))
-        running.state = { ...running.state, status: 'stopped', why: 'you went back to before it' };
-      delete running.state.span;
-    }
+    this.desks.machine.travel(step);
+    this.examples.travelled();
     this.touch();
   }
 
   dispose(): void {
     this.disposed = true;
-    this.stopRequested = true;
+    this.runner.stopRequested = true;
   }
-}
-
-/** What a line printed, and why it failed. */
-function outputOf({ output, error }: Program): string {
-  const printed = output.join('\n');
-  const text = error ? errorText(error) : '';
-  // What stops an expression has often been said of it already, as a finding.
-  return printed.endsWith(text) ? printed : [...output, text].join('\n');
-}
-
-function configOf(choice: SavedSession['machine']): MachineConfig | undefined {
-  if ('preset' in choice) return presets().find((preset) => preset.name === choice.preset);
-  const result = readMachine(choice.json, choice.name);
-  return 'machine' in result ? result.machine : undefined;
 }

@@ -1,5 +1,18 @@
 /** What the reader's session offers to everything that shows or drives it. No vscode here: the command line uses it too. */
-import type { PagemapSnapshot, PageView, Position, Release, Tile, TreeNode, ZonesView } from '../../sim/index.ts';
+import type {
+  Evaluation,
+  FileSource,
+  Machine,
+  PagemapSnapshot,
+  PageView,
+  Point,
+  Position,
+  Program,
+  Release,
+  Tile,
+  TreeNode,
+  ZonesView,
+} from '../../sim/index.ts';
 import type { Scene } from '../docs/scenes.ts';
 
 export interface Disposable {
@@ -54,6 +67,35 @@ export interface ExampleRequest {
   releases?: readonly Release[];
   /** Hole and argument values that override the scene's. */
   holes?: Record<string, string>;
+  /** Whether prototypes are called; absent: where the text has nothing else. */
+  declarations?: boolean;
+}
+
+/** A function of a reader's own file. */
+export interface FileRequest {
+  file: FileSource;
+  uri: string;
+  machine?: string;
+  release?: Release;
+}
+
+/** Who drives an example: asked at each of its points, told when it goes on and where it comes to stand. */
+export interface RunControl {
+  /** Why to stop at this point; undefined to go on. */
+  shouldPause(point: Point, machine: Machine, program: Program): string | undefined;
+  resumed(state: ExampleState): void;
+  /** Paused, waiting, or over. */
+  stopped(state: ExampleState): void;
+}
+
+/** What a debugger looks at while the example stands. */
+export interface Debuggee {
+  readonly machine: Machine;
+  readonly program: Program;
+  readonly findings: readonly { message: string; span: { start: number; end: number } }[];
+  readonly uri: string;
+  /** From an offset of the text that runs to the document; absent for lines of a scene. */
+  readonly toDocument?: (offset: number) => number;
 }
 
 /** The reader's machine and timeline. */
@@ -84,14 +126,27 @@ export interface Session {
 
   /** A line that is cancelled stops at its next statement, or does not begin. */
   runLine(line: string, isCancelled?: () => boolean): Promise<LineResult>;
-  runExample(request: ExampleRequest): Promise<ExampleState>;
+  runExample(request: ExampleRequest, control?: RunControl): Promise<ExampleState>;
   /** The scene of a section (no C block): its shell lines, one after the other, pauses included. */
-  runScene(scene: Scene, uri: string, releases?: readonly Release[]): Promise<ExampleState>;
+  runScene(scene: Scene, uri: string, releases?: readonly Release[], control?: RunControl): Promise<ExampleState>;
+  /** A function of a C file, on the reader's machine. */
+  runFile(request: FileRequest, control?: RunControl): Promise<ExampleState>;
   /** The steps that the running example made, and what each printed: for the command line. */
   exampleSteps(): { line: string; status: number; output: string }[];
   readonly example: ExampleState | undefined;
   continueExample(): Promise<ExampleState | undefined>;
   stopExample(): void;
+  /** Pauses a running example at its next point. */
+  pauseExample(): void;
+  /** Takes the example back to where it had passed so many points; what came later is forgotten. */
+  rewindExample(points: number, why: string): Promise<ExampleState | undefined>;
+  readonly debuggee: Debuggee | undefined;
+  /** Takes back all the example did, what its scene does first included. */
+  undoExample(): Promise<void>;
+  /** A C expression in a frame of the example that stands; what it changes is a step. */
+  evaluateInExample(frame: number, text: string): Promise<Evaluation>;
+  /** Gives a variable, member or element of a frame another value: one step. */
+  setInExample(frame: number, place: string, value: string): Promise<Evaluation>;
 
   stepBack(): void;
   stepForward(): void;

@@ -54,6 +54,9 @@ class ShellTerminal implements vscode.Pseudoterminal {
   /** Lines that wait for the one that runs; a paste gives several at once. */
   private readonly waiting: string[] = [];
   private isRunning = false;
+  private isOpen = false;
+  /** Lines from before there was a window to print in. */
+  private readonly early: string[] = [];
   /** Counts up at Ctrl-C: what an older line still prints comes above the prompt. */
   private turn = 0;
 
@@ -71,6 +74,19 @@ class ShellTerminal implements vscode.Pseudoterminal {
     const greeting = `Zonescope: machine ${machineName}, Linux ${release}. "help" lists the commands.\n`;
     this.writer.fire(`${DIM}${printable(greeting)}${OFF}`);
     this.editor.start();
+    this.isOpen = true;
+    const early = this.early.splice(0);
+    if (early.length > 0) this.type(early);
+  }
+
+  /** Runs lines as if they were typed; what the reader was typing gives way. */
+  type(lines: readonly string[]): void {
+    if (!this.isOpen) {
+      this.early.push(...lines);
+      return;
+    }
+    if (!this.isRunning && this.editor.line !== '') this.feed('\x03');
+    this.handleInput(lines.map((line) => `${line.replace(/[\r\n]+/g, ' ')}\r`).join(''));
   }
 
   setDimensions({ columns }: vscode.TerminalDimensions): void {
@@ -141,8 +157,9 @@ class ShellTerminal implements vscode.Pseudoterminal {
 
 export class Shell implements vscode.Disposable {
   private readonly subscriptions: vscode.Disposable[] = [];
-  private readonly options: () => vscode.ExtensionTerminalOptions;
+  private readonly options: () => vscode.ExtensionTerminalOptions & { pty: ShellTerminal };
   private terminal: vscode.Terminal | undefined;
+  private pty: ShellTerminal | undefined;
 
   constructor(reader: ReaderSession, report: Reporter, state: vscode.Memento, prose: () => Promise<void>) {
     this.options = () => ({
@@ -152,7 +169,9 @@ export class Shell implements vscode.Disposable {
     });
     this.subscriptions.push(
       vscode.window.onDidCloseTerminal((terminal) => {
-        if (terminal === this.terminal) this.terminal = undefined;
+        if (terminal !== this.terminal) return;
+        this.terminal = undefined;
+        this.pty = undefined;
       }),
       vscode.window.registerTerminalProfileProvider('zonescope.shell', {
         provideTerminalProfile: () => new vscode.TerminalProfile(this.options()),
@@ -160,9 +179,19 @@ export class Shell implements vscode.Disposable {
     );
   }
 
-  open(): void {
-    this.terminal ??= vscode.window.createTerminal(this.options());
-    this.terminal.show();
+  open(preserveFocus = false): void {
+    if (this.terminal === undefined) {
+      const options = this.options();
+      this.pty = options.pty;
+      this.terminal = vscode.window.createTerminal(options);
+    }
+    this.terminal.show(preserveFocus);
+  }
+
+  /** Shows the shell, and runs lines in it as if they were typed. */
+  run(lines: readonly string[]): void {
+    this.open(true);
+    this.pty?.type(lines);
   }
 
   dispose(): void {

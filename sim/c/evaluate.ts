@@ -14,7 +14,7 @@ import { Activation, callDefinition, prepare } from './statements.ts';
 import type { CFunction, CValue } from './value.ts';
 
 /** Collects what a text defines. */
-export function makeProgram(unit: CUnit): Program {
+export function makeProgram(unit: CUnit, source: Program['source'] = 'text'): Program {
   const functions = new Map<string, FunctionNode>();
   const defines = new Map<string, Expression>();
   for (const item of unit.items) {
@@ -23,10 +23,12 @@ export function makeProgram(unit: CUnit): Program {
   }
   return {
     unit,
+    source,
     functions,
     defines,
     structs: new Map(),
     unions: new Set(),
+    anonymous: new Map(),
     typedefs: new Map(),
     enumerators: new Map(),
     globals: newFrame('of the file'),
@@ -54,6 +56,7 @@ export function* callC(callee: CFunction, args: readonly CValue[], env: CEnviron
 export interface RunOptions {
   /** The function to call. Without it: the text's statements, or its only function. */
   entry?: string;
+  /** What the function is given. Without it: what the environment has for its parameters, and such as make sense. */
   args?: readonly CValue[];
   /** To share the state of file-level variables between runs. */
   program?: Program;
@@ -85,13 +88,16 @@ export function* run(unit: CUnit, env: CEnvironment, options: RunOptions = {}): 
 }
 function* start(program: Program, env: CEnvironment, options: RunOptions): KernelGenerator<CValue> {
   const { unit } = program;
-  const hasStatements = unit.items.some((item) => RUNS.has(item.kind));
+  const hasStatements = unit.items.some(
+    (item) => RUNS.has(item.kind) || (env.declarations && item.kind === 'declaration'),
+  );
   const name = options.entry ?? (hasStatements ? undefined : onlyFunction(program));
   if (name !== undefined) {
     const node = program.functions.get(name);
     if (!node) throw new CStop('no-entry', `There is no function ${name}() in this text.`);
     yield* prepare(program, env);
-    return yield* callDefinition({ node, program }, options.args ?? [], env, 0);
+    const args = options.args ?? (yield* openArguments(node, program, env));
+    return yield* callDefinition({ node, program }, args, env, 0);
   }
   if (unit.mode === 'file' && !hasStatements && program.functions.size > 0) {
     const names = [...program.functions.keys()].slice(0, 10).join(', ');
@@ -102,6 +108,11 @@ function* start(program: Program, env: CEnvironment, options: RunOptions): Kerne
   const value = yield* activation.block(unit.items);
   yield { kind: 'return', frame: activation.frame, value: formatValue(value, { depth: 1 }) };
   return value;
+}
+function* openArguments(node: FunctionNode, program: Program, env: CEnvironment): KernelGenerator<CValue[]> {
+  if (!env.argument) return [];
+  const outside = new Activation(env, program, `the arguments of ${node.name}`, {});
+  return yield* outside.argumentsFor(node.name, node.type.parameters, node.head);
 }
 function onlyFunction(program: Program): string | undefined {
   const names = [...program.functions.keys()];
@@ -117,13 +128,14 @@ export function* evaluateExpression(text: string, env: CEnvironment): KernelGene
   const unit = parseC(text, 'expression');
   const problem = unit.findings.find((finding) => finding.severity === 'error');
   if (problem) throw new CStop(problem.code, problem.message, problem.span);
-  const program = { ...makeProgram(unit), ...(env.program ? sharedTypes(env.program) : {}) };
+  const program = { ...makeProgram(unit, 'line'), ...(env.program ? sharedTypes(env.program) : {}) };
   const activation = new Activation(env, program, 'shell', { shell: env.shell ?? newFrame('shell') });
   return yield* guarded(activation.block(unit.items));
 }
 const sharedTypes = (program: Program): Partial<Program> => ({
   structs: program.structs,
   unions: program.unions,
+  anonymous: program.anonymous,
   typedefs: program.typedefs,
   enumerators: program.enumerators,
 });

@@ -1,11 +1,12 @@
 /** Statements: what runs next, and the points between. */
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
-import type { DeclarationNode, FunctionNode, Statement } from './ast.ts';
-import { type ActivationOptions, Declarations, Scope } from './declarations.ts';
+import type { DeclarationNode, FunctionNode, Statement, StatementsNode } from './ast.ts';
+import { type ActivationOptions, Scope } from './declarations.ts';
 import { BudgetExceeded, type CEnvironment, type Program } from './environment.ts';
 import { type CDefinition, describeHole } from './names.ts';
 import { parseC } from './parse.ts';
 import { formatValue } from './print.ts';
+import { Prototypes } from './prototypes.ts';
 import { type CValue, VOID } from './value.ts';
 import { decayed } from './values.ts';
 
@@ -61,7 +62,7 @@ const holds = (statement: Statement, entry: Entry): boolean =>
 
 const DEPTH = 40;
 
-export class Activation extends Declarations {
+export class Activation extends Prototypes {
   readonly #depth: number;
 
   constructor(env: CEnvironment, program: Program, name: string, options: ActivationOptions = {}) {
@@ -143,11 +144,7 @@ export class Activation extends Declarations {
         if (statement.kind === 'empty' && statement.span.end > statement.span.start) yield* this.pause(statement.span);
         return NORMAL;
       case 'declaration':
-        if (this.isPrototype(statement)) this.resolve(statement.base);
-        else {
-          yield* this.pause(statement.span);
-          yield* this.declare(statement);
-        }
+        yield* this.declaration(statement);
         return NORMAL;
     }
     yield* this.pause(statement.span);
@@ -166,6 +163,25 @@ export class Activation extends Declarations {
   }
   /** The value of the last expression statement: what the shell shows. */
   last: CValue = VOID;
+
+  private *declaration(node: DeclarationNode): KernelGenerator<void> {
+    const struct = this.definedStruct(node);
+    if (struct) {
+      yield* this.pause(node.span);
+      this.compareStruct(struct);
+      if (node.declarators.length === 0) return;
+    }
+    const callable = this.callable(node);
+    for (const declarator of callable) {
+      yield* this.pause(callable.length > 1 ? declarator.span : node.span);
+      this.last = yield* this.callPrototype(declarator);
+    }
+    if (this.isPrototype(node)) this.resolve(node.base);
+    else {
+      yield* this.pause(node.span);
+      yield* this.declare(node);
+    }
+  }
 
   /** Prototypes, type definitions and typedefs are no statements: nothing happens at them. */
   private isPrototype(node: DeclarationNode): boolean {
@@ -271,7 +287,22 @@ export class Activation extends Declarations {
     const problem = unit.findings.find((finding) => finding.severity === 'error');
     if (problem)
       throw this.stop('hole', `What fills ${describeHole(node)} cannot be read: ${problem.message}`, node.span);
-    return yield* this.elsewhere(filling, node.span, (inner) => inner.list(unit.items));
+    return yield* this.filled(filling, node.span, (inner) => inner.list(unit.items));
+  }
+
+  protected override *statementsValue({ body, span }: StatementsNode): KernelGenerator<CValue> {
+    const outer = this.last;
+    this.last = VOID;
+    const completion = yield* this.run(body, undefined);
+    const value = this.last;
+    this.last = outer;
+    if (completion.kind !== 'normal')
+      throw this.stop(
+        'unsupported',
+        `A "${completion.kind}" out of statements in an expression is not simulated.`,
+        span,
+      );
+    return value;
   }
 
   // ---- functions ----
@@ -343,6 +374,7 @@ export function* callDefinition(
   if (program.unit.mode === 'file') yield* prepare(program, env);
   const shown = args.map((value) => formatValue(value, { depth: 1 }));
   const activation = new Activation(env, program, node.name, { args: shown, depth });
+  activation.parameterNames = node.type.parameters.map((parameter) => parameter.name);
   yield { kind: 'call', frame: activation.frame };
   const value = yield* activation.body(node, args);
   yield { kind: 'return', frame: activation.frame, value: formatValue(value, { depth: 1 }) };

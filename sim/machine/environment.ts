@@ -1,7 +1,9 @@
 /** The machine as C text sees it: names, values, addresses, and calls into the kernel. */
+import { PteKind, pte_pfn, pteKind } from '../arch/pte.ts';
 import type { CEnvironment } from '../c/environment.ts';
 import { CStop } from '../c/environment.ts';
 import { callC } from '../c/evaluate.ts';
+import { fieldsIn } from '../c/types.ts';
 import {
   addressPointer,
   CallArgs,
@@ -14,18 +16,21 @@ import {
   type Target,
 } from '../c/value.ts';
 import { currentProcess } from '../kernel/current.ts';
-import { constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
+import { ALL_RECORDS, constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
+import { spanHolds } from '../kernel/release.ts';
 import { page_ref_count } from '../mm/compound_page.ts';
-import { taskStruct } from '../mm/cviews.ts';
+import { mmStruct, taskStruct, vmaStruct } from '../mm/cviews.ts';
 import { flagsWord } from '../mm/page_flags.ts';
 import { page_pgmap } from '../mm/pagemap.ts';
+import { pteAt } from '../mm/pgtable.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { hex, type Kernel } from './kernel.ts';
 
 export type EnvironmentParts = Pick<CEnvironment, 'hole' | 'standIn' | 'report'> &
-  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn'>>;
+  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'outside' | 'declarations' | 'argument' | 'print'>>;
 
 const STATEMENT_BUDGET = 1_000_000;
+const ELEMENT_BUDGET = 4_000_000;
 
 /** What C text run on `kernel` may use; `parts` is what its scene or the shell adds. */
 export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnvironment {
@@ -33,7 +38,7 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     ...parts,
     release: kernel.release,
     store: kernel.store,
-    budget: { statements: STATEMENT_BUDGET },
+    budget: { statements: STATEMENT_BUDGET, elements: ELEMENT_BUDGET },
     sizes: { 'struct page': kernel.arch.sizeofPage },
     lookup: (name) => lookup(name, kernel.release),
     lookupAny: (name) => recordsOf(name)[0],
@@ -44,11 +49,19 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
         : integer(value, value > 0x7fffffffn || value < -0x80000000n ? 'unsigned long' : 'int');
     },
     symbol: (name) => symbol(kernel, name),
+    objectOf: (type) => objectOf(kernel, type),
+    structsWith: (field) =>
+      ALL_RECORDS.flatMap((record) =>
+        record.kind === 'struct' && spanHolds(record, kernel.release) && fieldsIn(record, kernel.release).has(field)
+          ? [record.name]
+          : [],
+      ),
     call: (name, args) => call(kernel, name, args, env),
     loadPage: (pfn, field) => loadPage(kernel, pfn, field),
     storePage: () => false,
     addressOf: (target) => addressOf(kernel, target),
     atAddress: (address) => atAddress(kernel, address),
+    warn: (text) => kernel.WARN(text),
     printk: (level, text) => {
       const line = text.replace(/\n$/, '');
       if (level <= 3) kernel.pr_err(line);
@@ -82,6 +95,27 @@ function symbol(kernel: Kernel, name: string): CValue | undefined {
   }
 }
 
+/** Of the process that is current: its task, its address space and its first mapping. */
+function objectOf(kernel: Kernel, type: string): CValue | undefined {
+  const process = currentProcess(kernel);
+  if (!process) return undefined;
+  const [vma] = process.mm.vmas;
+  switch (type) {
+    case 'struct task_struct':
+      return objectPointer(taskStruct(kernel, process));
+    case 'struct mm_struct':
+      return objectPointer(mmStruct(kernel, process.mm));
+    case 'struct vm_area_struct':
+      return vma && objectPointer(vmaStruct(kernel, vma));
+    case 'struct page': {
+      const entry = vma && pteAt(process.mm, vma.start);
+      return entry !== undefined && pteKind(entry) === PteKind.Present ? pagePointer(pte_pfn(entry)) : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
 /** Calls a kernel function by its record in this release; one that the engine does not run stops with a word on it. */
 function* call(kernel: Kernel, name: string, args: readonly CValue[], env: CEnvironment): KernelGenerator<CValue> {
   const record = lookup(name, kernel.release);
@@ -105,6 +139,7 @@ function* call(kernel: Kernel, name: string, args: readonly CValue[], env: CEnvi
       );
     return callC(pointer.target.function, values, env);
   };
+  kernel.trace.watcher?.called(name);
   const result = run(kernel, new CallArgs(name, args));
   return 'kind' in result ? result : yield* result;
 }

@@ -47,6 +47,8 @@ export class Trace {
   readonly open: OpenCall[] = [];
   /** Calls of the statement of C text that runs, or of the line. */
   made = 0;
+  /** Told of each call as it begins and ends, but for those that are only counted; and of all that C text calls. */
+  watcher: { called(name: string): void; entered(call: TraceNode): void; left(call: TraceNode): void } | undefined;
 
   /** A statement of C text begins: it may make as many calls as any. */
   statement(): void {
@@ -265,12 +267,23 @@ export class Kernel {
 
   private isOneOfMany(): boolean {
     if (this.quiet > 0) return true;
+    if (!this.hasManyCalls()) return false;
+    const above = this.trace.open.at(-1);
+    if (above) {
+      above.made++;
+      above.node.more = (above.node.more ?? 0) + 1;
+    }
+    return true;
+  }
+
+  /** Would the next call only be counted? */
+  hasManyCalls(): boolean {
+    if (this.quiet > 0) return true;
     const { open, made } = this.trace;
     const above = open[open.length - 1];
-    if (!above || above.made < (made > MANY_CALLS ? FEW_CALLS : MAX_CALLS) || above.made % BREATH === 0) return false;
-    above.made++;
-    above.node.more = (above.node.more ?? 0) + 1;
-    return true;
+    return (
+      above !== undefined && above.made >= (made > MANY_CALLS ? FEW_CALLS : MAX_CALLS) && above.made % BREATH !== 0
+    );
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {
@@ -283,11 +296,13 @@ export class Kernel {
     if (above && calls.length >= MAX_CALLS) above.node.more = (above.node.more ?? 0) + 1;
     else calls.push(call.node);
     open.push(call);
+    this.trace.watcher?.entered(call.node);
     return call;
   }
   private leave(trace: Trace, call: OpenCall): void {
     const depth = trace.open.lastIndexOf(call);
     if (depth >= 0) trace.open.length = depth;
+    trace.watcher?.left(call.node);
   }
 
   /* ---- addresses ---- */

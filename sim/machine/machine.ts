@@ -226,7 +226,7 @@ export class Machine {
     }
     // A command that only looked leaves nothing to go back to.
     if (idle && program.isOver && program.points === points) return;
-    if (idle && program.spec.stepSize === 'statement' && program.points <= 2) {
+    if (idle && output.length === 0 && program.spec.stepSize === 'statement' && program.points <= 2) {
       this.lead.set(program.id, (this.lead.get(program.id) ?? 0) + points);
       return;
     }

@@ -27,7 +27,7 @@ const EINVAL = -22;
 const PAGE_SHIFT = 12;
 const DEVICE_VMA = VM_IO | VM_PFNMAP | VM_MIXEDMAP;
 /** HZ of the machine: jiffies a second. */
-const HZ = 250;
+export const HZ = 250;
 
 const argsOf = ({ start, end }: { start: number; end: number }): string[] => [
   `${hex(start * 4096)}-${hex(end * 4096)}`,

@@ -45,6 +45,7 @@ import { do_fault } from './memory_file.ts';
 import { do_swap_page } from './memory_swap.ts';
 import { do_wp_page, quick_wp_page } from './memory_wp.ts';
 import { add_mm_counter } from './mm_counter.ts';
+import { mmu_notifier_may_tell_now } from './mmu_notifier.ts';
 import { is_numa_hint, is_shared, maybe_mkwrite, mk_pte, pte_modify, vma_is_anonymous } from './page_prot.ts';
 import { PTRS_PER_PTE, pte_alloc, pteTableAt } from './pgtable.ts';
 import { anon_vma_prepare } from './rmap.ts';
@@ -132,7 +133,7 @@ function isQuickPresent(kernel: Kernel, vma: Vma, pte: Pte, flags: number): bool
   if ((pteBits(pte) & 15) !== PteKind.Present) return false;
   if ((flags & FAULT_FLAG_UNSHARE) !== 0) return false;
   if ((flags & FAULT_FLAG_WRITE) === 0 || (pteBits(pte) & PTE_WRITE) !== 0) return true;
-  if (is_shared(vma) || vma.mm.notifier_subscriptions !== undefined) return false;
+  if (is_shared(vma) || !mmu_notifier_may_tell_now(kernel, vma.mm)) return false;
   return (pteBits(pte) & PTE_SPECIAL) !== 0 || !isDevicePage(kernel, pte_pfn(pte));
 }
 

@@ -23,9 +23,11 @@ import { munlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import {
   MMU_NOTIFY_CLEAR,
+  mmu_notifier_end_now,
   mmu_notifier_invalidate_range_end,
   mmu_notifier_invalidate_range_start,
   mmu_notifier_range,
+  mmu_notifier_start_now,
 } from './mmu_notifier.ts';
 import { is_shared, maybe_mkwrite, mk_pte } from './page_prot.ts';
 import { PTRS_PER_PTE, pteAt, pteTableAt } from './pgtable.ts';
@@ -48,7 +50,7 @@ import { count_vm_event } from './vmstat.ts';
 const normalFolio = (kernel: Kernel, pte: Pte): Folio | undefined =>
   pte_special(pte) ? undefined : folioOf(kernel, pte_pfn(pte));
 
-/** A private page of a process that no device has to be told of: never sleeps. */
+/** A private page of a process, of which everyone may be told without sleeping. */
 export function quick_wp_page(kernel: Kernel, vma: Vma, vpn: number, table: PteTable, pte: Pte): number {
   const old = normalFolio(kernel, pte);
   if (old && folio_test_anon(old) && can_reuse(kernel, old, pte_pfn(pte), vma)) {
@@ -57,7 +59,14 @@ export function quick_wp_page(kernel: Kernel, vma: Vma, vpn: number, table: PteT
   }
   const copy = wp_page_prepare(kernel, vma, pte);
   if (!copy) return VM_FAULT_OOM;
+  if (vma.mm.notifier_subscriptions === undefined) {
+    wp_page_install(kernel, vma, vpn, pte, old, copy);
+    return 0;
+  }
+  const range = mmu_notifier_range(MMU_NOTIFY_CLEAR, vma.mm, vpn, vpn + 1);
+  mmu_notifier_start_now(kernel, range);
   wp_page_install(kernel, vma, vpn, pte, old, copy);
+  mmu_notifier_end_now(kernel, range);
   return 0;
 }
 

@@ -9,8 +9,12 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { vpnOf } from './cnotifier.ts';
 import { mmOf, mmPointer, processOf, semOf, taskStruct, vmaOf, vmaPointer } from './cviews.ts';
+import { HZ } from './hmm_range.ts';
 import { handle_mm_fault } from './memory.ts';
 import { find_vma, vma_lookup } from './vma.ts';
+
+/** A timeout that never comes: half of what a long holds. */
+const MAX_JIFFY_OFFSET = (1n << 62n) - 2n;
 
 export const mmArg = (args: CallArgs, index: number): Mm => mmOf(args.pointer(index), args.name);
 
@@ -86,6 +90,12 @@ export const MM_FUNCTIONS: readonly FunctionRecord[] = withCode(MM_LOCK_RECORDS,
     '4.8': (kernel, args) => mmFault(kernel, args, 0),
     '4.19': (kernel, args) => mmFault(kernel, args, 0),
     '5.9': (kernel, args) => mmFault(kernel, args, 0),
+  },
+  msecs_to_jiffies(_kernel, args) {
+    const m = BigInt.asUintN(32, args.big(0));
+    // What does not fit an int is no time at all, but for ever.
+    if (m >= 1n << 31n) return integer(MAX_JIFFY_OFFSET, 'unsigned long');
+    return integer((m * BigInt(HZ) + 999n) / 1000n, 'unsigned long');
   },
   find_vma: (kernel, args) => vmaPointer(kernel, find_vma(mmArg(args, 0), vpnOf(args.big(1)))),
 });

@@ -54,7 +54,11 @@ export const mmu_notifier_range = (
  */
 export function mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<number> {
   const subscriptions = subscriptionsOf(range.mm);
-  if (!subscriptions || (kernel.isQuiet() && startNow(kernel, subscriptions, range))) return finished(0);
+  if (!subscriptions) return finished(0);
+  if (kernel.isQuiet() && mmu_notifier_may_tell_now(kernel, range.mm)) {
+    startNow(kernel, subscriptions, range);
+    return finished(0);
+  }
   return kernel.call(
     'mmu_notifier_invalidate_range_start',
     () => [rangeText(range), eventName(range)],
@@ -63,20 +67,37 @@ export function mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNo
   );
 }
 
-/** The start of a single interval notifier that need not sleep, where nobody looks. False: nothing has happened. */
-function startNow(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): boolean {
-  const { store } = kernel;
+/** May everyone who would hear of a change of the range be told without sleeping? Only where nobody looks. */
+export function mmu_notifier_may_tell_now(kernel: Kernel, mm: Mm): boolean {
+  const subscriptions = subscriptionsOf(mm);
+  if (!subscriptions) return true;
   const { itree, list } = subscriptions;
   const [sub] = itree;
-  if (!sub || itree.length > 1 || list.length > 0) return false;
-  const isMet = sub.start < range.end && sub.end > range.start;
+  if (!sub || itree.length > 1 || list.length > 0 || !kernel.hasManyCalls()) return false;
+  return sub.ops.mayInvalidateNow?.(sub) ?? false;
+}
+
+/** The start of an invalidation of which everyone may be told without sleeping. */
+export function mmu_notifier_start_now(kernel: Kernel, range: MmuNotifierRange): void {
+  const subscriptions = subscriptionsOf(range.mm);
+  if (subscriptions) startNow(kernel, subscriptions, range);
+}
+
+/** The end of what mmu_notifier_start_now began. */
+export function mmu_notifier_end_now(kernel: Kernel, range: MmuNotifierRange): void {
+  const subscriptions = subscriptionsOf(range.mm);
+  if (subscriptions) endActive(kernel, subscriptions, range);
+}
+
+function startNow(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): void {
+  const { store } = kernel;
+  const [sub] = subscriptions.itree;
+  const isMet = sub !== undefined && sub.start < range.end && sub.end > range.start;
   const becomesOdd = isMet && !isInvalidating(subscriptions);
-  const cur_seq = subscriptions.invalidate_seq + (becomesOdd ? 1 : 0);
-  if (isMet && !sub.ops.invalidateNow?.(kernel, sub, range, cur_seq)) return false;
+  if (isMet) sub.ops.invalidateNow?.(kernel, sub, range, subscriptions.invalidate_seq + (becomesOdd ? 1 : 0));
   pushTouched(store, subscriptions.active, { task: kernel.current, range });
   store.add(subscriptions, 'active_invalidate_ranges', 1);
   if (becomesOdd) store.add(subscriptions, 'invalidate_seq', 1);
-  return true;
 }
 
 function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<number> {

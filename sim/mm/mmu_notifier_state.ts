@@ -24,8 +24,10 @@ export interface MmuNotifierRange {
 export interface IntervalOps {
   /** False: it would have to sleep and may not. `cur_seq` is for mmu_interval_set_seq. */
   invalidate(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): KernelGenerator<boolean>;
-  /** The same at once, where nobody looks. False: it would have to sleep, and nothing has happened. */
-  invalidateNow?(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean;
+  /** Would it not have to sleep, as things stand? */
+  mayInvalidateNow?(sub: IntervalSub): boolean;
+  /** The same at once, where it may and nobody looks. */
+  invalidateNow?(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): void;
 }
 
 /** struct mmu_interval_notifier. */

@@ -266,7 +266,8 @@ function* tellDriver(
   const freed = map.native?.page_free(kernel, pfn);
   if (freed) yield* freed;
   if (!kernel.callBack || !callback) return;
-  const args: CValue[] = [pagePointer(pfn)];
+  const page = pagePointer(pfn);
+  const args: CValue[] = [kernel.has('folioFreeCallback') ? { ...page, to: 'struct folio' } : page];
   if (!kernel.has('devPagemapOps')) args.push(dataOf(map));
   yield* kernel.callBack(callback, args);
 }

@@ -73,6 +73,20 @@ function commandOf(line: string): { command: Command; args: string[] } | undefin
   return { command, args: words(line.slice(name.length)) };
 }
 
+/** Whether a line is the shell's own, and not C: a command, or a variable that takes what a command returns. */
+export function isShellLine(text: string): boolean {
+  const line = stripComment(text);
+  const rest = ASSIGNMENT.exec(line)?.[2];
+  try {
+    return commandOf(line) !== undefined || (rest !== undefined && commandOf(rest) !== undefined);
+  } catch {
+    // A quote that does not end: the shell says so.
+    return true;
+  }
+}
+
+export const commandNames = (): string[] => [...COMMANDS.keys()];
+
 /** The program of one line. What it prints is in `program.output`. */
 export function shellProgram(kernel: Kernel, line: string): ProgramSpec {
   return lineProgram(line, (program) => runLine(kernel, line, program));

@@ -191,6 +191,29 @@ export class Journal {
     this.stop = this.entries;
   }
 
+  /**
+   * Runs `body` in a journal of its own and takes back whatever it wrote. What lies ahead of the position stays
+   * reachable, and nothing is dropped to keep within the budget: `body` has to be bounded otherwise.
+   */
+  aside<T>(body: () => T): T {
+    const { chunks, current, chunk, at, stop, total, isAside } = this;
+    const here = this.position;
+    this.chunk = this.newChunk(here);
+    this.chunks = [this.chunk];
+    this.current = 0;
+    this.at = 0;
+    this.stop = this.entries;
+    this.isAside = true;
+    try {
+      return body();
+    } finally {
+      this.travel(here);
+      for (const each of this.chunks) this.release(each);
+      Object.assign(this, { chunks, current, chunk, at, stop, total, isAside });
+    }
+  }
+  private isAside = false;
+
   private back(): void {
     const chunk = this.chunk;
     const i = --this.at;
@@ -262,7 +285,7 @@ export class Journal {
   }
 
   private dropOldest(): void {
-    while (this.total > this.budget && this.chunks.length > 1) {
+    while (this.total > this.budget && this.chunks.length > 1 && !this.isAside) {
       this.release(this.chunks.shift() as Chunk);
       this.current--;
     }

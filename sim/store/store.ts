@@ -94,6 +94,11 @@ export interface Store {
    * at most `limit` runs of pages (4096). Throws a RangeError for marks that cannot be reached.
    */
   changes(from: Mark, to: Mark, limit?: number): Changes;
+  /**
+   * Runs `body` and takes back whatever it wrote, also in the middle of the journal: marks behind and ahead stay
+   * what they were. For looking at what something would do; nothing is dropped meanwhile, so bound what runs.
+   */
+  aside<T>(body: () => T): T;
   /** Turns journalling off while the machine is built (boot); nothing before can be travelled to. */
   unjournalled<T>(build: () => T): T;
   /** A canonical text of columns (as runs) and of the object graph under `roots`: equal states give equal bytes. */
@@ -304,6 +309,16 @@ class JournalledStore implements Store {
     const result = changes.result(limit);
     if (last > here) this.travel(here);
     return result;
+  }
+
+  aside<T>(body: () => T): T {
+    this.forgetCounters();
+    try {
+      return this.journal.aside(body);
+    } finally {
+      this.orders.settle();
+      this.forgetCounters();
+    }
   }
 
   unjournalled<T>(build: () => T): T {

@@ -66,6 +66,9 @@ const median = (values: number[]): number => values.sort((a, b) => a - b)[values
 const SMALL = 4096;
 const ROUNDS = 7;
 
+/** Three operations for each page: a fault, an invalidation, and a migration of one page from setup to finalize. */
+const BY_FAULT = 'migration back by CPU faults: fault, invalidation and migration of each';
+
 /** The lines of one round over `pages` fresh pages, with the name under which each counts. */
 const SCENARIO: readonly (readonly [name: string | undefined, line: string])[] = [
   [undefined, 'proc mmap PID PAGES rw anon private'],
@@ -83,7 +86,7 @@ const SCENARIO: readonly (readonly [name: string | undefined, line: string])[] =
   ['migration to the device', 'gpu to-dev 0 PID AT PAGES'],
   ['migration back by command', 'gpu to-sys 0 PID AT PAGES'],
   [undefined, 'gpu to-dev 0 PID AT PAGES'],
-  ['migration back by CPU faults', 'proc write PID AT PAGES i'],
+  [BY_FAULT, 'proc write PID AT PAGES i'],
   [undefined, 'gpu to-dev 0 PID AT PAGES'],
   ['munmap of device pages', 'proc munmap PID AT PAGES'],
   [undefined, 'proc mmap PID PAGES rw anon private'],
@@ -123,7 +126,12 @@ function perPage(report: Report): void {
     }
   }
   for (const [name, { cpu, wall }] of times)
-    report({ name: `${name} (wall ${median(wall).toFixed(2)})`, value: median(cpu), unit: 'µs/page', target: '<= 5' });
+    report({
+      name: `${name} (wall ${median(wall).toFixed(2)})`,
+      value: median(cpu),
+      unit: 'µs/page',
+      target: name === BY_FAULT ? '<= 15' : '<= 5',
+    });
 }
 
 const MILLION = 1_000_000;

@@ -188,7 +188,7 @@ const TESTS: readonly HugeTest[] = [
     name: 'benchmark_thp_migration: from a quarter of a huge page to many, with and without THP, there and back',
     run(world) {
       for (const advice of ['nohugepage', 'hugepage'])
-        for (const pages of [H / 4, H / 2, H, 2 * H, 4 * H]) {
+        for (const pages of [H / 4, H / 2, H, 2 * H, 4 * H, 8 * H, 128 * H]) {
           const dev = world.variant.dev0;
           const pid = world.newProcess(dev);
           const base = world.mmap(pid, pages + H, 'rw anon private');

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Claim, loadClaims } from '../../extension/docs/claims.ts';
 import { type KernelDocument, recognise } from '../../extension/docs/release.ts';
-import { parseRst } from '../../extension/docs/rst.ts';
+import { parseDocument } from '../../extension/docs/rst.ts';
 import type { RstDocument } from '../../extension/docs/rstTypes.ts';
 import type { Release } from '../../sim/index.ts';
 
@@ -38,7 +38,7 @@ export async function kernelTexts(kind: KernelDocument): Promise<readonly Kernel
     const source = readFileSync(path, 'utf8');
     const { by, release, releases } = await recognise(path, source);
     if (by !== 'sha256' || release === undefined || found.has(release)) continue;
-    found.set(release, { path, source, release, releases, document: parseRst(source) });
+    found.set(release, { path, source, release, releases, document: parseDocument(path, source) });
   }
   if (found.size === 0) console.warn(`No text of ${kind} is there: ZONESCOPE_DOCS and ZONESCOPE_TEXTS name none`);
   return [...found.values()];

@@ -17,9 +17,12 @@ async function zonescope(files: ImportFiles, ...argv: string[]): Promise<{ statu
     files: { exists: async () => false, list: async () => [], read: async () => new Uint8Array() },
     machines: folderOf(files),
     folder: '/',
+    version: '0',
     cache: '/cache',
     glossary: async () => [],
     scenes: async () => [],
+    claims: async () => [],
+    findings: async () => ({}),
     now: () => 0,
     breathe: () => Promise.resolve(),
   };

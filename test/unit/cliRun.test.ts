@@ -22,9 +22,12 @@ async function zonescope(scenes: unknown, ...argv: string[]): Promise<{ status: 
     files: { exists: async () => false, list: async () => [], read: async () => new Uint8Array() },
     machines: { readText: async () => undefined, list: async () => [] } as unknown as Surroundings['machines'],
     folder: '/',
+    version: '0',
     cache: '/cache',
     glossary: async () => [],
     scenes: async () => scenes,
+    claims: async () => [],
+    findings: async () => ({}),
     now: () => 0,
     breathe: () => Promise.resolve(),
   };

@@ -118,6 +118,7 @@ describe('the manifest', () => {
   test('it activates for kernel documents and what it contributes, never at startup', () => {
     const valid = [
       'onLanguage:restructuredtext',
+      'onDebugResolve:zonescope',
       ...Object.values(PANELS).map((id) => `onWebviewPanel:${id}`),
       `onFileSystem:${SCHEME}`,
       'workspaceContains:hmm.rst',
@@ -149,7 +150,7 @@ describe('the manifest', () => {
   });
 
   test('its settings are those the code reads, with defaults that hold', () => {
-    const read = [...source.matchAll(/\.get(?:<\w+>)?\(\s*'(\w+)',\s*(?:''|true|false)\)/g)].map(
+    const read = [...source.matchAll(/\.get(?:<\w+>)?\(\s*'(\w+)',\s*(?:''|true|false|\[\])\)/g)].map(
       ([, name]) => `zonescope.${name}`,
     );
     const { properties } = contributes.configuration;

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../sim/machine/kernel.ts';
 import type { KernelGenerator } from '../../sim/task/task.ts';
+import { HmmWorld } from '../support/hmm.ts';
 import { boot } from '../support/machines.ts';
 import { begin, done, goOn } from '../support/mirrors.ts';
 
@@ -76,5 +77,22 @@ describe('a walk that calls a function a thousand times', () => {
       return 'no error';
     }
     expect(done(machine, 'walk', () => call(kernel, 'walk', walk()))).toBe('the 500th, quiet: false');
+  });
+});
+
+describe('a process that copies a thousand pages on write, and a device that maps them', () => {
+  it('tells the device of each of them, also where calls are only counted', () => {
+    const world = new HmmWorld('6.12');
+    const pid = world.newProcess(0);
+    const at = world.mmap(pid, 1000);
+    world.sh(`gpu write 0 ${pid} ${at} 1000 7`);
+    const mirror = world.machine.kernel.state.dmirror?.mirrors[0];
+    expect(mirror?.pt.size).toBe(1000);
+    world.sh(`proc fork ${pid}`);
+    world.sh(`gpu read 0 ${pid} ${at} 1000`);
+    expect(mirror?.pt.size).toBe(1000);
+    world.sh(`proc write ${pid} ${at} 1000 9`);
+    expect(mirror?.pt.size).toBe(0);
+    expect(world.sh(`gpu read 0 ${pid} ${at} 1000`).join(' ')).toMatch(/: 9$/);
   });
 });

@@ -25,7 +25,8 @@ const WHOLE_ADDRESS_SPACE = 2 ** 52 - 1;
 export interface DmirrorOps {
   readonly dmirror: Dmirror;
   invalidate(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): KernelGenerator<boolean>;
-  invalidateNow?(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean;
+  mayInvalidateNow?(sub: IntervalSub): boolean;
+  invalidateNow?(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): void;
 }
 
 /** Takes the mirror's mutex as an invalidation may: sleeping, or not at all. */
@@ -72,15 +73,15 @@ function* dmirror_interval_invalidate(
   return true;
 }
 
+const mayInvalidateNow = ({ ops }: IntervalSub): boolean => (ops as DmirrorOps).dmirror.mutex.owner === undefined;
+
 /** The same where nobody holds the mutex. */
-function invalidateNow(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): boolean {
+function invalidateNow(kernel: Kernel, sub: IntervalSub, range: MmuNotifierRange, cur_seq: number): void {
   const { dmirror } = sub.ops as DmirrorOps;
-  if (isOwn(kernel, dmirror, range)) return true;
-  if (dmirror.mutex.owner) return false;
+  if (isOwn(kernel, dmirror, range)) return;
   // Taken and let go again before anyone could see it.
   mmu_interval_set_seq(kernel, sub, cur_seq);
   dmirror_do_update(kernel, dmirror, range.start, range.end);
-  return true;
 }
 
 /** dmirror_fops_open: the mirror of the process that opens the device; or an errno. */
@@ -102,7 +103,7 @@ export function* dmirror_fops_open(
     notifier: undefined,
     flags: 0,
   };
-  const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate, invalidateNow };
+  const ops: DmirrorOps = { dmirror, invalidate: dmirror_interval_invalidate, mayInvalidateNow, invalidateNow };
   // From here on the module is in use (chrdev_open has its reference).
   const { mirrors } = stateOf(kernel);
   store.splice(mirrors, mirrors.length, 0, dmirror);

@@ -202,6 +202,18 @@ export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
+  {
+    kind: 'function',
+    name: 'msecs_to_jiffies',
+    contract: 'Converts milliseconds to jiffies, the ticks that kernel timeouts count, rounding up.',
+    variants: [
+      {
+        since: '4.3',
+        file: 'include/linux/jiffies.h',
+        prototype: 'unsigned long msecs_to_jiffies(const unsigned int m)',
+      },
+    ],
+  },
 ];
 
 /** Their code is in sim/mm/migrateFunctions.ts. */
@@ -273,18 +285,6 @@ export const MM_RECORDS: readonly FunctionRecord[] = [
         prototype: 'int is_zero_pfn(unsigned long pfn)',
       },
       { since: '5.8', file: 'include/linux/pgtable.h', prototype: 'int is_zero_pfn(unsigned long pfn)' },
-    ],
-  },
-  {
-    kind: 'function',
-    name: 'msecs_to_jiffies',
-    contract: 'Converts milliseconds to jiffies, the ticks that kernel timeouts count, rounding up.',
-    variants: [
-      {
-        since: '4.3',
-        file: 'include/linux/jiffies.h',
-        prototype: 'unsigned long msecs_to_jiffies(const unsigned int m)',
-      },
     ],
   },
 ];

@@ -1,0 +1,189 @@
+/** `zonescope check`: what it reads, what it prints in its three forms, and how it ends. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseArguments } from '../../extension/cli/args.ts';
+import { execute, type Surroundings } from '../../extension/cli/commands.ts';
+import { scenesJson } from '../support/sessions.ts';
+
+const DOCUMENT = `Heterogeneous memory
+====================
+
+Names such as \`mem_sections\` and hmm_range_fault(). It is set so::
+
+    range->default_flags = HMM_PFN_REQ_FAULT;
+    range->pfn_flags_mask = 0;
+
+That is all.
+`;
+const RIGHT = DOCUMENT.replace('mem_sections', 'mem_section');
+const TABLE = JSON.parse(readFileSync(new URL('../../media/findings.json', import.meta.url), 'utf8')) as unknown;
+const CLAIM = {
+  id: 'all',
+  anchor: { document: 'hmm', section: '', words: ['That is all'] },
+  says: 'There are no more.',
+  expect: [{ line: '1 + 1', is: '3' }],
+  why: 'There are.',
+};
+
+async function zonescope(
+  files: Readonly<Record<string, string>>,
+  ...argv: string[]
+): Promise<{ status: number; out: string; err: string }> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const list = (folder: string): Promise<string[]> => {
+    const prefix = folder === '.' ? '' : `${folder}/`;
+    const inside = Object.keys(files).filter((path) => path.startsWith(prefix) && !(folder in files));
+    if (inside.length === 0) return Promise.reject(new Error('no such folder'));
+    return Promise.resolve([...new Set(inside.map((path) => path.slice(prefix.length).split('/')[0] ?? ''))]);
+  };
+  const read = (path: string): Promise<Uint8Array> =>
+    files[path] === undefined
+      ? Promise.reject(new Error('no such file'))
+      : Promise.resolve(new TextEncoder().encode(files[path]));
+  const around: Surroundings = {
+    print: (text) => void out.push(text),
+    complain: (text) => void err.push(text),
+    async *lines() {},
+    readText: async (path) => new TextDecoder().decode(await read(path)),
+    readBytes: read,
+    files: { exists: async (path) => path in files, list, read },
+    machines: { readText: async () => undefined, list: async () => [] } as unknown as Surroundings['machines'],
+    folder: '/',
+    version: '1.2.3',
+    cache: '/cache',
+    glossary: async () => [],
+    scenes: async () => scenesJson(),
+    claims: async () => [CLAIM],
+    findings: async () => TABLE,
+    now: () => performance.now(),
+    breathe: () => new Promise((resolve) => setImmediate(resolve)),
+  };
+  const request = parseArguments(['check', ...argv]);
+  if (request.command === 'help' || request.command === 'version') throw new Error('no request');
+  return { status: await execute(request, around), out: out.join('\n'), err: err.join('\n') };
+}
+
+describe('zonescope check', () => {
+  it('prints findings as compilers do, and exits 1 if there are errors', async () => {
+    const { status, out } = await zonescope(
+      { 'a/hmm.rst': DOCUMENT },
+      '--rules-only',
+      '--release',
+      '6.12',
+      'a/hmm.rst',
+    );
+    expect(out).toBe(
+      'a/hmm.rst:4:16: error: mem_sections is not in the kernel, and never was: mem_section is meant. [never-existed]',
+    );
+    expect(status).toBe(1);
+  });
+
+  it('exits 0 if there is nothing but warnings', async () => {
+    const { status, out } = await zonescope({ 'hmm.rst': RIGHT }, '--release', '6.12', 'hmm.rst');
+    expect(out).toBe('hmm.rst:9:1: warning: There are no more. There are. [claim/all]');
+    expect(status).toBe(0);
+  });
+
+  it('holds a text against the release that is asked for', async () => {
+    const { out } = await zonescope(
+      { 'hmm.rst': RIGHT },
+      '--rules-only',
+      '--release',
+      '6.12',
+      '--against',
+      '5.1',
+      'hmm.rst',
+    );
+    expect(out).toMatch(
+      /^hmm\.rst:4:\d+: error: hmm_range_fault is not there in 5\.1 yet: it came with 5\.2\. \[not-yet\]$/m,
+    );
+  });
+
+  it('gives all of it as JSON: examples, claims, findings', async () => {
+    const { out } = await zonescope({ 'hmm.rst': DOCUMENT }, '--json', '--release', '6.12', 'hmm.rst');
+    expect(JSON.parse(out)).toEqual({
+      files: [
+        {
+          file: 'hmm.rst',
+          recognised: { releases: ['6.12'], by: 'names' },
+          examples: [expect.objectContaining({ line: 6, endLine: 7, kind: 'assignments', findings: [] })],
+          claims: [{ id: 'all', line: 9, verdict: 'fails', why: 'There are.' }],
+          findings: [
+            expect.objectContaining({ line: 4, column: 16, endColumn: 28, code: 'never-existed', severity: 'error' }),
+            expect.objectContaining({ line: 9, column: 1, code: 'claim/all', severity: 'warning' }),
+          ],
+        },
+      ],
+    });
+  });
+
+  it('gives SARIF with a rule for each code, places, and fixes', async () => {
+    const { out } = await zonescope(
+      { '/k/hmm.rst': DOCUMENT },
+      '--sarif',
+      '--rules-only',
+      '--release',
+      '6.12',
+      '/k/hmm.rst',
+    );
+    const sarif = JSON.parse(out) as {
+      version: string;
+      runs: { tool: { driver: { rules: object[] } }; results: object[] }[];
+    };
+    expect(sarif).toMatchObject({
+      version: '2.1.0',
+      runs: [
+        {
+          tool: { driver: { name: 'zonescope', version: '1.2.3' } },
+          results: [
+            {
+              ruleId: 'never-existed',
+              ruleIndex: 0,
+              level: 'error',
+              locations: [
+                {
+                  physicalLocation: {
+                    artifactLocation: { uri: 'file:///k/hmm.rst' },
+                    region: { startLine: 4, startColumn: 16, endLine: 4, endColumn: 28 },
+                  },
+                },
+              ],
+              fixes: [{ artifactChanges: [{ replacements: [{ insertedContent: { text: 'mem_section' } }] }] }],
+            },
+          ],
+        },
+      ],
+    });
+    expect(sarif.runs[0]?.tool.driver.rules).toEqual([
+      {
+        id: 'never-existed',
+        shortDescription: { text: expect.stringContaining('no release') },
+        defaultConfiguration: { level: 'error' },
+      },
+    ]);
+  });
+
+  it('finds the documents of a kernel tree, and takes the release of the tree', async () => {
+    const tree = {
+      'linux/Makefile': '# SPDX\nVERSION = 5\nPATCHLEVEL = 1\nSUBLEVEL = 3\n',
+      'linux/Documentation/vm/hmm.rst': RIGHT.replace('That is all', 'See Documentation/vm/gone.rst'),
+    };
+    const { out, status } = await zonescope(tree, '--rules-only', 'linux');
+    expect(status).toBe(1);
+    expect(out).toMatch(/^linux\/Documentation\/vm\/hmm\.rst:4:\d+: error: hmm_range_fault is not there in 5\.1 yet/m);
+    expect(out).toMatch(/Documentation\/vm\/gone\.rst is not in this tree\. \[no-such-file\]$/m);
+  });
+
+  it('says what it cannot use', async () => {
+    const files = { 'notes.rst': 'Nothing of the kernel.\n', 'dir/x': '' };
+    await expect(zonescope(files, 'notes.rst')).rejects.toThrow('notes.rst is neither memory-model nor hmm');
+    await expect(zonescope(files, 'gone.rst')).rejects.toThrow('gone.rst cannot be read: no such file');
+    await expect(zonescope(files, 'dir')).rejects.toThrow('there is no memory-model.rst or hmm.rst in this folder');
+    expect(() => parseArguments(['check'])).toThrow('check takes FILE...');
+    expect(() => parseArguments(['check', '--json', '--sarif', 'x'])).toThrow('name one');
+    expect(() => parseArguments(['docs', '--sarif'])).toThrow('--sarif goes with check');
+    expect(() => parseArguments(['sh', '--against', '6.12'])).toThrow('--against goes with check');
+    expect(() => parseArguments(['check', '--release', '2.6', 'x'])).toThrow('no release the engine knows');
+  });
+});
