@@ -1,8 +1,9 @@
 /** Running, continuing and stopping examples; filling their holes. */
 import * as vscode from 'vscode';
+import { problemOfFilling } from '../docs/exampleHoles.ts';
 import { stepVariant } from '../docs/sceneSteps.ts';
 import { nameOf } from '../language/examples.ts';
-import type { Hole } from '../language/holes.ts';
+import { type Hole, valueText } from '../language/holes.ts';
 import type { KernelText } from '../language/kernelTexts.ts';
 import { mentionAt } from '../language/library.ts';
 import { type PlacedScene, sceneAt, stepAround } from '../language/scenePlaces.ts';
@@ -81,7 +82,12 @@ async function editArguments(services: Services, text: KernelText, placed: Place
       throw new ReaderError(`"${scene.title}" has no arguments that the text leaves open.`);
     }
     const items: ArgumentItem[] = [
-      ...holes.map((hole) => ({ label: `$(edit) ${hole.key}`, description: hole.value, hole })),
+      ...holes.map((hole) => ({
+        label: `$(edit) ${hole.key}`,
+        description: valueText(hole),
+        ...(hole.declared === undefined ? {} : { detail: hole.declared }),
+        hole,
+      })),
       { label: '', kind: vscode.QuickPickItemKind.Separator },
       ...scene.variants.map(({ id, title }) => ({ label: `$(play) ${title}`, variant: id })),
     ];
@@ -96,8 +102,8 @@ async function editArguments(services: Services, text: KernelText, placed: Place
     const entered = await vscode.window.showInputBox({
       title: key,
       value,
-      prompt: `A C expression. Empty: as the example has it, ${own}`,
-      validateInput: (input) => (input.includes(';') ? 'One expression, without a semicolon' : undefined),
+      prompt: `${key === 'statement' ? 'C' : 'A C expression'}. Empty: ${own === '' ? valueText({ ...chosen.hole, value: '' }) : `as the example has it, ${own}`}`,
+      validateInput: (input) => problemOfFilling(key, input),
     });
     if (entered === undefined) continue;
     const expression = entered.trim();

@@ -8,13 +8,13 @@ import {
   type Release,
   recordsOf,
 } from '../../sim/index.ts';
-import { dedent } from '../docs/dedent.ts';
+import { placeExamples } from '../docs/examples.ts';
 import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/glossary.ts';
 import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
 import { isKernelDocument, recognise } from '../docs/release.ts';
 import { parseDocument } from '../docs/rst.ts';
 import { stepOfVariant } from '../docs/sceneSteps.ts';
-import { loadScenes, placeScenes } from '../docs/scenes.ts';
+import { loadScenes } from '../docs/scenes.ts';
 import { verdicts } from '../session/expectations.ts';
 import { type FolderFiles, importFolder } from '../session/machineFolder.ts';
 import { createSession } from '../session/session.ts';
@@ -189,7 +189,7 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   const document = parseDocument(request.file, source);
   const { scenes, problems } = loadScenes(await around.scenes());
   for (const problem of problems) around.complain(problem);
-  const placed = placeScenes(scenes, kind, recognition.releases, document, source);
+  const placed = placeExamples(scenes, kind, recognition.releases, document, source);
   const start =
     source
       .split('\n')
@@ -212,10 +212,10 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
     );
   const session = await sessionFor(request, around);
   const releases = request.release ? undefined : recognition.releases;
-  const block = here.isBlock ? document.blocks.find((each) => each.start === here.span.start) : undefined;
+  const example = placed.find(({ scene, span }) => scene === here.scene && span.start === here.span.start)?.example;
   let state: ExampleState | undefined;
-  if (block) {
-    const { text, toSource } = dedent(source, block);
+  if (example) {
+    const { text, toSource } = example;
     state = await session.runExample({
       scene: here.scene,
       variant,
@@ -247,7 +247,7 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   };
   let isWrong = false;
   const judge = async (pause?: number): Promise<void> => {
-    for (const { line, is, found, holds } of await verdicts(session, here.scene, pause)) {
+    for (const { line, is, found, holds } of await verdicts(session, here.scene, pause, variant)) {
       isWrong ||= !holds;
       if (request.json) around.print(JSON.stringify({ expect: line, is, found, holds }));
       else if (holds) around.print(`expected of ${line}: ${is.split('\n').at(-1)}`);

@@ -10,7 +10,7 @@ import { openHoles } from './exampleHoles.ts';
 import type { DocExample, ExampleKind } from './exampleTypes.ts';
 import { type Formula, formulaOf } from './formula.ts';
 import type { LiteralBlock, RstDocument } from './rstTypes.ts';
-import { placeScenes, type Scene } from './scenes.ts';
+import { type PlacedScene, placeScenes, type Scene } from './scenes.ts';
 
 export type { DocExample, ExampleKind } from './exampleTypes.ts';
 
@@ -25,7 +25,44 @@ export function examplesOf(
   releases: readonly Release[],
   scenes: readonly Scene[],
 ): DocExample[] {
+  return examplesAmong(placeScenes(scenes, kind, releases, document, source), document, source, kind);
+}
+
+/** A scene at its place, and the example that it runs, if it runs code of the text. */
+export interface PlacedExample extends PlacedScene {
+  readonly example?: DocExample;
+}
+
+/** All that can be run in a text, in its order: the authored scenes, and the blocks that none of them runs. */
+export function placeExamples(
+  scenes: readonly Scene[],
+  kind: Anchor['document'],
+  releases: readonly Release[],
+  document: RstDocument,
+  source: string,
+): PlacedExample[] {
   const placed = placeScenes(scenes, kind, releases, document, source);
+  const examples = examplesAmong(placed, document, source, kind);
+  const authored = placed.map((one): PlacedExample => {
+    const example = examples.find(({ scene, block }) => scene === one.scene && block.start === one.span.start);
+    return example ? { ...one, example } : one;
+  });
+  const own = examples
+    .filter(({ isAuthored }) => !isAuthored)
+    .map((example): PlacedExample => {
+      const { scene, block } = example;
+      const span = { start: block.start, end: block.end };
+      return { scene, span, anchor: scene.anchor, isBlock: true, steps: [], example };
+    });
+  return [...authored, ...own].sort((a, b) => a.span.start - b.span.start);
+}
+
+function examplesAmong(
+  placed: readonly PlacedScene[],
+  document: RstDocument,
+  source: string,
+  kind: Anchor['document'],
+): DocExample[] {
   const examples: DocExample[] = [];
   let ordinal = 0;
   for (const block of document.blocks) {

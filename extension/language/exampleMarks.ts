@@ -132,7 +132,7 @@ function statementMark(
 }
 
 function holeMark(document: vscode.TextDocument, { value, span }: Hole): vscode.DecorationOptions | undefined {
-  if (span === undefined) return undefined;
+  if (span === undefined || value === '') return undefined;
   return {
     range: new vscode.Range(document.positionAt(span.start), document.positionAt(span.end)),
     renderOptions: {

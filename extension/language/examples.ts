@@ -97,11 +97,10 @@ export class Examples implements vscode.Disposable {
 
   /** The holes of a scene, with offsets in the document. */
   holes(text: KernelText, placed: PlacedScene): Hole[] {
-    const values = placed.scene.holes;
-    if (values === undefined) return [];
     const request = exampleRequest(text, placed, '', [], {});
+    if (request === undefined && placed.scene.holes === undefined) return [];
     const overrides = this.overrides(text.uri.toString(), placed.scene.id);
-    return holesOf(request?.text ?? '', values, overrides).map((hole) =>
+    return holesOf(request?.text ?? '', placed.scene.holes ?? {}, overrides).map((hole) =>
       hole.span === undefined || request === undefined
         ? hole
         : { ...hole, span: { start: request.toDocument(hole.span.start), end: request.toDocument(hole.span.end) } },

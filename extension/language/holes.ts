@@ -1,25 +1,43 @@
 /** Finds the holes of an example in its text: a comment where an argument should be, or `...`. Free of vscode. */
+import { gapsOf } from '../docs/exampleHoles.ts';
 
 export interface Hole {
   /** What the scene calls it. */
   readonly key: string;
-  /** The C expression that fills it. */
+  /** The C expression that fills it; empty: see `valueText`. */
   readonly value: string;
+  /** How the text declares it, if it is an argument of a prototype. */
+  readonly declared?: string;
   /** Offsets in the text, if it is found there. */
   readonly span?: { readonly start: number; readonly end: number };
 }
 
-/** The holes of a scene with the values in force: the reader's before the scene's. */
+/**
+ * The holes of a block and its scene with the values in force, in the order of the text: the reader's before the
+ * scene's. An argument of a prototype that neither gives has no value: the call finds one that fits its type.
+ */
 export function holesOf(
   text: string,
   values: Readonly<Record<string, string>>,
   overrides: Readonly<Record<string, string>> = {},
 ): Hole[] {
-  return Object.entries(values).map(([key, value]) => {
-    const span = findHole(text, key);
-    return { key, value: overrides[key] ?? value, ...(span ? { span } : {}) };
+  const gaps = gapsOf(text).map(({ key, alias, declared, start, end }): Hole => {
+    const name = alias !== undefined && alias in values ? alias : key;
+    const value = overrides[name] ?? values[name] ?? '';
+    return { key: name, value, span: { start, end }, ...(declared === undefined ? {} : { declared }) };
   });
+  const known = new Set(gaps.map(({ key }) => key));
+  const others = Object.entries(values).flatMap(([key, value]): Hole[] => {
+    if (known.has(key)) return [];
+    const span = findHole(text, key);
+    return [{ key, value: overrides[key] ?? value, ...(span ? { span } : {}) }];
+  });
+  return [...gaps, ...others].sort((a, b) => (a.span?.start ?? text.length) - (b.span?.start ?? text.length));
 }
+
+/** The value for people: an argument of a prototype gets one that fits, anything else has to be filled. */
+export const valueText = ({ value, declared }: Hole): string =>
+  value || (declared === undefined ? 'still open' : 'what fits its type');
 
 /**
  * By the comment inside it (`number of bytes`), by its position (`argument 2 of request_free_mem_region`), or by what

@@ -4,6 +4,7 @@ import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
+import { valueText } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
 import { commandOf, goOnCommands, stopCommand } from './lensCommands.ts';
 import type { PlacedScene } from './scenePlaces.ts';
@@ -69,9 +70,9 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
         commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
       }
     }
-    if (scene.holes !== undefined && Object.keys(scene.holes).length > 0) {
-      const holes = this.examples.holes(text, placed);
-      const values = holes.map(({ key, value }) => `${key} = ${value}`).join('\n');
+    const holes = this.examples.holes(text, placed);
+    if (holes.length > 0) {
+      const values = holes.map((hole) => `${hole.key} = ${valueText(hole)}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
     const lenses = [

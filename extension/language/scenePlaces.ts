@@ -2,9 +2,11 @@
 import type { Release } from '../../sim/index.ts';
 import { findSection } from '../docs/anchors.ts';
 import { dedent } from '../docs/dedent.ts';
+import { placeExamples } from '../docs/examples.ts';
+import type { DocExample } from '../docs/exampleTypes.ts';
 import type { LiteralBlock, Span } from '../docs/rst.ts';
 import type { PlacedStep } from '../docs/sceneSteps.ts';
-import { placeScenes, type Scene } from '../docs/scenes.ts';
+import type { Scene } from '../docs/scenes.ts';
 import type { ExampleRequest } from '../session/types.ts';
 import type { KernelText } from './kernelTexts.ts';
 
@@ -14,23 +16,35 @@ export interface PlacedScene {
   readonly span: Span;
   /** The code that runs, if the scene runs code of the text. */
   readonly block?: LiteralBlock;
+  /** The same as an example, if it is C. */
+  readonly example?: DocExample;
   /** What the cursor can stand in to mean this scene: the block or sentence, to the last of its steps, or all of the section. */
   readonly extent: Span;
   /** Those of its steps that the text has, in the order they run. */
   readonly steps: readonly PlacedStep[];
 }
 
-/** The scenes of a text that have a place in it, in the order of the text. */
+/** What was found in a version of a text, for the scenes and releases it was asked with last. */
+const found = new WeakMap<KernelText, { scenes: readonly Scene[]; releases: string; placed: readonly PlacedScene[] }>();
+
+/** The scenes of a text that have a place in it, in the order of the text; each block of C that none stands at has one of its own. */
 export function scenesIn(text: KernelText, scenes: readonly Scene[], releases: readonly Release[]): PlacedScene[] {
+  const known = found.get(text);
+  const key = releases.join(' ');
+  if (known?.scenes === scenes && known.releases === key) return [...known.placed];
   const { rst, source, kind } = text;
-  return placeScenes(scenes, kind, releases, rst, source).map(({ scene, span, anchor, isBlock, steps }) => {
+  const placed = placeExamples(scenes, kind, releases, rst, source).map((one): PlacedScene => {
+    const { scene, span, anchor, isBlock, steps, example } = one;
     const runsBlock = isBlock && (scene.run === undefined || scene.run.length === 0);
-    const block = runsBlock ? rst.blocks.find(({ start }) => start === span.start) : undefined;
-    const section = anchor.words.length === 0 ? findSection(rst, anchor.section) : undefined;
+    const block = example?.block ?? (runsBlock ? rst.blocks.find(({ start }) => start === span.start) : undefined);
+    const isSection = anchor.words.length === 0 && example === undefined;
+    const section = isSection ? findSection(rst, anchor.section) : undefined;
     const end = Math.max(span.end, section?.body.end ?? 0, ...steps.map((step) => step.extent.end));
     const start = Math.min(span.start, ...steps.map((step) => step.span.start));
-    return { scene, span, extent: { start, end }, steps, ...(block ? { block } : {}) };
+    return { scene, span, extent: { start, end }, steps, ...(block ? { block } : {}), ...(example ? { example } : {}) };
   });
+  found.set(text, { scenes, releases: key, placed });
+  return [...placed];
 }
 
 /** The smallest scene around an offset. */
@@ -51,13 +65,13 @@ const length = ({ start, end }: Span): number => end - start;
 /** What the session needs to run the block of a scene; undefined if it runs lines of its own. */
 export function exampleRequest(
   text: KernelText,
-  { scene, block }: PlacedScene,
+  { scene, block, example }: PlacedScene,
   variant: string,
   releases: readonly Release[],
   holes: Readonly<Record<string, string>>,
 ): ExampleRequest | undefined {
   if (block === undefined) return undefined;
-  const code = dedent(text.source, block);
+  const code = example ?? dedent(text.source, block);
   return {
     scene,
     variant,

@@ -1,5 +1,6 @@
 /** The tree of a C text. Every node has its span, in UTF-16 offsets of the text it was parsed from. */
 import type { SourceSpan } from '../task/task.ts';
+import type { Macro } from './macro.ts';
 import type { IntegerType } from './value.ts';
 
 export type Severity = 'error' | 'warning' | 'information';
@@ -31,7 +32,8 @@ export type FindingCode =
   | 'approximate-size'
   | 'prototype-differs'
   | 'field-differs'
-  | 'too-large';
+  | 'too-large'
+  | 'use-after-free';
 
 /** Where a hole stands, so that whoever fills it knows what is wanted. */
 export type HolePosition =
@@ -154,6 +156,10 @@ export interface CallNode extends Node<'call'> {
 export interface TypeArgumentNode extends Node<'type'> {
   readonly type: TypeNode;
 }
+/** `({ ... })`: statements, of which the last gives the value. */
+export interface StatementsNode extends Node<'statements'> {
+  readonly body: CompoundNode;
+}
 /** Where an expression should be and none is. */
 export interface ErrorNode extends Node<'error'> {
   readonly message: string;
@@ -176,12 +182,15 @@ export type Expression =
   | IndexNode
   | CallNode
   | TypeArgumentNode
+  | StatementsNode
   | HoleNode
   | ErrorNode;
 
 export interface Designator {
   readonly field?: string;
   readonly index?: Expression;
+  /** The last of a range: `[2 ... 5]`. */
+  readonly to?: Expression;
   readonly span: SourceSpan;
 }
 export interface InitialiserItem {
@@ -195,10 +204,17 @@ export interface InitialiserList {
 }
 export type Initialiser = Expression | InitialiserList;
 
+/** A struct or union without a name, whose members are members of what it stands in. */
+export interface AnonymousNode {
+  readonly union: boolean;
+  readonly inside: AnonymousNode | undefined;
+}
 export interface FieldNode {
   readonly name: string;
   readonly type: TypeNode;
   readonly span: SourceSpan;
+  readonly bits?: Expression;
+  readonly anonymous?: AnonymousNode;
 }
 export interface ParameterNode {
   readonly name: string;
@@ -337,4 +353,6 @@ export interface CUnit {
   /** Every hole, in the order of the text. */
   readonly holes: readonly HoleNode[];
   readonly findings: readonly Finding[];
+  /** The macros that stand at its end. */
+  readonly macros: ReadonlyMap<string, Macro>;
 }

@@ -10,7 +10,9 @@ import {
   addressPointer,
   type BadAccess,
   type CArray,
+  type CFunction,
   type CInteger,
+  type CObject,
   type CPointer,
   type CStruct,
   type CValue,
@@ -38,15 +40,23 @@ export interface Evaluating {
   address(pointer: CPointer): bigint;
   fromAddress(address: bigint, to: string): CPointer;
   zeroed(place: Place, span: SourceSpan): void;
+  /** A copy of a whole object, that nobody else has. */
+  copied(from: Place, span: SourceSpan): Place;
   copyPlace(from: Place, to: Place, span: SourceSpan): void;
   dereference(pointer: CPointer, what: string, span: SourceSpan): Place;
   allocated(bytes: bigint, automatic: boolean): CPointer;
+  free(pointer: CPointer, span: SourceSpan): boolean;
+  member(object: CObject, field: string, span: SourceSpan): Place;
+  advance(pointer: CPointer, count: bigint, span: SourceSpan): CPointer;
+  samePointer(a: CPointer, b: CPointer): boolean;
+  invoke(callee: CFunction, args: readonly CValue[], span: SourceSpan): KernelGenerator<CValue>;
+  words(span: SourceSpan): string;
   once(span: SourceSpan): boolean;
   badAccess(message: string, span: SourceSpan): BadAccess;
   stopped(code: CStop['code'], message: string, span: SourceSpan): CStop;
 }
 type Special = (e: Evaluating, node: CallNode) => KernelGenerator<CValue> | CValue;
-type Simple = (e: Evaluating, args: CValue[], span: SourceSpan) => CValue;
+export type Simple = (e: Evaluating, args: CValue[], span: SourceSpan) => CValue;
 
 const LEVELS = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'];
 
@@ -102,7 +112,9 @@ function warn(once: boolean, formatted: boolean): Special {
     const rest: CValue[] = [];
     if (formatted) for (const argument of node.arguments.slice(1)) rest.push(yield* e.value(argument));
     if (failed && (!once || e.once(node.span))) {
-      e.env.printk(4, 'WARNING: this should not happen');
+      const text = `${e.words(condition.span)} at ${e.words(node.callee.span)}()`;
+      if (e.env.warn) e.env.warn(text);
+      else e.env.printk(4, `WARNING: ${text}`);
       if (formatted) print(e, 4, rest, node.span);
     }
     return integer(failed ? 1 : 0);
@@ -179,8 +191,12 @@ export const SPECIAL: ReadonlyMap<string, Special> = new Map<string, Special>([
     'swap',
     function* (e, node) {
       const [a, b] = [yield* e.place(argumentAt(e, node, 0)), yield* e.place(argumentAt(e, node, 1))];
-      if (a.kind === 'object' || b.kind === 'object')
-        throw e.stopped('unsupported', 'swap of whole structs is not simulated.', node.span);
+      if (a.kind === 'object' && b.kind === 'object' && !isArray(a.object)) {
+        const held = e.copied(a, node.span);
+        e.copyPlace(b, a, node.span);
+        e.copyPlace(held, b, node.span);
+        return VOID;
+      }
       const [left, right] = [e.load(a, 'a', node.span), e.load(b, 'b', node.span)];
       e.store(a, e.convert(right, a.type, node.span), node.span);
       e.store(b, e.convert(left, b.type, node.span), node.span);
@@ -201,6 +217,7 @@ export const SPECIAL: ReadonlyMap<string, Special> = new Map<string, Special>([
   ['PAGE_ALIGN_DOWN', aligned(false, 'page')],
   ['WARN_ON', warn(false, false)],
   ['WARN_ON_ONCE', warn(true, false)],
+  ['WARN_ON_SMP', warn(false, false)],
   ['VM_WARN_ON', warn(false, false)],
   ['VM_WARN_ON_ONCE', warn(true, false)],
   ['WARN', warn(false, true)],
@@ -247,6 +264,16 @@ const allocate =
     const first = BigInt.asUintN(64, number(e, args, 0, span).value);
     const bytes = multiply ? first * BigInt.asUintN(64, number(e, args, 1, span).value) : first;
     return bytes >= 1n << 40n ? addressPointer(0n) : e.allocated(bytes, automatic);
+  };
+
+const freed =
+  (index: number): Simple =>
+  (e, args, span) => {
+    const value = args[index];
+    if (value?.kind !== 'pointer') throw e.stopped('type', `Argument ${index + 1} is not a pointer.`, span);
+    if (!e.free(value, span))
+      throw e.badAccess('This was not allocated, or is not its beginning: it cannot be freed.', span);
+    return VOID;
   };
 
 /** Functions of values alone. */
@@ -319,6 +346,24 @@ export const SIMPLE: ReadonlyMap<string, Simple> = new Map<string, Simple>([
     [`pr_${name}_once`, (e, args, span) => integer(e.once(span) ? print(e, level, args, span) : 0)],
     [`dev_${name}`, (e, args, span) => integer(print(e, level, args.slice(1), span))],
   ]),
+  ...[...LEVELS, 'dbg'].flatMap((name): [string, Simple][] => {
+    const level = name === 'dbg' ? 7 : LEVELS.indexOf(name);
+    return [
+      [`pr_${name}_ratelimited`, (e, args, span) => integer(print(e, level, args, span))],
+      [`dev_${name}`, (e, args, span) => integer(print(e, level, args.slice(1), span))],
+      [`dev_${name}_ratelimited`, (e, args, span) => integer(print(e, level, args.slice(1), span))],
+      [`dev_${name}_once`, (e, args, span) => integer(e.once(span) ? print(e, level, args.slice(1), span) : 0)],
+    ];
+  }),
+  ['pr_devel', (e, args, span) => integer(print(e, 7, args, span))],
+  ['printk_once', (e, args, span) => integer(e.once(span) ? print(e, 4, args, span) : 0)],
+  [
+    'dev_err_probe',
+    (e, args, span) => {
+      print(e, 3, args.slice(2), span);
+      return number(e, args, 1, span);
+    },
+  ],
   ['pr_warning', (e, args, span) => integer(print(e, 4, args, span))],
   ['pr_cont', (e, args, span) => integer(print(e, 6, args, span))],
 ]);
@@ -341,7 +386,56 @@ export const FALLBACK: ReadonlyMap<string, Simple> = new Map<string, Simple>([
   ...['kzalloc', 'vzalloc', 'kvzalloc'].map((name): [string, Simple] => [name, allocate(false, false)]),
   ...['kmalloc_array', 'kvmalloc_array'].map((name): [string, Simple] => [name, allocate(true, true)]),
   ...['kcalloc', 'kvcalloc'].map((name): [string, Simple] => [name, allocate(false, true)]),
-  ...['kfree', 'kvfree', 'vfree'].map((name): [string, Simple] => [name, () => VOID]),
+  ...['kfree', 'kvfree', 'vfree', 'kfree_sensitive', 'kfree_const'].map((name): [string, Simple] => [name, freed(0)]),
+  ['kvfree_rcu', freed(0)],
+  ['kfree_rcu', freed(0)],
+  ['devm_kfree', freed(1)],
+  ...['devm_kmalloc'].map((name): [string, Simple] => [
+    name,
+    (e, args, span) => allocate(true, false)(e, args.slice(1), span),
+  ]),
+  ['devm_kzalloc', (e, args, span) => allocate(false, false)(e, args.slice(1), span)],
+  ['devm_kcalloc', (e, args, span) => allocate(false, true)(e, args.slice(1), span)],
+  ['kzalloc_node', allocate(false, false)],
+  ['kmalloc_node', allocate(true, false)],
+  ['vmalloc_array', allocate(true, true)],
+  ['vcalloc', allocate(false, true)],
+  [
+    'kmemdup',
+    (e, args, span) => {
+      const from = place(e, args, 0, span);
+      const bytes = BigInt.asUintN(64, number(e, args, 1, span).value);
+      const made = e.convert(e.allocated(bytes, false), pointerTo(from.type), span, true);
+      if (made.kind === 'pointer') e.copyPlace(from, e.dereference(made, 'the copy', span), span);
+      return made;
+    },
+  ],
+  ...['copy_from_user', 'copy_to_user'].map((name): [string, Simple] => [
+    name,
+    (e, args, span) => {
+      // User memory is what the process mapped; a program of the simulator has none of its own.
+      const size = number(e, args, 2, span).value;
+      const user = args[name === 'copy_to_user' ? 0 : 1];
+      if (user?.kind === 'pointer' && user.target.kind === 'address') return integer(size, 'unsigned long');
+      FALLBACK.get('memcpy')?.(e, args, span);
+      return integer(0, 'unsigned long');
+    },
+  ]),
+  [
+    'memcmp',
+    (e, args, span) => {
+      const [a, b] = [elementsFrom(args[0]), elementsFrom(args[1])];
+      const bytes = BigInt.asUintN(64, number(e, args, 2, span).value);
+      if (!a || !b || !sameType(parseTypeName(a.array.$array), parseTypeName(b.array.$array)))
+        throw e.stopped('unsupported', 'memcmp is simulated for arrays of one type.', span);
+      for (let i = 0; i < elementCount(a.array, bytes); i++) {
+        const [x, y] = [a.array.elements[a.first + i], b.array.elements[b.first + i]];
+        if (x === undefined || y === undefined) throw e.badAccess('memcmp leaves its array.', span);
+        if (x !== y) return integer(x < y ? -1 : 1);
+      }
+      return integer(0);
+    },
+  ],
   [
     'memset',
     (e, args, span) => {
@@ -407,4 +501,28 @@ export const VALUES: ReadonlyMap<string, CValue> = new Map<string, CValue>([
   ['NULL', addressPointer(0n)],
   ['true', integer(1, 'int')],
   ['false', integer(0, 'int')],
+  ['CHAR_MAX', integer(127)],
+  ['INT_MAX', integer(0x7fff_ffffn)],
+  ['INT_MIN', integer(-0x8000_0000n)],
+  ['UINT_MAX', integer(0xffff_ffffn, 'unsigned int')],
+  ['LONG_MAX', integer((1n << 63n) - 1n, 'long')],
+  ['LONG_MIN', integer(-(1n << 63n), 'long')],
+  ...['ULONG_MAX', 'SIZE_MAX'].map((name): [string, CValue] => [name, integer(-1n, 'unsigned long')]),
+  ...[8, 16, 32, 64].flatMap((bits): [string, CValue][] => [
+    [
+      `U${bits}_MAX`,
+      integer((1n << BigInt(bits)) - 1n, bits < 32 ? 'int' : bits === 32 ? 'unsigned int' : 'unsigned long long'),
+    ],
+    [`S${bits}_MAX`, integer((1n << BigInt(bits - 1)) - 1n, bits === 64 ? 'long long' : 'int')],
+    [`S${bits}_MIN`, integer(-(1n << BigInt(bits - 1)), bits === 64 ? 'long long' : 'int')],
+  ]),
+  ...['K', 'M', 'G'].flatMap((unit, power) =>
+    [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((count): [string, CValue] => {
+      const bytes = BigInt(count) << BigInt(10 * (power + 1));
+      return [
+        `SZ_${count}${unit}`,
+        integer(bytes, bytes < 1n << 31n ? 'int' : bytes < 1n << 32n ? 'unsigned int' : 'unsigned long'),
+      ];
+    }),
+  ),
 ]);

@@ -1,14 +1,15 @@
 /** Calls: of builtins, kernel functions, stand-ins and C functions. */
 import { spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
-import type { CallNode, Expression } from './ast.ts';
+import type { CallNode, Expression, ParameterNode } from './ast.ts';
 import { type Evaluating, FALLBACK, SIMPLE, SPECIAL, VALUES } from './builtins.ts';
 import { type CCallable, CStop, functionRecord, type Program } from './environment.ts';
+import { CALLING, HELPERS } from './helpers.ts';
 import type { Place } from './memory.ts';
 import { type CDefinition, Names } from './names.ts';
 import { escapedTarget, isArray } from './objects.ts';
 import { parseC } from './parse.ts';
-import type { CType } from './types.ts';
+import { type CType, pointerTo, structType, ULONG } from './types.ts';
 import {
   BadAccess,
   type CFunction,
@@ -20,9 +21,16 @@ import {
   isNull,
   VOID,
 } from './value.ts';
+import { decayed } from './values.ts';
 
 const warned = new WeakMap<Program, Set<number>>();
-const prototypes = new Map<string, { parameters: readonly CType[]; returns: CType; variadic: boolean } | undefined>();
+export interface Prototype {
+  readonly parameters: readonly CType[];
+  readonly nodes: readonly ParameterNode[];
+  readonly returns: CType;
+  readonly variadic: boolean;
+}
+const prototypes = new Map<string, Prototype | undefined>();
 
 export abstract class Calls extends Names implements Evaluating {
   protected abstract invokeC(
@@ -47,6 +55,12 @@ export abstract class Calls extends Names implements Evaluating {
         this.copy(zero as CObject, place.object, span);
       }
     } else this.store(place, this.convert(integer(0), place.type, span, true), span);
+  }
+  copied(from: Place, span: SourceSpan): Place {
+    if (from.kind !== 'object') throw this.stop('unsupported', 'This cannot be copied as a whole.', span);
+    const object = this.zero(from.type, false, span) as CObject;
+    this.copy(from.object, object, span);
+    return { kind: 'object', object, type: from.type };
   }
   copyPlace(from: Place, to: Place, span: SourceSpan): void {
     this.store(to, this.convert(this.load(from, this.words(span), span), to.type, span, true), span);
@@ -78,7 +92,7 @@ export abstract class Calls extends Names implements Evaluating {
     const value = yield* this.value(callee);
     const what = this.words(callee.span);
     if (value.kind === 'pointer' && value.target.kind === 'function') {
-      const args = yield* this.values(node.arguments);
+      const args = yield* this.values(node.arguments, this.parameterTypes(value.target.function));
       return yield* this.invoke(value.target.function, args, node.span);
     }
     if (value.kind === 'pointer' && isNull(value))
@@ -90,10 +104,18 @@ export abstract class Calls extends Names implements Evaluating {
       );
     throw this.stop('not-a-function', `${what} is not a function: it cannot be called.`, node.span);
   }
-  private *values(nodes: readonly Expression[]): KernelGenerator<CValue[]> {
+  private *values(nodes: readonly Expression[], types: readonly CType[] = []): KernelGenerator<CValue[]> {
     const values: CValue[] = [];
-    for (const node of nodes) values.push(yield* this.value(node));
+    for (const [index, node] of nodes.entries()) {
+      this.expected(node, types[index]);
+      values.push(yield* this.value(node));
+    }
     return values;
+  }
+  private parameterTypes(callee: CFunction): readonly CType[] {
+    if (callee.kind === 'kernel') return this.prototype(callee.name)?.parameters ?? this.macroTypes(callee.name);
+    const { node, program } = callee.definition as CDefinition;
+    return program === this.program ? node.type.parameters.map((each) => decayed(this.resolve(each.type))) : [];
   }
 
   private *callName(name: string, node: CallNode): KernelGenerator<CValue> {
@@ -109,8 +131,11 @@ export abstract class Calls extends Names implements Evaluating {
       const value = option?.kind === 'name' ? this.env.constant(option.name) : undefined;
       return integer(value?.kind === 'integer' && value.value !== 0n ? 1 : 0);
     }
-    if (functionRecord(this.env.lookup(name)))
-      return yield* this.invoke({ kind: 'kernel', name }, yield* this.values(node.arguments), node.span);
+    if (functionRecord(this.env.lookup(name))) {
+      const callee: CFunction = { kind: 'kernel', name };
+      const args = yield* this.values(node.arguments, this.parameterTypes(callee));
+      return yield* this.invoke(callee, yield* this.completed(name, args, node.span), node.span);
+    }
     const standIn = this.env.standIn(name);
     if (standIn) {
       this.tell('undeclared', `${name} is not declared: the scene's ${name} stands for it.`, node.callee.span, 'error');
@@ -119,7 +144,9 @@ export abstract class Calls extends Names implements Evaluating {
       if (standIn.kind === 'pointer' && standIn.target.kind === 'function')
         return yield* this.invoke(standIn.target.function, yield* this.values(node.arguments), node.span);
     }
-    const fallback = FALLBACK.get(name);
+    const fallback = FALLBACK.get(name) ?? HELPERS.get(name);
+    const calling = CALLING.get(name);
+    if (calling) return yield* calling(this, yield* this.values(node.arguments), node.span);
     if (fallback) return fallback(this, yield* this.values(node.arguments), node.span);
     const known =
       this.env.constant(name) ?? this.env.symbol(name) ?? standIn ?? this.program.defines.get(name) ?? VALUES.get(name);
@@ -127,6 +154,20 @@ export abstract class Calls extends Names implements Evaluating {
       throw this.stop('not-a-function', `${name} is not a function: it cannot be called.`, node.span);
     throw this.unknown(name, node.callee.span);
   }
+
+  /** A macro says no types, but a parameter that is called like a struct takes a pointer to one. */
+  private macroTypes(name: string): CType[] {
+    const record = functionRecord(this.env.lookup(name));
+    const text = record?.variants.find((variant) => spanHolds(variant, this.env.release))?.prototype ?? '';
+    const list = /\(([^()]*)\)/.exec(text)?.[1] ?? '';
+    return list.split(',').map((each): CType => {
+      const tag = each.trim();
+      if (this.structRecord(tag)) return pointerTo(structType(tag));
+      return /^(pfn|nr|n|start|end|addr|size)$/.test(tag) ? ULONG : { kind: 'void' };
+    });
+  }
+  /** Arguments for a call that has not as many as it takes. */
+  protected abstract completed(name: string, args: CValue[], span: SourceSpan): KernelGenerator<CValue[]>;
 
   private *callStandIn(callable: CCallable, args: readonly CValue[], span: SourceSpan): KernelGenerator<CValue> {
     const result = yield* this.located(span, function* () {
@@ -178,7 +219,7 @@ export abstract class Calls extends Names implements Evaluating {
     });
   }
   /** The prototype of a kernel function in the release that runs; a macro has none. */
-  protected prototype(name: string): { parameters: readonly CType[]; returns: CType; variadic: boolean } | undefined {
+  protected prototype(name: string): Prototype | undefined {
     const record = functionRecord(this.env.lookup(name));
     const text = record?.variants.find((variant) => spanHolds(variant, this.env.release))?.prototype;
     if (!text || record?.macro) return undefined;
@@ -186,10 +227,10 @@ export abstract class Calls extends Names implements Evaluating {
     const unit = parseC(`${text};`, 'file');
     const [item] = unit.items;
     const type = item?.kind === 'declaration' && unit.findings.length === 0 ? item.declarators[0]?.type : undefined;
-    let found: { parameters: readonly CType[]; returns: CType; variadic: boolean } | undefined;
+    let found: Prototype | undefined;
     if (type?.kind === 'function' && !type.hole) {
       const resolved = this.resolve(type);
-      if (resolved.kind === 'function') found = resolved;
+      if (resolved.kind === 'function') found = { ...resolved, nodes: type.parameters };
     }
     if (prototypes.size > 2000) prototypes.clear();
     prototypes.set(text, found);

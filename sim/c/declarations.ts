@@ -4,9 +4,10 @@ import type { DeclarationNode, Declarator, Expression, Initialiser, InitialiserI
 import type { CEnvironment, Program } from './environment.ts';
 import { Expressions } from './expressions.ts';
 import type { Place } from './memory.ts';
-import { forgotten, isArray, newFrame, readSlot, variableType } from './objects.ts';
+import { forgotten, isArray, newFrame, readSlot, typeOfValue, variableType, written } from './objects.ts';
 import { type CType, parseTypeName, spell } from './types.ts';
 import type { CArray, CObject, CStruct, Slot } from './value.ts';
+import { decayed } from './values.ts';
 
 export interface Variable {
   readonly frame: CStruct;
@@ -81,7 +82,7 @@ export abstract class Declarations extends Expressions {
     const variable = this.scope.find(name);
     if (variable) return { place: this.within(variable.frame, variable.key, variable.type) };
     const { env, program } = this;
-    for (const frame of [program.globals, env.shell, env.program?.globals]) {
+    for (const frame of [program.globals, env.shell, env.program?.globals, this.filling ? env.outside : undefined]) {
       const type = frame && variableType(frame, name);
       if (frame && type !== undefined) return { place: this.within(frame, name, parseTypeName(type)) };
     }
@@ -93,6 +94,7 @@ export abstract class Declarations extends Expressions {
     this.#root.names.set(name, this.variable(this.locals, key, type));
     const slot = object ?? this.zero(type, false, { start: 0, end: 0 });
     this.env.store.set(this.locals, key, slot);
+    written.get(this.locals)?.add(key);
     return this.within(this.locals, key, type);
   }
   protected freshKey(name: string): string {
@@ -119,6 +121,19 @@ export abstract class Declarations extends Expressions {
   protected *declareOne(declarator: Declarator, type: CType, isStatic: boolean): KernelGenerator<void> {
     const { initialiser, name, span } = declarator;
     if (type.kind === 'void') throw this.stop('type', `${name} cannot be void.`, span);
+    if (
+      type.kind === 'struct' &&
+      type.name === '__auto_type' &&
+      initialiser &&
+      initialiser.kind !== 'initialiser-list'
+    ) {
+      const value = yield* this.value(initialiser);
+      const own = decayed(typeOfValue(value));
+      yield* this.declareOne({ ...declarator, initialiser: undefined }, own, isStatic);
+      const place = this.variableNamed(name)?.place;
+      if (place) this.store(place, value, span);
+      return;
+    }
     const atFile = this.locals === this.program.globals;
     const frame = isStatic ? this.program.globals : this.locals;
     const key =
@@ -135,8 +150,7 @@ export abstract class Declarations extends Expressions {
         : type;
     this.scope.names.set(name, this.variable(frame, key, full));
     const aggregate = full.kind === 'array' || full.kind === 'struct';
-    if (full.kind === 'struct' && !this.fields(full.tag) && !initialiser)
-      this.tell('undeclared', `${full.name} is declared nowhere: its members are taken as they are used.`, span);
+    if (full.kind === 'struct' && !this.fields(full.tag)) this.undescribed(full, span);
     const automatic = !isStatic && !atFile && !initialiser;
     if (!initialiser || aggregate) {
       const slot = this.zero(full, automatic, span);
@@ -146,6 +160,11 @@ export abstract class Declarations extends Expressions {
     if (!initialiser) return;
     const place = this.within(frame, key, full);
     yield* this.initialise(place, initialiser);
+  }
+  private undescribed({ name, tag }: Extract<CType, { kind: 'struct' }>, span: SourceSpan): void {
+    const other = [name, tag].find((each) => this.env.lookupAny(each)?.kind === 'struct');
+    if (other) this.unknown(other, span);
+    else this.tell('undeclared', `${name} is declared nowhere: its members are taken as they are used.`, span);
   }
   /** A declaration without a value leaves the variable as if it had never been written, also the second time. */
   protected unset(frame: CStruct, key: string, slot: Slot): void {
@@ -166,8 +185,9 @@ export abstract class Declarations extends Expressions {
   }
   protected *itemIndex(item: InitialiserItem, next: number): KernelGenerator<number> {
     const [designator] = item.designators;
-    if (!designator?.index) return next;
-    return Number(this.integerOf(yield* this.value(designator.index), designator.span).value);
+    const last = designator?.to ?? designator?.index;
+    if (!designator || !last) return next;
+    return Number(this.integerOf(yield* this.value(last), designator.span).value);
   }
 
   /** Gives a place of any type its initial value. */
@@ -195,7 +215,8 @@ export abstract class Declarations extends Expressions {
       this.store(first, this.convert(value, first.type, span), span);
       return;
     }
-    this.store(place, this.convert(value, place.type, span), span);
+    const type = place.type.kind === 'void' ? decayed(typeOfValue(value)) : place.type;
+    this.store({ ...place, type }, this.convert(value, type, span), span);
   }
   /** The first scalar of an aggregate: what `{ 0 }` reaches. */
   protected firstPart(object: CObject): Place | undefined {
@@ -206,40 +227,92 @@ export abstract class Declarations extends Expressions {
     const place = this.within(object, key, type);
     return place.kind === 'object' ? this.firstPart(place.object) : place;
   }
+  /** The parts of an aggregate in order, those that a designator names, and what stands without braces of its own. */
   protected *initialiseParts(
     object: CObject,
     items: readonly InitialiserItem[],
     span: SourceSpan,
   ): KernelGenerator<void> {
-    const names = isArray(object) ? [] : [...(this.fields((object as CStruct).$struct)?.keys() ?? [])];
-    let next = 0;
-    for (const item of items) {
-      let place: Place | undefined;
-      for (const [depth, designator] of item.designators.entries()) {
-        const holder: CObject = depth === 0 ? object : place?.kind === 'object' ? place.object : object;
-        if (designator.field !== undefined) {
-          if (depth === 0) next = names.indexOf(designator.field);
-          place = this.member(holder, designator.field, designator.span);
-        } else if (designator.index) {
-          const index = Number(this.integerOf(yield* this.value(designator.index), designator.span).value);
-          if (depth === 0) next = index;
-          place = this.element(holder, index, designator.span);
-        }
+    yield* this.fillParts(object, items, { at: 0 }, true, span);
+  }
+  private *fillParts(
+    object: CObject,
+    items: readonly InitialiserItem[],
+    cursor: { at: number },
+    isOutermost: boolean,
+    span: SourceSpan,
+  ): KernelGenerator<void> {
+    const names = isArray(object) ? [] : this.partNames((object as CStruct).$struct);
+    for (let next = 0; cursor.at < items.length; ) {
+      const item = items[cursor.at] as InitialiserItem;
+      const [designator] = item.designators;
+      if (designator) {
+        // Where it is named, it is a part of the outermost.
+        if (!isOutermost) return;
+        cursor.at++;
+        next = yield* this.designated(object, names, item);
+        continue;
       }
-      if (!place) {
-        if (!isArray(object) && names[next] === undefined)
-          throw this.stop(
-            'type',
-            `There are more values than struct ${(object as CStruct).$struct} has members.`,
-            item.value.span,
-          );
-        place = isArray(object)
-          ? this.element(object, next, item.value.span)
-          : this.member(object, names[next] ?? '', span);
-      }
-      yield* this.initialise(place, item.value);
+      const end = isArray(object) ? object.elements.length : names.length;
+      if (next >= end && !isOutermost) return;
+      if (next >= end && !isArray(object))
+        throw this.stop(
+          'type',
+          `There are more values than struct ${(object as CStruct).$struct} has members.`,
+          item.value.span,
+        );
+      const place = isArray(object)
+        ? this.element(object, next, item.value.span)
+        : this.member(object, names[next] ?? '', span);
       next++;
+      if (place.kind === 'object' && !this.fillsWhole(place, item.value))
+        yield* this.fillParts(place.object, items, cursor, false, span);
+      else {
+        cursor.at++;
+        yield* this.initialise(place, item.value);
+      }
     }
+  }
+  /** Members that values without a name go to: of a union only the first. */
+  private partNames(tag: string): readonly string[] {
+    const names = [...(this.fields(tag)?.keys() ?? [])];
+    return this.program.unions.has(tag) || this.env.program?.unions.has(tag) ? names.slice(0, 1) : names;
+  }
+  private fillsWhole(place: Place, value: Initialiser): boolean {
+    if (value.kind === 'initialiser-list') return true;
+    if (place.kind === 'object' && isArray(place.object)) return value.kind === 'string';
+    const type = this.staticType(value) ?? (value.kind === 'call' || value.kind === 'hole' ? place.type : undefined);
+    return type?.kind === 'struct';
+  }
+  /** Gives what its designators name its value; the place after it. */
+  private *designated(object: CObject, names: readonly string[], item: InitialiserItem): KernelGenerator<number> {
+    let place: Place | undefined;
+    let next = 0;
+    const copies: Place[] = [];
+    for (const [depth, designator] of item.designators.entries()) {
+      const holder: CObject = depth === 0 ? object : place?.kind === 'object' ? place.object : object;
+      if (designator.field !== undefined) {
+        if (depth === 0) next = names.indexOf(designator.field);
+        place = this.member(holder, designator.field, designator.span);
+      } else if (designator.index) {
+        const index = Number(this.integerOf(yield* this.value(designator.index), designator.span).value);
+        const to = designator.to
+          ? Number(this.integerOf(yield* this.value(designator.to), designator.span).value)
+          : index;
+        if (to < index) throw this.stop('type', 'This range ends before it begins.', designator.span);
+        place = this.element(holder, to, designator.span);
+        const isLast = depth === item.designators.length - 1;
+        for (let each = index; each < to && isLast; each++) copies.push(this.element(holder, each, designator.span));
+        if (depth === 0) next = to;
+      }
+    }
+    if (!place) return next + 1;
+    yield* this.initialise(place, item.value);
+    for (const copy of copies) {
+      if (place.kind === 'object' && copy.kind === 'object') this.copy(place.object, copy.object, item.value.span);
+      else this.store(copy, this.load(place, 'this value', item.value.span), item.value.span);
+    }
+    return next + 1;
   }
   protected element(object: CObject, index: number, span: SourceSpan): Place {
     if (!isArray(object)) throw this.stop('type', 'Only an array has elements by number.', span);

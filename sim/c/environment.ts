@@ -3,7 +3,7 @@ import type { FunctionRecord, KernelRecord } from '../kernel/registry.ts';
 import type { Release } from '../kernel/release.ts';
 import type { Store } from '../store/store.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
-import type { CUnit, Expression, Finding, FindingCode, FunctionNode, HoleNode } from './ast.ts';
+import type { AnonymousNode, CUnit, Expression, Finding, FindingCode, FunctionNode, HoleNode } from './ast.ts';
 import type { CType } from './types.ts';
 import type { CStruct, CValue, Target } from './value.ts';
 
@@ -50,20 +50,26 @@ export interface CEnvironment {
   argument?(call: string, index: number, parameter: string): string | undefined;
   /** A pointer to the machine's object of a type, as C spells it, where there is one that is meant unless told otherwise. */
   objectOf?(type: string): CValue | undefined;
+  /** The structs of this release that have a member of a name. */
+  structsWith?(field: string): readonly string[];
   /** A line for whoever runs the text. */
   print?(line: string): void;
 
+  /** What WARN() does; without it the text is printed. */
+  warn?(text: string): void;
   /** `level` is a digit of KERN_EMERG (0) to KERN_DEBUG (7). */
   printk(level: number, text: string): void;
   report(finding: Finding): void;
 
-  /** Statements that may still run; counted down. */
-  readonly budget: { statements: number };
+  /** Statements that may still run, and elements of objects that may still be made; counted down. */
+  readonly budget: { statements: number; elements?: number };
   readonly limits?: Partial<Limits>;
   /** Sizes of types in bytes, by their C spelling. */
   readonly sizes?: Readonly<Record<string, number>>;
   /** The variables of the shell: a frame record that outlives one command. See `newFrame`. */
   readonly shell?: CStruct;
+  /** The same, but named only by what fills holes and arguments: a text of its own does not see them. */
+  readonly outside?: CStruct;
   /** A C file whose functions and types the shell's expressions may use. */
   readonly program?: Program;
 }
@@ -85,6 +91,8 @@ export interface Program {
   /** Structs, typedefs and enum constants met so far. */
   readonly structs: Map<string, ReadonlyMap<string, CType>>;
   readonly unions: Set<string>;
+  /** The members of structs that stand in anonymous structs or unions of them. */
+  readonly anonymous: Map<string, ReadonlyMap<string, AnonymousNode>>;
   readonly typedefs: Map<string, CType>;
   readonly enumerators: Map<string, bigint>;
   /** File-level and static variables. */

@@ -28,6 +28,7 @@ export function makeProgram(unit: CUnit, source: Program['source'] = 'text'): Pr
     defines,
     structs: new Map(),
     unions: new Set(),
+    anonymous: new Map(),
     typedefs: new Map(),
     enumerators: new Map(),
     globals: newFrame('of the file'),
@@ -134,6 +135,7 @@ export function* evaluateExpression(text: string, env: CEnvironment): KernelGene
 const sharedTypes = (program: Program): Partial<Program> => ({
   structs: program.structs,
   unions: program.unions,
+  anonymous: program.anonymous,
   typedefs: program.typedefs,
   enumerators: program.enumerators,
 });

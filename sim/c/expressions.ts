@@ -1,15 +1,16 @@
 /** Running expressions. Everything that may call a function is a generator, so that it can be paused. */
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
-import type { AssignNode, BinaryOperator, Expression, MemberNode, UpdateNode } from './ast.ts';
+import type { AssignNode, BinaryOperator, Expression, MemberNode, StatementsNode, UpdateNode } from './ast.ts';
 import { VALUES } from './builtins.ts';
 import { Calls } from './calls.ts';
 import type { Place } from './memory.ts';
 import { isArray, typeOfValue } from './objects.ts';
-import { type CType, commonType, convertInteger } from './types.ts';
+import { type CType, commonType, convertInteger, ULONG } from './types.ts';
 import { type CObject, type CValue, integer, stringPointer } from './value.ts';
 import { decayed, isTypeNode } from './values.ts';
 
 export abstract class Expressions extends Calls {
+  protected abstract statementsValue(node: StatementsNode): KernelGenerator<CValue>;
   protected abstract initialised(
     type: CType,
     node: Extract<Expression, { kind: 'literal' }>,
@@ -70,6 +71,8 @@ export abstract class Expressions extends Calls {
         return yield* this.call(node);
       case 'hole':
         return yield* this.fill(node);
+      case 'statements':
+        return yield* this.statementsValue(node);
       case 'type':
         throw this.stop('syntax', `A type stands where a value should be: ${this.words(node.span)}.`, node.span);
       case 'error':
@@ -120,6 +123,7 @@ export abstract class Expressions extends Calls {
 
   private *assign(node: AssignNode): KernelGenerator<CValue> {
     const { left, operator } = node;
+    if (node.right.kind === 'name' || node.right.kind === 'unary') this.expected(node.right, this.staticType(left));
     const right = yield* this.value(node.right);
     const place =
       left.kind === 'name' && operator === '=' ? this.target(left.name, right, left.span) : yield* this.place(left);
@@ -159,6 +163,7 @@ export abstract class Expressions extends Calls {
         return yield* this.memberPlace(node);
       case 'index': {
         const object = yield* this.value(node.object);
+        this.expected(node.index, ULONG);
         const index = yield* this.value(node.index);
         const what = this.words(node.span);
         const [pointer, count] = object.kind === 'pointer' ? [object, index] : [index, object];
@@ -215,6 +220,7 @@ export abstract class Expressions extends Calls {
   /** What stands before the `.` or `->`. The wrong one of the two is a finding, and read as the right one. */
   private *memberBase(node: MemberNode): KernelGenerator<Place> {
     const { object } = node;
+    this.expectedOwner(object, node.arrow, node.field);
     if (!node.arrow && object.kind === 'unary' && object.operator === '*') return yield* this.place(object);
     const value = yield* this.value(object);
     const what = this.words(object.span);

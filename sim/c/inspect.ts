@@ -160,7 +160,7 @@ function* evaluate(
 ): KernelGenerator<CValue> {
   if (text.length > MAX_TEXT)
     throw new CStop('too-large', `The expression has ${text.length} characters; ${MAX_TEXT} is the limit.`);
-  const unit = parseC(text, 'expression');
+  const unit = parseC(text, 'expression', at ? { macros: at.program.unit.macros } : {});
   const problem = unit.findings.find((finding) => finding.severity === 'error');
   if (problem) throw new CStop(problem.code, problem.message, problem.span);
   const report = (finding: Finding): void => {

@@ -1,9 +1,9 @@
 /** Places in objects that can be read, written and pointed to. */
 import { errnoName } from '../include/errno.ts';
-import { spanHolds } from '../kernel/release.ts';
+import { compareReleases, spanHolds } from '../kernel/release.ts';
 import type { SourceSpan } from '../task/task.ts';
-import { Layouts } from './layout.ts';
-import { asObject, isArray, isUnwritten, owners, readSlot, typeOfValue, written } from './objects.ts';
+import { asObject, isArray, isFreed, isUnwritten, owners, readSlot, typeOfValue, written } from './objects.ts';
+import { Overlays } from './overlay.ts';
 import { type CType, parseTypeName, spell, structType, ULONG, VOID_TYPE } from './types.ts';
 import {
   addressPointer,
@@ -28,7 +28,7 @@ export type Place =
   | { kind: 'page'; pfn: number; type: CType }
   | { kind: 'pageField'; pfn: number; field: string; type: CType };
 
-export class Memory extends Layouts {
+export class Memory extends Overlays {
   // ---- places ----
 
   /** The place of `key` in an object, whatever kind of thing is there. */
@@ -88,8 +88,12 @@ export class Memory extends Layouts {
       return this.inside({ object, key: 0 }, type, what, span);
     }
     const { $struct } = object as CStruct;
-    if (type.kind !== 'struct' || type.tag !== $struct)
+    if (type.kind !== 'struct' || type.tag !== $struct) {
+      const found = this.reinterpreted({ kind: 'object', object }, type);
+      if (found?.kind === 'slot') return this.within(found.object, found.key, type);
+      if (found?.kind === 'object' && found.object !== object) return this.whole(found.object, type, what, span);
       throw this.bad(`${what} points to a struct ${$struct}, not to a ${spell(type)}.`, span);
+    }
     return { kind: 'object', object, type };
   }
   private inside(
@@ -105,9 +109,13 @@ export class Memory extends Layouts {
       const { length } = object.elements;
       if (Number(key) < 0 || Number(key) >= length)
         throw this.bad(`${what} is outside its array: element ${key} of ${length}.`, span);
+      if (isFreed(object)) this.tell('use-after-free', `${what} was freed and is used all the same.`, span, 'error');
     }
     const inner = asObject(readSlot(object, key));
     if (!inner) {
+      const around = type.kind === 'struct' ? this.reinterpreted({ kind: 'slot', object, key }, type) : undefined;
+      if (around?.kind === 'object') return this.whole(around.object, type, what, span);
+      if (around?.kind === 'slot') return this.within(around.object, around.key, type);
       if (type.kind === 'struct') throw this.bad(`${what} does not point to a ${type.name}.`, span);
       return { kind: 'slot', object, key, type };
     }
@@ -213,6 +221,8 @@ export class Memory extends Layouts {
   /** A narrow write into a wider integer changes its low bytes only. */
   private merged(place: Extract<Place, { kind: 'slot' }>, value: bigint): bigint {
     if (place.type.kind !== 'integer') return value;
+    const { bits: some, type } = place.type;
+    if (some !== undefined) return widthOf(type).signed ? BigInt.asIntN(some, value) : BigInt.asUintN(some, value);
     if (!isArray(place.object) && !this.isDescribed(place.object as CStruct)) return value;
     const own = this.slotType(place.object, place.key);
     const old = readSlot(place.object, place.key);
@@ -235,6 +245,7 @@ export class Memory extends Layouts {
     } else this.env.store.set(object as CStruct, key, slot);
     const inner = asObject(slot);
     if (inner) owners.set(inner, { object, key });
+    this.spread(object, key);
   }
   /** Struct assignment, member by member; what was never written in the source stays so in the copy. */
   copy(from: CObject, to: CObject, span: SourceSpan): void {
@@ -303,10 +314,15 @@ export class Memory extends Layouts {
       const any = this.env.lookupAny(`struct ${tag}`) ?? this.env.lookupAny(tag);
       if (any?.kind === 'struct') record = any;
     }
-    const other = record?.fields.find((each) => each.name === field);
-    if (!other || spanHolds(other, release)) return `struct ${tag} never had a member ${field}.`;
-    const when = other.until ? `only from ${other.since} to ${other.until}` : `only since ${other.since}`;
-    const now = other.replacedBy ? `; it is ${other.replacedBy} now` : '';
+    const held = (record?.fields ?? [])
+      .filter((each) => each.name === field)
+      .sort((a, b) => compareReleases(a.since, b.since));
+    const [first, last] = [held[0], held.at(-1)];
+    if (!first || !last || held.some((each) => spanHolds(each, release)))
+      return `struct ${tag} never had a member ${field}.`;
+    // A member that changed its type has more than one record.
+    const when = last.until ? `only from ${first.since} to ${last.until}` : `only since ${first.since}`;
+    const now = last.replacedBy ? `; it is ${last.replacedBy} now` : '';
     return `struct ${tag} has no member ${field} in ${release}: it had one ${when}${now}.`;
   }
 }

@@ -31,6 +31,30 @@ export abstract class Names extends Values {
   protected abstract readonly isShell: boolean;
   protected abstract readonly functionName: string;
 
+  /**
+   * A value of a type stands at `node`: a name in it that is declared nowhere gets a stand-in of that type, so that a
+   * text which leaves its declarations out still runs.
+   */
+  protected abstract expected(node: Expression, type: CType | undefined): void;
+  /** A member of `node` is named: the same for a struct that has such a member. */
+  protected abstract expectedOwner(node: Expression, arrow: boolean, field: string): void;
+  /** Whether nothing at all is known by a name. */
+  protected isUndeclared(name: string): boolean {
+    if (this.variableNamed(name) || this.functionNamed(name) || VALUES.has(name) || ERRNO.has(name)) return false;
+    const { program } = this.env;
+    for (const each of [this.program, program])
+      if (each && (each.enumerators.has(name) || each.defines.has(name))) return false;
+    if (this.env.constant(name) || this.env.symbol(name) || this.env.standIn(name)) return false;
+    return !this.recordNamed(name) && !/^__func__$|^__FUNCTION__$|^(__)?GFP_/.test(name);
+  }
+
+  /** The record of whatever release of something that is called so: a struct is not called by its tag alone. */
+  private recordNamed(name: string): KernelRecord | undefined {
+    const record = this.env.lookupAny(name);
+    const isTag = record?.kind === 'struct' && !name.startsWith('struct ') && !/_t$/.test(name);
+    return isTag || record?.kind === 'callback' ? undefined : record;
+  }
+
   // ---- names ----
 
   protected *nameValue(name: string, span: SourceSpan): KernelGenerator<CValue> {
@@ -50,10 +74,18 @@ export abstract class Names extends Values {
         : known;
     const errno = ERRNO.get(name);
     if (errno !== undefined) return integer(errno, 'int');
-    if (name === '__func__') return stringPointer(this.functionName);
+    if (name === '__func__' || name === '__FUNCTION__') return stringPointer(this.functionName);
+    if (/^(__)?GFP_[A-Z_]+$/.test(name)) return this.gfp(name, span);
     const place = this.namePlace(name, span);
     if (place) return this.load(place, name, span);
     throw this.unknown(name, span);
+  }
+
+  /** Flags of the allocator that have another number in this release, which nothing here depends on. */
+  private gfp(name: string, span: SourceSpan): CValue {
+    const message = `The number of ${name} in ${this.env.release} is not known here: 0 stands for it.`;
+    this.tell('unsupported', message, span, 'information');
+    return integer(0, 'unsigned int');
   }
 
   protected *expand(define: Expression, name: string, span: SourceSpan): KernelGenerator<CValue> {
@@ -103,7 +135,7 @@ export abstract class Names extends Values {
   }
 
   protected unknown(name: string, span: SourceSpan): CStop {
-    const record = this.env.lookupAny(name);
+    const record = this.recordNamed(name);
     const { release } = this.env;
     if (record && record.kind !== 'never') {
       const when = spansOf(record).find((each) => !spanHolds(each, release));
@@ -149,8 +181,18 @@ export abstract class Names extends Values {
         `What fills ${describeHole(node)} is not an expression: ${problem?.message ?? filling}`,
         node.span,
       );
-    return yield* this.elsewhere(filling, node.span, (inner) => inner.value(only.expression));
+    return yield* this.filled(filling, node.span, (inner) => inner.value(only.expression));
   }
+  /** As `elsewhere`, for a text that a scene or its reader wrote. */
+  protected *filled<T>(text: string, span: SourceSpan, run: (self: this) => KernelGenerator<T>): KernelGenerator<T> {
+    this.filling++;
+    try {
+      return yield* this.elsewhere(text, span, run);
+    } finally {
+      this.filling--;
+    }
+  }
+  protected filling = 0;
   protected openHole(node: HoleNode): CStop {
     const message = `The text leaves ${describeHole(node)} open: it must be filled before this can run.`;
     this.tell('hole', message, node.span, 'error');

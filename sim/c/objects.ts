@@ -16,6 +16,10 @@ export const written = new WeakMap<CObject, Set<string | number>>();
 /** The struct an embedded struct or array lives in: what `container_of` goes back by. */
 export const owners = new WeakMap<CObject, { object: CObject; key: string | number }>();
 
+/** Memory that was given back: kept in the object itself, so that undo covers it. */
+export const FREED = '$freed';
+export const isFreed = (object: CObject): boolean => FREED in object;
+
 export const ownerOf = (object: CObject): { object: CObject; key: string | number } | undefined => owners.get(object);
 /** True if `key` of an automatic object was never written since it was declared. */
 export function isUnwritten(object: CObject, key: string | number): boolean {

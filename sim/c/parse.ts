@@ -16,13 +16,14 @@ import type {
 } from './ast.ts';
 import { ExpressionParser } from './parseExpressions.ts';
 import { type ParsedDeclarator, ParseStop } from './parseTypes.ts';
+import type { ParseOptions } from './preprocess.ts';
 
 class StatementParser extends ExpressionParser {
   readonly items: Statement[] = [];
   readonly #mode: ParseMode;
 
-  constructor(text: string, mode: ParseMode) {
-    super(text);
+  constructor(text: string, mode: ParseMode, options: ParseOptions) {
+    super(text, options);
     this.#mode = mode;
   }
 
@@ -33,7 +34,28 @@ class StatementParser extends ExpressionParser {
       if (!(error instanceof ParseStop)) throw error;
     }
     const holes = this.holes.toSorted((a, b) => a.span.start - b.span.start);
-    return { mode: this.#mode, text: this.text, items: this.items, holes, findings: this.findings };
+    const { macros, findings } = this.tokens;
+    return {
+      mode: this.#mode,
+      text: this.text,
+      items: this.withDefines(),
+      holes,
+      findings: [...findings, ...this.findings],
+      macros,
+    };
+  }
+
+  /** Macros that are values stand among the statements: whoever looks into a paused run may name them. */
+  private withDefines(): readonly Statement[] {
+    const defines = this.tokens.defines.flatMap(({ name, body, span }): Statement[] => {
+      if (body === '') return [];
+      const { items, findings } = new StatementParser(body, 'expression', {}).unit();
+      const [only] = items;
+      if (items.length !== 1 || only?.kind !== 'expression' || findings.length > 0) return [];
+      return [{ kind: 'define', name, value: only.expression, span }];
+    });
+    if (defines.length === 0) return this.items;
+    return [...defines, ...this.items].sort((a, b) => a.span.start - b.span.start);
   }
 
   private list(into: Statement[], ended: () => boolean, top: boolean): void {
@@ -90,7 +112,6 @@ class StatementParser extends ExpressionParser {
   private bareStatement(): Statement {
     const { token } = this;
     const { start } = token;
-    if (token.kind === 'directive') return this.directive();
     if (token.kind === 'punctuator') {
       if (token.text === '{') return this.compound();
       if (token.text === ';') {
@@ -176,12 +197,23 @@ class StatementParser extends ExpressionParser {
         this.semicolon();
         return { kind: 'return', value, span: this.since(start) };
       }
+      case 'asm':
+      case '__asm__':
+        return this.assembler();
       case 'else':
         this.found('syntax', 'This "else" has no "if".', this.here());
         this.index++;
         return this.statement();
     }
     return undefined;
+  }
+
+  private assembler(): Statement {
+    const { start } = this.token;
+    this.found('unsupported', 'Assembler is not simulated: it is passed over.', this.here(), 'warning');
+    while (!this.ended() && !this.is(';') && !this.is('}')) this.index++;
+    this.accept(';');
+    return { kind: 'empty', span: { start, end: start } };
   }
 
   /** `if (test)`, with its opening bracket taken for granted and its closing one reported when missing. */
@@ -233,7 +265,7 @@ class StatementParser extends ExpressionParser {
     return this.statement();
   }
 
-  private compound(): CompoundNode {
+  protected override compound(): CompoundNode {
     const { start } = this.token;
     this.index++;
     const items: Statement[] = [];
@@ -288,27 +320,9 @@ class StatementParser extends ExpressionParser {
     if (type.kind !== 'function') return body;
     return { kind: 'function', name, type, body, head, static: isStatic, span: this.since(start) };
   }
-
-  private directive(): Statement {
-    const span = this.here();
-    const { text } = this.token;
-    this.index++;
-    const define = /^#\s*define\s+(\w+)(\(?)(?:\s+([\s\S]*))?/.exec(text);
-    const value = define?.[3];
-    if (define?.[1] && !define[2] && value) {
-      const inner = new StatementParser(value.replace(/\\\r?\n/g, '  '), 'expression');
-      const read = inner.unit();
-      const [only] = read.items;
-      if (read.items.length === 1 && only?.kind === 'expression' && read.findings.length === 0)
-        return { kind: 'define', name: define[1], value: only.expression, span };
-    }
-    if (!/^#\s*(include|pragma|undef|ifndef|endif)\b/.test(text) && !(define && value === undefined))
-      this.found('unsupported', 'This preprocessor line is not simulated: it is passed over.', span, 'warning');
-    return { kind: 'empty', span: { start: span.start, end: span.start } };
-  }
 }
 
 /** Parses `text`. Never throws; spans count UTF-16 units from the start of `text`. */
-export function parseC(text: string, mode: ParseMode): CUnit {
-  return new StatementParser(text, mode).unit();
+export function parseC(text: string, mode: ParseMode, options: ParseOptions = {}): CUnit {
+  return new StatementParser(text, mode, options).unit();
 }

@@ -3,6 +3,7 @@ import type { SourceSpan } from '../task/task.ts';
 import type {
   AssignOperator,
   BinaryOperator,
+  CompoundNode,
   Designator,
   Expression,
   Initialiser,
@@ -31,6 +32,8 @@ const ASSIGN = new Set<string>(['=', '*=', '/=', '%=', '+=', '-=', '<<=', '>>=',
 const UNARY = new Set<string>(['+', '-', '!', '~', '*', '&']);
 
 export abstract class ExpressionParser extends TypeParser {
+  protected abstract compound(): CompoundNode;
+
   /** Gives a node its height, and ends the parse where the tree would grow too high. */
   protected node<T extends { kind: string; span: SourceSpan }>(
     node: T,
@@ -277,11 +280,9 @@ export abstract class ExpressionParser extends TypeParser {
     const { start } = this.token;
     this.index++;
     if (this.is('{')) {
-      const { token } = this;
-      this.found('unsupported', 'Statements inside an expression are not simulated.', {
-        start: token.start,
-        end: token.end,
-      });
+      const body = this.nested(() => this.compound());
+      this.close(')');
+      return this.node({ kind: 'statements', body, span: this.since(start) });
     }
     const inner = this.within({ kind: 'operand' }, () => this.expression());
     this.close(')');
@@ -339,8 +340,9 @@ export abstract class ExpressionParser extends TypeParser {
           } else if (this.is('[')) {
             this.index++;
             const index = this.assignment();
+            const to = this.accept('...') ? this.assignment() : undefined;
             this.close(']');
-            designators.push({ index, span: this.since(at) });
+            designators.push({ index, ...(to ? { to } : {}), span: this.since(at) });
           } else break;
         }
         if (designators.length && !this.accept('='))

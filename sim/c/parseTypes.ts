@@ -1,6 +1,7 @@
 /** The first two storeys of the parser: the cursor with its findings, and types with their declarators. */
 import type { SourceSpan } from '../task/task.ts';
 import type {
+  AnonymousNode,
   Expression,
   FieldNode,
   Finding,
@@ -11,7 +12,8 @@ import type {
   Severity,
   TypeNode,
 } from './ast.ts';
-import { type Comment, Lexer, type Token } from './lex.ts';
+import type { Comment, Token } from './lex.ts';
+import { type ParseOptions, Preprocessor } from './preprocess.ts';
 
 const MAX_FINDINGS = 100;
 /** Levels of nesting a text may have. The evaluator recurses as deep as the tree, so this bounds its stack too. */
@@ -33,7 +35,18 @@ const BASIC = new Set([
   'float',
   'double',
 ]);
-const QUALIFIERS = new Set(['const', 'volatile', 'restrict', '__restrict', 'register', 'inline', '__inline', 'auto']);
+const QUALIFIERS = new Set([
+  'const',
+  'volatile',
+  'restrict',
+  '__restrict',
+  'register',
+  'inline',
+  '__inline',
+  '__inline__',
+  '__volatile__',
+  'auto',
+]);
 const ATTRIBUTES = new Set([
   '__init',
   '__exit',
@@ -127,26 +140,26 @@ export abstract class TypeParser {
   protected index = 0;
   protected readonly variables = new Set<string>();
   readonly #typedefs = new Set<string>();
-  readonly #lexer: Lexer;
+  protected readonly tokens: Preprocessor;
   #depth = 0;
   #brackets = 0;
 
-  constructor(text: string) {
+  constructor(text: string, options: ParseOptions) {
     this.text = text;
-    this.#lexer = new Lexer(text);
+    this.tokens = new Preprocessor(text, options);
   }
 
   protected abstract assignment(): Expression;
 
   protected get token(): Token {
-    return this.#lexer.at(this.index);
+    return this.tokens.at(this.index);
   }
   protected peek(ahead = 1): Token {
-    return this.#lexer.at(this.index + ahead);
+    return this.tokens.at(this.index + ahead);
   }
   /** The end of the last token taken. */
   protected get taken(): number {
-    return this.index === 0 ? 0 : this.#lexer.at(this.index - 1).end;
+    return this.index === 0 ? 0 : this.tokens.at(this.index - 1).end;
   }
   protected since(start: number): SourceSpan {
     return { start, end: Math.max(start, this.taken) };
@@ -173,7 +186,7 @@ export abstract class TypeParser {
   }
   /** The last token before here: what a finding about something missing after it points at. */
   protected before(): SourceSpan {
-    const last = this.index === 0 ? this.token : this.#lexer.at(this.index - 1);
+    const last = this.index === 0 ? this.token : this.tokens.at(this.index - 1);
     return { start: last.start, end: last.end };
   }
   /** Takes a closing bracket, or reports it missing and goes on as if it were there. */
@@ -314,11 +327,16 @@ export abstract class TypeParser {
       while (!this.is('}') && !this.ended()) {
         const from = this.index;
         const { type } = this.specifiers();
-        if (this.is(';') && type.kind === 'struct' && type.fields) fields.push(...type.fields);
+        if (this.is(';') && type.kind === 'struct' && type.fields) fields.push(...unnamed(type.union, type.fields));
         while (!this.is(';') && !this.is('}') && !this.ended()) {
           const declarator = this.declarator(type);
-          fields.push({ name: declarator.name, type: declarator.type, span: declarator.span });
-          if (this.accept(':')) this.assignment();
+          const { name, type: full, span } = declarator;
+          const bits = this.accept(':') ? this.assignment() : undefined;
+          fields.push({ name, type: full, span, ...(bits ? { bits } : {}) });
+          while (ATTRIBUTES.has(this.token.text) || this.token.text === '__attribute__') {
+            if (this.token.text === '__attribute__') this.attribute();
+            else this.index++;
+          }
           if (!this.accept(',')) break;
         }
         if (!this.accept(';')) this.found('missing-semicolon', 'A ";" is missing after this member.', this.before());
@@ -448,6 +466,20 @@ export abstract class TypeParser {
     this.close(')');
     return { kind: 'function', returns, parameters, variadic, ...(hole ? { hole } : {}), span: this.since(start) };
   }
+}
+
+/** The members of an anonymous struct or union, as members of what it stands in. */
+function unnamed(union: boolean, fields: readonly FieldNode[]): FieldNode[] {
+  const inside = new Map<AnonymousNode | undefined, AnonymousNode>();
+  const wrapped = (node: AnonymousNode | undefined): AnonymousNode => {
+    let made = inside.get(node);
+    if (!made) {
+      made = node ? { union: node.union, inside: wrapped(node.inside) } : { union, inside: undefined };
+      inside.set(node, made);
+    }
+    return made;
+  };
+  return fields.map((field) => ({ ...field, anonymous: wrapped(field.anonymous) }));
 }
 
 /** The one spelling of a basic type: `long unsigned` is `unsigned long`. */

@@ -8,17 +8,14 @@ import type { FunctionRecord } from '../kernel/registry.ts';
 import { spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { DeclarationNode, Declarator, FieldNode, ParameterNode, TypeNode } from './ast.ts';
-import { Declarations } from './declarations.ts';
+
 import { functionRecord } from './environment.ts';
-import { variableType } from './objects.ts';
 import { parseC } from './parse.ts';
 import { formatValue } from './print.ts';
-import { type CType, fieldsIn, parseTypeName, pointerTo, spell } from './types.ts';
-import { addressPointer, type CObject, type CStruct, type CValue, errorOf, integer, stringPointer } from './value.ts';
+import { StandIns } from './standIns.ts';
+import { type CType, fieldsIn, spell } from './types.ts';
+import { type CObject, type CValue, errorOf, integer, stringPointer } from './value.ts';
 import { decayed } from './values.ts';
-
-/** Elements of a fresh array that a `unsigned long *` leads to. */
-const FRESH_ELEMENTS = 64;
 
 type FunctionType = Extract<TypeNode, { kind: 'function' }>;
 
@@ -38,7 +35,7 @@ export const prototypesIn = (node: DeclarationNode): (Declarator & { type: Funct
         return type.kind === 'function' && each.name ? [{ ...each, type }] : [];
       });
 
-export abstract class Prototypes extends Declarations {
+export abstract class Prototypes extends StandIns {
   /** The declarators of prototypes that can be called: those whose name the release has, or the scene defines. */
   protected callable(node: DeclarationNode): (Declarator & { type: FunctionType })[] {
     if (!this.env.declarations) return [];
@@ -53,20 +50,18 @@ export abstract class Prototypes extends Declarations {
   /** Calls what a prototype declares, and says what came of it. */
   protected *callPrototype(declarator: Declarator & { type: FunctionType }): KernelGenerator<CValue> {
     const { name, type, span } = declarator;
-    const args = yield* this.argumentsFor(name, type.parameters, span);
     const pointer = this.functionNamed(name);
     if (pointer?.target.kind !== 'function') throw this.unknown(name, span);
     const record = functionRecord(this.env.lookup(name));
     const theirs = record?.macro ? undefined : this.prototype(name);
-    if (theirs && theirs.parameters.length !== type.parameters.length) {
-      const [count, here] = [theirs.parameters.length, type.parameters.length];
-      this.tell(
-        'prototype-differs',
-        `${name}() of ${this.env.release} takes ${count} arguments, not ${here}.`,
-        span,
-        'error',
-      );
+    const differs = theirs !== undefined && theirs.nodes.length !== type.parameters.length;
+    if (differs) {
+      const [count, here] = [theirs.nodes.length, type.parameters.length];
+      const message = `${name}() of ${this.env.release} takes ${count} arguments, not ${here}.`;
+      this.tell('prototype-differs', message, span, 'error');
     }
+    // Where they are not as declared, what the text names alike is what is meant.
+    const args = yield* this.argumentsFor(name, differs ? theirs.nodes : type.parameters, span, type.parameters);
     const value = yield* this.invoke(pointer.target.function, args, span);
     this.env.print?.(this.outcome(name, record, value));
     return value;
@@ -90,15 +85,34 @@ export abstract class Prototypes extends Declarations {
   // ---- arguments that nobody wrote ----
 
   /** Arguments for every parameter: the scene's, or such as make sense. */
-  *argumentsFor(call: string, parameters: readonly ParameterNode[], span: SourceSpan): KernelGenerator<CValue[]> {
+  *argumentsFor(
+    call: string,
+    parameters: readonly ParameterNode[],
+    span: SourceSpan,
+    named: readonly ParameterNode[] = parameters,
+    from = 0,
+  ): KernelGenerator<CValue[]> {
     const args: CValue[] = [];
-    for (const [index, parameter] of parameters.entries()) {
+    for (const [place, parameter] of parameters.entries()) {
+      if (place < from) continue;
+      const same = named.findIndex((each) => each.name === parameter.name);
+      const index = same >= 0 ? same : place;
       const type = decayed(this.resolve(parameter.type));
       const given = this.env.argument?.(call, index, parameter.name);
       if (given === undefined) args.push(this.defaultFor(type, parameter, span));
       else args.push(this.convert(yield* this.given(given, call, index, parameter.span), type, parameter.span));
     }
     return args;
+  }
+  /** A call with too few arguments or too many, as an older text has it: what is missing is what the scene has, or makes sense. */
+  protected override *completed(name: string, args: CValue[], span: SourceSpan): KernelGenerator<CValue[]> {
+    const theirs = this.isLenient && this.env.argument ? this.prototype(name) : undefined;
+    if (!theirs || theirs.variadic || args.length === theirs.nodes.length) return args;
+    const [count, here] = [theirs.nodes.length, args.length];
+    const message = `${name}() of ${this.env.release} takes ${count} argument${count === 1 ? '' : 's'}, and is given ${here}.`;
+    this.tell('argument-count', message, span, 'error');
+    if (here > count) return args.slice(0, count);
+    return [...args, ...(yield* this.argumentsFor(name, theirs.nodes, span, theirs.nodes, here))];
   }
   private *given(text: string, call: string, index: number, span: SourceSpan): KernelGenerator<CValue> {
     const unit = parseC(text, 'expression');
@@ -110,7 +124,7 @@ export abstract class Prototypes extends Declarations {
         `Argument ${index + 1} of ${call} is not an expression: ${problem?.message ?? text}`,
         span,
       );
-    return yield* this.elsewhere(text, span, (inner) => inner.value(only.expression));
+    return yield* this.filled(text, span, (inner) => inner.value(only.expression));
   }
 
   /** The scene's object of the type, one of the machine, a fresh zeroed one, NULL or 0. */
@@ -124,56 +138,7 @@ export abstract class Prototypes extends Declarations {
     const ofMachine = this.env.objectOf?.(spell(to));
     if (ofMachine) return ofMachine;
     if (to.kind === 'integer' && to.type === 'char') return stringPointer(name);
-    const fresh: CType | undefined =
-      to.kind === 'struct' && this.fields(to.tag)
-        ? to
-        : to.kind === 'integer'
-          ? { kind: 'array', of: to, length: FRESH_ELEMENTS }
-          : undefined;
-    if (!fresh) return addressPointer(0n, spell(to));
-    // It is a variable of the block, so that whoever looks sees what the call did to it.
-    const place = this.adopt(name || 'argument', fresh, undefined);
-    const value = this.load(place, name, span);
-    return value.kind === 'pointer' ? value : this.pointerTo(place, span);
-  }
-  /** A variable of the type, or a pointer to one: by the parameter's name first. */
-  private variableOf(type: CType, name: string): CValue | undefined {
-    const named = name ? this.asArgument(this.candidate(name), type) : undefined;
-    if (named || type.kind !== 'pointer' || type.to.kind !== 'struct') return named;
-    for (const [other] of this.visibleVariables()) {
-      const value = this.asArgument(this.candidate(other), type);
-      if (value) return value;
-    }
-    const { globals } = this.env.program ?? {};
-    for (const key of globals ? Object.keys(globals) : []) {
-      const value = this.asArgument(this.candidate(key), type);
-      if (value) return value;
-    }
-    return undefined;
-  }
-  private candidate(name: string): { object: CStruct; key: string; type: CType } | undefined {
-    for (const [other, { frame, key, type }] of this.visibleVariables())
-      if (other === name) return { object: frame, key, type };
-    for (const frame of [this.program.globals, this.env.program?.globals, this.env.shell]) {
-      const type = frame && variableType(frame, name);
-      if (frame && type !== undefined) return { object: frame, key: name, type: parseTypeName(type) };
-    }
-    return undefined;
-  }
-  private asArgument(
-    found: { object: CStruct; key: string; type: CType } | undefined,
-    type: CType,
-  ): CValue | undefined {
-    if (!found) return undefined;
-    const span = { start: 0, end: 0 };
-    const place = this.within(found.object, found.key, found.type);
-    const wanted = spell(type);
-    if (spell(found.type) === wanted || (found.type.kind === 'integer' && type.kind === 'integer'))
-      return this.convert(this.load(place, found.key, span), type, span, true);
-    if (type.kind !== 'pointer') return undefined;
-    if (found.type.kind === 'array' && spell(pointerTo(found.type.of)) === wanted)
-      return this.load(place, found.key, span);
-    return spell(pointerTo(found.type)) === wanted ? this.pointerTo(place, span) : undefined;
+    return this.fresh(type, name || 'argument', span);
   }
 
   // ---- struct definitions ----
@@ -190,7 +155,7 @@ export abstract class Prototypes extends Declarations {
     const record = this.structRecord(node.tag);
     const { fields = [], tag } = node;
     if (!record) {
-      const name = [`struct ${tag}`, tag].find((each) => this.env.lookupAny(each));
+      const name = this.env.lookupAny(`struct ${tag}`) ? `struct ${tag}` : undefined;
       if (name) this.unknown(name, node.span);
       this.env.print?.(`struct ${tag}: ${name ? `${release} has no such struct` : 'declared by this text'}`);
       return;

@@ -1,6 +1,6 @@
 /** Statements: what runs next, and the points between. */
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
-import type { DeclarationNode, FunctionNode, Statement } from './ast.ts';
+import type { DeclarationNode, FunctionNode, Statement, StatementsNode } from './ast.ts';
 import { type ActivationOptions, Scope } from './declarations.ts';
 import { BudgetExceeded, type CEnvironment, type Program } from './environment.ts';
 import { type CDefinition, describeHole } from './names.ts';
@@ -287,7 +287,22 @@ export class Activation extends Prototypes {
     const problem = unit.findings.find((finding) => finding.severity === 'error');
     if (problem)
       throw this.stop('hole', `What fills ${describeHole(node)} cannot be read: ${problem.message}`, node.span);
-    return yield* this.elsewhere(filling, node.span, (inner) => inner.list(unit.items));
+    return yield* this.filled(filling, node.span, (inner) => inner.list(unit.items));
+  }
+
+  protected override *statementsValue({ body, span }: StatementsNode): KernelGenerator<CValue> {
+    const outer = this.last;
+    this.last = VOID;
+    const completion = yield* this.run(body, undefined);
+    const value = this.last;
+    this.last = outer;
+    if (completion.kind !== 'normal')
+      throw this.stop(
+        'unsupported',
+        `A "${completion.kind}" out of statements in an expression is not simulated.`,
+        span,
+      );
+    return value;
   }
 
   // ---- functions ----

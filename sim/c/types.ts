@@ -5,7 +5,8 @@ import { type CInteger, type IntegerType, integer, widthOf } from './value.ts';
 
 export type CType =
   | { readonly kind: 'void' }
-  | { readonly kind: 'integer'; readonly type: IntegerType }
+  /** `bits`: of a bit-field. */
+  | { readonly kind: 'integer'; readonly type: IntegerType; readonly bits?: number }
   | { readonly kind: 'pointer'; readonly to: CType }
   | { readonly kind: 'array'; readonly of: CType; readonly length: number | undefined }
   /** `name` is how C spells it: `struct page`, or the typedef name of a type only known by that. */

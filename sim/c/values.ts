@@ -2,9 +2,9 @@
 import { errnoName } from '../include/errno.ts';
 import type { SourceSpan } from '../task/task.ts';
 import { integerBinary, integerUnary } from './arithmetic.ts';
-import type { BinaryOperator, Expression, Initialiser, TypeNode } from './ast.ts';
+import type { AnonymousNode, BinaryOperator, Expression, FieldNode, Initialiser, TypeNode } from './ast.ts';
 import { Memory, type Place } from './memory.ts';
-import { isArray, readSlot, sameTarget, typeOfValue } from './objects.ts';
+import { FREED, isArray, isFreed, owners, readSlot, sameTarget, typeOfValue } from './objects.ts';
 import {
   type CType,
   commonType,
@@ -20,7 +20,18 @@ import {
   structType,
   ULONG,
 } from './types.ts';
-import { type CArray, type CInteger, type CPointer, type CValue, errorOf, integer, isNull, VOID } from './value.ts';
+import {
+  type CArray,
+  type CInteger,
+  type CPointer,
+  type CStruct,
+  type CValue,
+  errorOf,
+  integer,
+  isNull,
+  VOID,
+  widthOf,
+} from './value.ts';
 
 /** Memory from an allocator, without a type until a typed pointer leads to it. */
 interface HeapBlock {
@@ -34,7 +45,7 @@ export abstract class Values extends Memory {
   /** The source text that spans of the tree being run count in. */
   protected text = '';
 
-  protected words(span: SourceSpan): string {
+  words(span: SourceSpan): string {
     const words = this.text.slice(span.start, span.end).replace(/\s+/g, ' ');
     return words.length > 60 ? `${words.slice(0, 57)}...` : words || 'this';
   }
@@ -53,11 +64,46 @@ export abstract class Values extends Memory {
     if (!block) return pointer;
     if (!block.typed) {
       const size = this.size(to, span);
-      const length = size ? Number(block.bytes / BigInt(size)) : 0;
+      const tail = this.flexible(to);
+      const length = !size ? 0 : tail ? Number(block.bytes >= BigInt(size)) : Number(block.bytes / BigInt(size));
       if (length < 1) throw this.bad(`${block.bytes} bytes were allocated: too few for one ${spell(to)}.`, span);
       block.typed = this.zero({ kind: 'array', of: to, length }, block.automatic, span) as CArray;
+      heap.set(block.typed, block);
+      const [struct] = block.typed.elements;
+      const each = tail && this.size(tail.of, span);
+      if (tail && each && typeof struct === 'object') {
+        const count = Number((block.bytes - BigInt(size ?? 0)) / BigInt(each));
+        const array = this.zero({ kind: 'array', of: tail.of, length: count }, block.automatic, span);
+        (struct as CStruct)[tail.name] = array;
+        owners.set(array as CArray, { object: struct as CStruct, key: tail.name });
+      }
     }
     return { kind: 'pointer', to: spell(to), target: { kind: 'slot', object: block.typed, key: 0 } };
+  }
+
+  /** The last member of a struct, if it is an array without a length. */
+  private flexible(type: CType): { name: string; of: CType } | undefined {
+    const last = type.kind === 'struct' ? [...(this.fields(type.tag) ?? [])].at(-1) : undefined;
+    return last?.[1].kind === 'array' && last[1].length === undefined ? { name: last[0], of: last[1].of } : undefined;
+  }
+  /** Gives a block from an allocator back. False if the pointer leads to none. */
+  free(pointer: CPointer, span: SourceSpan): boolean {
+    const { target } = pointer;
+    if (isNull(pointer)) return true;
+    let array = target.kind === 'object' || target.kind === 'slot' ? target.object : undefined;
+    let key = target.kind === 'slot' ? target.key : 0;
+    if (array && !isArray(array)) {
+      const owner = target.kind === 'object' ? owners.get(array) : undefined;
+      [array, key] = [owner?.object, owner?.key ?? 1];
+    }
+    const block = array && isArray(array) ? heap.get(array) : undefined;
+    if (!array || !block || key !== 0) return false;
+    if (isFreed(array)) throw this.bad(`${this.words(span)} frees what was freed before.`, span);
+    for (const each of new Set([array, block.typed]))
+      if (each) this.env.store.set(each as unknown as CStruct, FREED, 1n);
+    const { budget } = this.env;
+    if (budget.elements !== undefined) budget.elements += block.typed?.elements.length ?? 0;
+    return true;
   }
 
   /** `value` as `type`; an implicit conversion that a compiler would warn of is a finding. */
@@ -196,6 +242,21 @@ export abstract class Values extends Memory {
       }
     }
     const step = BigInt(this.sizeOf(type, span));
+    const location = this.locate(target);
+    if (location) {
+      const found = this.atOffset(
+        location,
+        location.offset + Number(count * step),
+        type.kind === 'void' ? undefined : type,
+      );
+      if (found === 'inside')
+        throw this.stop(
+          'unsupported',
+          `${this.words(span)} leads into the middle of a number: only whole ones are simulated.`,
+          span,
+        );
+      if (found) return { ...pointer, target: found };
+    }
     return this.fromAddress(BigInt.asUintN(64, this.address({ ...pointer, target }) + count * step), pointer.to);
   }
   private distance(a: CPointer, b: CPointer, span: SourceSpan): CInteger {
@@ -252,18 +313,24 @@ export abstract class Values extends Memory {
           const fields = new Map<string, CType>();
           this.program.structs.set(node.tag, fields);
           if (node.union) this.program.unions.add(node.tag);
-          for (const field of node.fields) if (field.name) fields.set(field.name, this.resolve(field.type));
+          const nested = new Map<string, AnonymousNode>();
+          for (const field of node.fields) {
+            if (!field.name) continue;
+            fields.set(field.name, this.withBits(this.resolve(field.type), field));
+            if (field.anonymous) nested.set(field.name, field.anonymous);
+          }
+          if (nested.size > 0) this.program.anonymous.set(node.tag, nested);
         }
-        if (node.union)
-          this.tell(
-            'unsupported',
-            'The members of a union are kept apart here: writing one does not change another.',
-            node.span,
-            'information',
-          );
         return structType(node.tag);
       }
     }
+  }
+
+  private withBits(type: CType, { bits, name, span }: FieldNode): CType {
+    if (!bits || type.kind !== 'integer') return type;
+    const count = Number(this.constantValue(bits) ?? -1n);
+    if (count > 0 && count <= widthOf(type.type).bits) return { ...type, bits: count };
+    throw this.stop('type', `${name} cannot have ${this.words(bits.span)} bits.`, span);
   }
 
   protected abstract variableNamed(name: string): { place: Place } | undefined;
@@ -329,7 +396,13 @@ export abstract class Values extends Memory {
   }
   protected sizeofNode(of: Expression | TypeNode, span: SourceSpan): number | undefined {
     const type = isTypeNode(of) ? this.resolve(of) : this.staticType(of);
-    return type && this.size(type, span);
+    this.isApproximate = false;
+    const size = type && this.size(type, span);
+    if (type && size !== undefined && this.isApproximate) {
+      const message = `The size of ${spell(type)} is laid out from the members the simulation knows.`;
+      this.tell('approximate-size', message, span, 'information');
+    }
+    return size;
   }
 
   /** The type an expression would have, without running it; `undefined` where only running would tell. */
@@ -396,6 +469,10 @@ export abstract class Values extends Memory {
         const object = this.staticType(node.object);
         const struct = object?.kind === 'pointer' ? object.to : object;
         return struct?.kind === 'struct' ? this.fields(struct.tag)?.get(node.field) : undefined;
+      }
+      case 'statements': {
+        const last = node.body.items.at(-1);
+        return last?.kind === 'expression' ? this.staticType(last.expression) : undefined;
       }
       case 'index': {
         const object = this.staticType(node.object);

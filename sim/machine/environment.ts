@@ -1,7 +1,9 @@
 /** The machine as C text sees it: names, values, addresses, and calls into the kernel. */
+import { PteKind, pte_pfn, pteKind } from '../arch/pte.ts';
 import type { CEnvironment } from '../c/environment.ts';
 import { CStop } from '../c/environment.ts';
 import { callC } from '../c/evaluate.ts';
+import { fieldsIn } from '../c/types.ts';
 import {
   addressPointer,
   CallArgs,
@@ -14,18 +16,21 @@ import {
   type Target,
 } from '../c/value.ts';
 import { currentProcess } from '../kernel/current.ts';
-import { constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
+import { ALL_RECORDS, constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
+import { spanHolds } from '../kernel/release.ts';
 import { page_ref_count } from '../mm/compound_page.ts';
 import { mmStruct, taskStruct, vmaStruct } from '../mm/cviews.ts';
 import { flagsWord } from '../mm/page_flags.ts';
 import { page_pgmap } from '../mm/pagemap.ts';
+import { pteAt } from '../mm/pgtable.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { hex, type Kernel } from './kernel.ts';
 
 export type EnvironmentParts = Pick<CEnvironment, 'hole' | 'standIn' | 'report'> &
-  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'declarations' | 'argument' | 'print'>>;
+  Partial<Pick<CEnvironment, 'program' | 'shell' | 'fieldStandIn' | 'outside' | 'declarations' | 'argument' | 'print'>>;
 
 const STATEMENT_BUDGET = 1_000_000;
+const ELEMENT_BUDGET = 4_000_000;
 
 /** What C text run on `kernel` may use; `parts` is what its scene or the shell adds. */
 export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnvironment {
@@ -33,7 +38,7 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     ...parts,
     release: kernel.release,
     store: kernel.store,
-    budget: { statements: STATEMENT_BUDGET },
+    budget: { statements: STATEMENT_BUDGET, elements: ELEMENT_BUDGET },
     sizes: { 'struct page': kernel.arch.sizeofPage },
     lookup: (name) => lookup(name, kernel.release),
     lookupAny: (name) => recordsOf(name)[0],
@@ -45,11 +50,18 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     },
     symbol: (name) => symbol(kernel, name),
     objectOf: (type) => objectOf(kernel, type),
+    structsWith: (field) =>
+      ALL_RECORDS.flatMap((record) =>
+        record.kind === 'struct' && spanHolds(record, kernel.release) && fieldsIn(record, kernel.release).has(field)
+          ? [record.name]
+          : [],
+      ),
     call: (name, args) => call(kernel, name, args, env),
     loadPage: (pfn, field) => loadPage(kernel, pfn, field),
     storePage: () => false,
     addressOf: (target) => addressOf(kernel, target),
     atAddress: (address) => atAddress(kernel, address),
+    warn: (text) => kernel.WARN(text),
     printk: (level, text) => {
       const line = text.replace(/\n$/, '');
       if (level <= 3) kernel.pr_err(line);
@@ -95,6 +107,10 @@ function objectOf(kernel: Kernel, type: string): CValue | undefined {
       return objectPointer(mmStruct(kernel, process.mm));
     case 'struct vm_area_struct':
       return vma && objectPointer(vmaStruct(kernel, vma));
+    case 'struct page': {
+      const entry = vma && pteAt(process.mm, vma.start);
+      return entry !== undefined && pteKind(entry) === PteKind.Present ? pagePointer(pte_pfn(entry)) : undefined;
+    }
     default:
       return undefined;
   }

@@ -101,7 +101,7 @@ function* execute(
 ): KernelGenerator<CValue | undefined> {
   findings.length = 0;
   const { text, entry, args = {}, holes = {}, standIns = {} } = source;
-  const unit = parseC(text, 'file');
+  const unit = parseC(text, 'file', { release: kernel.release });
   findings.push(...unit.findings);
   const { env: plain, definitions } = textEnvironment(kernel, { holes, standIns }, findings, task);
   const env = {

@@ -146,6 +146,8 @@ export interface KernelState {
   readonly uffd: Map<number, number>;
   /** Every mutex that was initialised and not destroyed. */
   readonly mutexes: Mutex[];
+  /** Those of programs in C, by their object. */
+  readonly driverLocks: Map<object, Mutex>;
   /** The module test_hmm, while it is loaded. */
   dmirror: DmirrorState | undefined;
   /** Pages that get_user_pages gave to whom the shell speaks for, by process and page; they outlive mappings and processes. */
@@ -245,6 +247,7 @@ export const newState = (config: MachineConfig): KernelState => ({
   injectedPins: new Map(),
   uffd: new Map(),
   mutexes: [],
+  driverLocks: new Map(),
   dmirror: undefined,
   userPins: new Map(),
   hmm_data: new Map(),

@@ -10,6 +10,7 @@ import { GUP_FUNCTIONS } from './gupFunctions.ts';
 import { HMM_DEVMEM_FUNCTIONS } from './hmmDevmemFunctions.ts';
 import { HMM_FUNCTIONS } from './hmmFunctions.ts';
 import { HMM_MIRROR_FUNCTIONS } from './hmmMirrorFunctions.ts';
+import { LOCK_FUNCTIONS } from './lockFunctions.ts';
 import { MEMORY_HOTPLUG_FUNCTIONS } from './memoryHotplugFunctions.ts';
 import { MEMREMAP_FUNCTIONS } from './memremapFunctions.ts';
 import { MIGRATE_FUNCTIONS } from './migrateFunctions.ts';
@@ -34,4 +35,5 @@ export const FUNCTIONS: readonly FunctionRecord[] = [
   ...EXCLUSIVE_FUNCTIONS,
   ...HMM_DEVMEM_FUNCTIONS,
   ...MIGRATE_FUNCTIONS,
+  ...LOCK_FUNCTIONS,
 ];
