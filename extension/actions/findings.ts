@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import { compareReleases, RELEASES } from '../../sim/index.ts';
-import { claimScene, linesToShow } from '../docs/claimScene.ts';
+import { canBeShown, claimScene, linesToShow } from '../docs/claimScene.ts';
 import { count } from '../language/diagnostics.ts';
 import { nameOf } from '../language/examples.ts';
 import { explanationUri } from '../language/explanations.ts';
@@ -135,6 +135,8 @@ async function runClaim(services: Services, uri?: string, id?: string): Promise<
   const { text, found } = await claimFor(services, uri, id);
   const { claim } = found;
   const release = found.verdict?.release ?? (await services.findings.releaseOf(text));
+  if (!canBeShown(claim))
+    throw new ReaderError('This claim is about a kernel that is configured otherwise than any of your machines.');
   const scene = claimScene(claim, release, DEFAULT_MACHINE);
   await services.examples.runLines(text, scene, release);
   services.shell.run(linesToShow(claim, release));

@@ -104,7 +104,9 @@ export class Breakpoints {
       const id = this.nextId++;
       const when = whenOf(fields);
       const now = key === undefined || !machine ? undefined : dataValue(key, machine, program);
-      const problem = problemIn(when) ?? (key === undefined ? 'There is nothing to watch.' : undefined);
+      const problem =
+        problemIn(when) ??
+        (key !== undefined && /^(page|pte|zone|var):/.test(key) ? undefined : 'There is nothing to watch.');
       if (key === undefined || problem !== undefined) {
         found.push({ id, verified: false, message: problem ?? '' });
         continue;

@@ -2,7 +2,7 @@
  * A debug session: requests in, responses and events out. Knows the protocol and the reader's session, and neither
  * vscode nor files. Every request is answered, whatever it holds.
  */
-import { evaluateInFrame, functionsOf, isShellLine } from '../../sim/index.ts';
+import { evaluateInFrame, functionsOf, isShellLine, textOf } from '../../sim/index.ts';
 import { exampleText } from '../session/example.ts';
 import { variantOfScene } from '../session/running.ts';
 import type { Debuggee, ExampleState, Session } from '../session/types.ts';
@@ -36,8 +36,9 @@ export interface DebugParts extends Places {
   uriOf(path: string): string;
   /** Words of the kernel's names are there afterwards. */
   prose(): Promise<void>;
-  /** Shows where the machine can be watched. */
-  prepare(): Promise<void>;
+  /** Shows where the machine can be watched, and runs what is launched. */
+  show(work: (session: Session) => Promise<ExampleState>): Promise<unknown>;
+  log?(text: string): void;
 }
 
 const THREAD = 1;
@@ -106,6 +107,7 @@ export class DebugCore {
       await this.begun;
     } catch (error) {
       this.isMoving = false;
+      this.parts.log?.(error instanceof Error ? (error.stack ?? error.message) : String(error));
       this.say(`${error instanceof Error ? error.message : String(error)}\n`, 'stderr');
       this.end();
     }
@@ -157,8 +159,8 @@ export class DebugCore {
     setExpression: (fields) => this.onSetExpression(fields),
     readMemory: (fields) => this.onReadMemory(fields),
     exceptionInfo: () => ({
-      exceptionId: this.steering.stop?.description ?? 'stopped',
-      description: this.steering.stop?.text ?? this.state?.why ?? '',
+      exceptionId: this.told?.description ?? 'stopped',
+      description: this.told?.text ?? this.state?.why ?? '',
       breakMode: 'always',
     }),
     continue: () => {
@@ -219,7 +221,6 @@ export class DebugCore {
   private async run(): Promise<void> {
     const { launch, args, steering } = this;
     if (!launch) return;
-    await this.parts.prepare();
     const session = this.parts.session();
     steering.history.clear();
     steering.mode = args?.stopOnEntry && !args.noDebug ? { kind: 'in' } : { kind: 'run' };
@@ -229,14 +230,11 @@ export class DebugCore {
     steering.preparedLines = 0;
     this.logged = session.debuggee?.machine.kernel.state.log.length ?? -1;
     this.isTold = false;
-    switch (launch.kind) {
-      case 'block':
-        return void (await session.runExample(launch.request, steering));
-      case 'lines':
-        return void (await session.runScene(launch.scene, launch.uri, launch.releases, steering));
-      case 'file':
-        return void (await session.runFile(launch.request, steering));
-    }
+    await this.parts.show((reader) => {
+      if (launch.kind === 'block') return reader.runExample(launch.request, steering);
+      if (launch.kind === 'file') return reader.runFile(launch.request, steering);
+      return reader.runScene(launch.scene, launch.uri, launch.releases, steering);
+    });
   }
 
   /** Whether the innermost frame runs the launched text itself. */
@@ -315,8 +313,10 @@ export class DebugCore {
   }
   private stopsAtFailure = true;
 
+  private told: StopInfo | undefined;
+
   private tellStop(stop: StopInfo): void {
-    this.steering.stop = stop;
+    this.told = stop;
     const { reason, description, text, hit } = stop;
     this.event('stopped', {
       reason,
@@ -344,11 +344,11 @@ export class DebugCore {
   }
 
   private tellValue(): void {
-    const program = this.parts.session().debuggee?.program;
-    const { value } = program ?? {};
-    if (!program || !value || value.kind === 'void') return;
-    const text = program.valueText ?? (value.kind === 'integer' ? String(value.value) : undefined);
-    if (text !== undefined) this.say(`returned ${text}\n`);
+    const debuggee = this.parts.session().debuggee;
+    const value = debuggee?.program.value;
+    if (!debuggee || !value || value.kind === 'void') return;
+    const slot = value.kind === 'integer' ? value.value : value.kind === 'aggregate' ? value.object : value;
+    this.say(`returned ${textOf(debuggee.machine, { slot, type: value.kind === 'integer' ? value.type : '' })}\n`);
   }
 
   private isStanding(): boolean {

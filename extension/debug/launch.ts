@@ -36,7 +36,7 @@ export type Launch =
 /** Reads the arguments of a launch; what is wrong with them is told in words. */
 export function launchArguments(given: unknown): LaunchArguments {
   const fields = fieldsOf(given);
-  const program = textIn(fields, 'program');
+  const program = textIn(fields, 'program') ?? textIn(fields, 'document');
   if (program === undefined || program === '')
     throw new RequestError('"program" is missing: the document or C file that is to run.');
   const release = textIn(fields, 'release');
