@@ -156,10 +156,9 @@ export class Tests implements vscode.Disposable {
 
   private async debug(request: vscode.TestRunRequest, token: vscode.CancellationToken): Promise<void> {
     await this.parts.report.run('debug a test', async () => {
-      for (const leaf of await this.leaves(request)) {
-        if (token.isCancellationRequested) return;
-        await debugTest(leaf);
-      }
+      // There is one machine to step through: of several the first.
+      const first = (await this.leaves(request)).find(({ subject }) => subject.kind !== 'claim');
+      if (first !== undefined && !token.isCancellationRequested) await debugTest(first);
     });
   }
 

@@ -176,6 +176,20 @@ export async function run({ check, skip, open, hasDocuments }) {
     await until('it passed', async () => (await row.innerHTML()).includes('testing-passed-icon') || undefined, 60_000);
     await window.screenshot('findings-tests-steps');
   });
+  await check('an example is debugged from the Test Explorer', async () => {
+    await expand(/Represent and manage device memory|Leverage default_flags/);
+    const row = testRow(/^\s*range->default_flags|default_flags = /);
+    await row.hover();
+    await row
+      .getByRole('button', { name: /^Debug Test/ })
+      .first()
+      .click();
+    await page.locator('.debug-toolbar').waitFor();
+    await window.screenshot('findings-tests-debug');
+    await window.palette('Debug: Stop');
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+    await window.palette('Testing: Focus on Test Explorer View');
+  });
   await check('coverage says how many sentences are checked', async () => {
     const row = testRow(/hmm\.rst.*6\.12/s);
     await row.hover();

@@ -162,9 +162,9 @@ describe('the manifest', () => {
     expect(RELEASES.filter((release) => !pattern.test(release))).toEqual([]);
   });
 
-  test('the walkthrough has four steps, each with a picture and a way to complete it', () => {
+  test('the walkthrough has five steps, each with a picture and a way to complete it', () => {
     const steps = contributes.walkthroughs.flatMap((walkthrough) => walkthrough.steps);
-    expect(steps).toHaveLength(4);
+    expect(steps).toHaveLength(5);
     const ids: readonly string[] = COMMAND_IDS;
     for (const { media, completionEvents } of steps) {
       expect(media.altText).not.toBe('');
