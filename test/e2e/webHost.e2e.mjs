@@ -55,6 +55,17 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
       await zonesSay(/MEMORY_DEVICE_GENERIC/);
       assert.match(await status(), /step (\d+)\/\1$/);
     });
+    await check('findings and verdicts on claims come in the web worker too', async () => {
+      await window.show(memoryModel, 'never drops below 1');
+      await window.palette('Zonescope: Check Document');
+      await until('the problems', async () => {
+        const rows = (await window.page.locator('.markers-panel .monaco-list-row').allInnerTexts()).join('\n');
+        return (/never-existed/.test(rows) && /claim\/M2/.test(rows)) || undefined;
+      });
+      await window.screenshot('web-host-findings');
+      await window.palette('Testing: Focus on Test Explorer View');
+      await window.page.locator('.test-explorer .monaco-list-row', { hasText: 'memory-model.rst' }).first().waitFor();
+    });
     await check('the Documents view lists the documents of the open folder', async () => {
       await window.openContainer('Zonescope');
       const labels = (await window.treeRows('Documents')).map(({ label }) => label);
