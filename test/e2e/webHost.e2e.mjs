@@ -87,6 +87,20 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
     await window.clickLens(tour, 'unsigned long pfn', 'Run');
     await until('the example run', async () => /step [1-9]/.test(await status()) || undefined);
   });
+  await check('the debugger stops at a breakpoint of the tour, and steps', async () => {
+    const { page } = window;
+    await window.show(tour, 'unsigned long pfn');
+    await page.keyboard.press('F9');
+    await window.clickLens(tour, 'unsigned long pfn', 'Debug');
+    const top = page.locator('.debug-call-stack .monaco-list-row').filter({ hasText: 'tour.rst' }).first();
+    await top.waitFor();
+    const before = await top.innerText();
+    await page.locator('.debug-toolbar .codicon-debug-step-over').click();
+    await until('the next statement', async () => (await top.innerText()) !== before || undefined);
+    await window.screenshot('web-host-debugger');
+    await page.locator('.debug-toolbar .codicon-debug-stop').click();
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
+  });
   await check('the shell runs lines, and knows its words', async () => {
     await window.palette('Zonescope: Open Shell');
     const shell = new Terminal(window, '#');
