@@ -18,8 +18,8 @@ const at = (/** @type {string[]} */ ...path) => join(root, ...path);
  */
 export const budgets = [
   { name: 'desktop host', files: ['dist/extension.cjs'], limit: 400 * 1024 },
-  { name: 'engine', files: ['dist/engine.cjs'], limit: 800 * 1024 },
-  { name: 'web host', files: ['dist/extension.web.cjs'], limit: 1000 * 1024 },
+  { name: 'engine', files: ['dist/engine.cjs'], limit: 900 * 1024 },
+  { name: 'web host', files: ['dist/extension.web.cjs'], limit: 1200 * 1024 },
   { name: 'Zones panel', files: ['dist/webview/zones.js', 'dist/webview/zones.css'], limit: 150 * 1024 },
   { name: 'Pagemap panel', files: ['dist/webview/pagemap.js', 'dist/webview/pagemap.css'], limit: 150 * 1024 },
 ];

@@ -1,6 +1,7 @@
 /** Composition root: builds every service by hand. Nothing here reads a file, parses a text or boots a machine. */
 import * as vscode from 'vscode';
 import { SCHEME, VIEWS } from './commands.ts';
+import { registerDebugger } from './debug/adapter.ts';
 import { checkDocument } from './docs/check/check.ts';
 import { ReadonlyFiles } from './files/readonlyFiles.ts';
 import { ClaimHovers } from './language/claimHover.ts';
@@ -11,6 +12,7 @@ import { Diagnostics } from './language/diagnostics.ts';
 import { ExampleMarks } from './language/exampleMarks.ts';
 import { Examples } from './language/examples.ts';
 import { Explanations } from './language/explanations.ts';
+import { C_FILES, FileLenses } from './language/fileLens.ts';
 import { Findings } from './language/findings.ts';
 import { Hovers } from './language/hover.ts';
 import { KernelTexts } from './language/kernelTexts.ts';
@@ -52,7 +54,7 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
   const examples = own(new Examples(texts, library, reader, workspaceState, () => panels.openBoth()));
   const documents = own(new Documents(globalStorageUri, platform, report));
   const shell = own(new Shell(reader, report, workspaceState, () => library.prose()));
-  const verdicts = new Verdicts({ breathe: () => platform.breathe() });
+  const verdicts = new Verdicts(platform);
   const findings = own(new Findings({ texts, library, verdicts, report, platform, check: checkDocument }));
   const comparison = own(new Comparison(texts, findings, report));
   const services: Services = {
@@ -89,6 +91,8 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
     );
   own(register(DOCUMENT_SELECTOR));
   own(new TreatedFiles(texts, register));
+  own(vscode.languages.registerCodeLensProvider(C_FILES, new FileLenses(report)));
+  own(registerDebugger(services));
   own(new Diagnostics(texts, findings));
   own(new Explanations(library, verdicts));
   own(new ClaimMarks(texts, findings, report, extensionUri));

@@ -11,6 +11,7 @@ export interface CommandArguments {
   'zonescope.openPagemap': [];
   'zonescope.showState': [];
   'zonescope.runExampleHere': [];
+  'zonescope.debugExampleHere': [];
   'zonescope.continueExample': [];
   'zonescope.stopExample': [];
   'zonescope.editArguments': [uri?: string, scene?: string];
@@ -37,6 +38,9 @@ export interface CommandArguments {
   'zonescope.showMenu': [];
   'zonescope.explainFinding': [code: string, release?: string];
   'zonescope.turnOffFinding': [code: string];
+  'zonescope.runFile': [uri?: string, name?: string];
+  'zonescope.debugFile': [uri?: string, name?: string];
+  'zonescope.debugScene': [uri: string, scene: string, variant?: string];
   'zonescope.runScene': [uri: string, scene: string, variant: string];
   'zonescope.openDocument': [uri: string];
   'zonescope.reveal': [startPfn: number, endPfn: number];
@@ -78,6 +82,11 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.runExampleHere': {
     title: 'Run Example Here',
     icon: 'play',
+    enablement: 'resourcePath in zonescope.openDocuments',
+  },
+  'zonescope.debugExampleHere': {
+    title: 'Debug Example Here',
+    icon: 'debug-alt',
     enablement: 'resourcePath in zonescope.openDocuments',
   },
   'zonescope.continueExample': {
@@ -142,6 +151,9 @@ export const COMMANDS: Readonly<Record<CommandId, CommandInfo>> = {
   'zonescope.showMenu': { title: 'Show Menu', icon: 'menu' },
   'zonescope.explainFinding': { title: 'Explain Finding', internal: true },
   'zonescope.turnOffFinding': { title: 'Turn off Finding', internal: true },
+  'zonescope.runFile': { title: 'Run in Simulator', icon: 'play' },
+  'zonescope.debugFile': { title: 'Debug in Simulator', icon: 'debug-alt' },
+  'zonescope.debugScene': { title: 'Debug', internal: true },
   'zonescope.runScene': { title: 'Run', internal: true },
   'zonescope.openDocument': { title: 'Open', internal: true },
   'zonescope.reveal': { title: 'Reveal in the Panels', internal: true },

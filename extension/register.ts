@@ -1,5 +1,6 @@
 /** Gives every command of the table its handler, and sets the keys that say when commands make sense. */
 import * as vscode from 'vscode';
+import { debugActions } from './actions/debug.ts';
 import { documentActions } from './actions/documents.ts';
 import { exampleActions } from './actions/examples.ts';
 import { findingActions } from './actions/findings.ts';
@@ -13,6 +14,7 @@ export function registerCommands(services: Services): vscode.Disposable {
     ...timelineActions(services),
     ...machineActions(services),
     ...exampleActions(services),
+    ...debugActions(services),
     ...documentActions(services),
     ...findingActions(services),
   };

@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { problemOfFilling } from '../docs/exampleHoles.ts';
 import { stepVariant } from '../docs/sceneSteps.ts';
 import { nameOf } from '../language/examples.ts';
-import type { Hole } from '../language/holes.ts';
+import { type Hole, valueText } from '../language/holes.ts';
 import type { KernelText } from '../language/kernelTexts.ts';
 import { mentionAt } from '../language/library.ts';
 import { type PlacedScene, sceneAt, stepAround } from '../language/scenePlaces.ts';
@@ -84,7 +84,7 @@ async function editArguments(services: Services, text: KernelText, placed: Place
     const items: ArgumentItem[] = [
       ...holes.map((hole) => ({
         label: `$(edit) ${hole.key}`,
-        description: hole.value || 'what fits its type',
+        description: valueText(hole),
         ...(hole.declared === undefined ? {} : { detail: hole.declared }),
         hole,
       })),
@@ -102,7 +102,7 @@ async function editArguments(services: Services, text: KernelText, placed: Place
     const entered = await vscode.window.showInputBox({
       title: key,
       value,
-      prompt: `${key === 'statement' ? 'C' : 'A C expression'}. Empty: ${own === '' ? 'what fits its type' : `as the example has it, ${own}`}`,
+      prompt: `${key === 'statement' ? 'C' : 'A C expression'}. Empty: ${own === '' ? valueText({ ...chosen.hole, value: '' }) : `as the example has it, ${own}`}`,
       validateInput: (input) => problemOfFilling(key, input),
     });
     if (entered === undefined) continue;

@@ -2,11 +2,11 @@
 import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import { compareReleases, RELEASES } from '../../sim/index.ts';
-import { claimScene, linesToShow } from '../docs/claimScene.ts';
+import { canBeShown, claimScene, linesToShow } from '../docs/claimScene.ts';
 import { count } from '../language/diagnostics.ts';
 import { nameOf } from '../language/examples.ts';
 import { explanationUri } from '../language/explanations.ts';
-import { claimsAt, failedClaimFrom, type JudgedClaim, tallyOf } from '../language/findingTypes.ts';
+import { claimFindingIn, claimsAt, failedClaimFrom, type JudgedClaim, tallyOf } from '../language/findingTypes.ts';
 import type { KernelText } from '../language/kernelTexts.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
@@ -123,7 +123,7 @@ async function goToFailed(services: Services, direction: 'next' | 'previous'): P
     void vscode.window.showInformationMessage(`No claim of ${nameOf(text.uri)} fails in Linux ${known.release}.`);
     return;
   }
-  const { start, end } = found.place.span;
+  const { start, end } = claimFindingIn(text.source, found) ?? found.place.span;
   const range = new vscode.Range(document.positionAt(start), document.positionAt(end));
   editor.selection = new vscode.Selection(range.start, range.start);
   editor.revealRange(range, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
@@ -135,6 +135,8 @@ async function runClaim(services: Services, uri?: string, id?: string): Promise<
   const { text, found } = await claimFor(services, uri, id);
   const { claim } = found;
   const release = found.verdict?.release ?? (await services.findings.releaseOf(text));
+  if (!canBeShown(claim))
+    throw new ReaderError('This claim is about a kernel that is configured otherwise than any of your machines.');
   const scene = claimScene(claim, release, DEFAULT_MACHINE);
   await services.examples.runLines(text, scene, release);
   services.shell.run(linesToShow(claim, release));

@@ -26,11 +26,13 @@ function smallest<T extends { span: Span }>(all: readonly T[]): T | undefined {
   return all.reduce<T | undefined>((best, one) => (best && length(best) <= length(one) ? best : one), undefined);
 }
 
-/** What there is to run, a line each: `300:   2 Collect and unmap`. */
+/** What there is to run, a line each in the order of the text: `300:   Step 2: collect and unmap`. */
 export function listRunnable(all: readonly PlacedScene[], source: string): string[] {
-  const lineOf = ({ start }: Span): number => source.slice(0, start).split('\n').length;
-  return all.flatMap(({ scene, span, steps }) => [
-    `${lineOf(span)}: ${scene.title}`,
-    ...steps.map(({ step, span: at }) => `${lineOf(at)}:   ${step.title}`),
+  const places = all.flatMap(({ scene, span, steps }) => [
+    { start: span.start, title: scene.title },
+    ...steps.map(({ step, span: at }) => ({ start: at.start, title: `  ${step.title}` })),
   ]);
+  return places
+    .sort((a, b) => a.start - b.start)
+    .map(({ start, title }) => `${source.slice(0, start).split('\n').length}: ${title}`);
 }

@@ -2,16 +2,9 @@
 import { lookup, type Machine } from '../../sim/index.ts';
 import { counted, hitTest, type When } from './conditions.ts';
 import { type Breakpoint, type Fields, fieldsOf, listOf, numberIn, textIn } from './protocol.ts';
+import type { RunningText } from './runningText.ts';
 import type { Place } from './statements.ts';
 import { dataTitle, dataValue, type Steering } from './steering.ts';
-
-/** The text that runs, as its document shows it. */
-export interface RunningText {
-  readonly uri: string;
-  readonly statements: readonly Place[];
-  /** Line from 1 in the document as it is now. */
-  lineOf(offset: number): number;
-}
 
 const MOST = 1000;
 
@@ -66,7 +59,7 @@ export class Breakpoints {
     return exact ?? last;
   }
 
-  setFunctions(given: unknown, machine: Machine | undefined): Breakpoint[] {
+  setFunctions(given: unknown, machine: Machine | undefined, own: ReadonlySet<string> | undefined): Breakpoint[] {
     const found: Breakpoint[] = [];
     const functions: Steering['functions'] = [];
     for (const each of listOf(given).slice(0, MOST)) {
@@ -83,7 +76,7 @@ export class Breakpoints {
       }
       functions.push({ id, name, counted: counted(when) });
       const record = machine && lookup(name, machine.release);
-      const isKnown = record?.kind === 'function' || this.isOwn(name);
+      const isKnown = record?.kind === 'function' || own?.has(name) === true;
       const message =
         machine && !isKnown ? `${name}() is no function of ${machine.release} that is simulated.` : undefined;
       found.push({ id, verified: message === undefined, ...(message === undefined ? {} : { message }) });
@@ -91,9 +84,6 @@ export class Breakpoints {
     this.steering.functions = functions;
     return found;
   }
-
-  /** Functions that the text defines. */
-  isOwn: (name: string) => boolean = () => false;
 
   setData(given: unknown, machine: Machine | undefined, program: Parameters<typeof dataValue>[2]): Breakpoint[] {
     const found: Breakpoint[] = [];
@@ -104,7 +94,9 @@ export class Breakpoints {
       const id = this.nextId++;
       const when = whenOf(fields);
       const now = key === undefined || !machine ? undefined : dataValue(key, machine, program);
-      const problem = problemIn(when) ?? (key === undefined ? 'There is nothing to watch.' : undefined);
+      const problem =
+        problemIn(when) ??
+        (key !== undefined && /^(page|pte|zone|var):/.test(key) ? undefined : 'There is nothing to watch.');
       if (key === undefined || problem !== undefined) {
         found.push({ id, verified: false, message: problem ?? '' });
         continue;

@@ -23,28 +23,28 @@ export class Counted {
     this.when = when;
   }
 
+  /** Whether its condition holds where the program stands; a text says why it cannot be evaluated. */
+  holds(machine: Machine, program: Program): boolean | string {
+    const { condition } = this.when;
+    if (condition === undefined || condition.trim() === '') return true;
+    const result = evaluateInFrame(machine, program, program.frames.length - 1, condition);
+    if (!result.ok) return `The condition "${condition}" cannot be evaluated: ${result.message}`;
+    const { value } = result;
+    if (value.kind === 'integer') return value.value !== 0n;
+    return value.kind === 'pointer' && (value.target.kind !== 'address' || value.target.address !== 0n);
+  }
+
   /** What a breakpoint does where the program stands now. A condition that cannot be evaluated stops, and says why. */
   reached(machine: Machine, program: Program): Outcome {
-    const { condition, hitCondition, logMessage } = this.when;
-    const frame = program.frames.length - 1;
-    if (condition !== undefined && condition.trim() !== '') {
-      const result = evaluateInFrame(machine, program, frame, condition);
-      if (!result.ok)
-        return { kind: 'stop', note: `The condition "${condition}" cannot be evaluated: ${result.message}` };
-      const { value } = result;
-      const holds =
-        value.kind === 'integer'
-          ? value.value !== 0n
-          : value.kind === 'pointer'
-            ? value.target.kind !== 'address' || value.target.address !== 0n
-            : false;
-      if (!holds) return PASS;
-    }
+    const { hitCondition, logMessage } = this.when;
+    const holds = this.holds(machine, program);
+    if (typeof holds === 'string') return { kind: 'stop', note: holds };
+    if (!holds) return PASS;
     this.hits++;
     const wanted = hitCondition === undefined ? undefined : hitTest(hitCondition);
     if (wanted && !wanted(this.hits)) return PASS;
     if (logMessage === undefined) return { kind: 'stop' };
-    return { kind: 'log', text: filled(logMessage, machine, program, frame) };
+    return { kind: 'log', text: filled(logMessage, machine, program, program.frames.length - 1) };
   }
 }
 

@@ -18,7 +18,7 @@ export class VirtualTexts {
   source(name: string, text: string, key = `${name}\n${text}`): Source {
     let index = this.texts.findIndex((each) => each.key === key);
     if (index < 0) index = this.texts.push({ key, name, text }) - 1;
-    return { name, sourceReference: index + 1, origin: 'Zonescope', presentationHint: 'deemphasize' };
+    return { name, sourceReference: index + 1, origin: 'Zonescope' };
   }
   text(reference: number): string | undefined {
     return this.texts[reference - 1]?.text;
@@ -72,7 +72,6 @@ export function stackFrame(
       ...source,
       line: text === undefined ? 0 : 1,
       column: text === undefined ? 0 : 1,
-      presentationHint: 'subtle',
     };
   }
   if (!span) return frame;
@@ -139,7 +138,7 @@ function wrapped(text: string): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(/\s+/)) {
-    if (line.length + word.length > 88) {
+    if (line.length + word.length > 76) {
       lines.push(line);
       line = '';
     }

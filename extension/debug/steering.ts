@@ -65,7 +65,7 @@ export class Steering implements RunControl {
   stopsAtWarnings = false;
   /** Lines of output that came from what a scene does first. */
   preparedLines = 0;
-  /** Why it stands, until it goes on. */
+  /** Why it comes to stand, to be told with that; whoever else moves it has no reason of ours. */
   stop: StopInfo | undefined;
   /** What the call returned that the program stands behind. */
   returned: { readonly name: string; readonly value: string } | undefined;
@@ -99,7 +99,9 @@ export class Steering implements RunControl {
 
   stopped(state: ExampleState): void {
     if (state.status !== 'waiting') this.mode = RUN;
-    this.events.stopped(state, this.stop);
+    const { stop } = this;
+    this.stop = undefined;
+    this.events.stopped(state, stop);
   }
 
   shouldPause(point: Point, machine: Machine, program: Program): string | undefined {
@@ -216,6 +218,9 @@ export class Steering implements RunControl {
     if (this.watchedProgram === program) return;
     this.watchedProgram = program;
     program.trace.watcher = {
+      called: (name) => {
+        if (program.base) this.entered(name);
+      },
       entered: ({ name }: TraceNode) => {
         if (program.base) this.entered(name);
       },

@@ -23,7 +23,7 @@ import { variableKey } from './steering.ts';
 /** Something that has children. */
 type Container =
   | { readonly kind: 'parts'; readonly shown: Shown; readonly expression: string | undefined; readonly frame: number }
-  | { readonly kind: 'variables'; readonly frame: number; readonly of: 'locals' | 'file' }
+  | { readonly kind: 'variables'; readonly frame: number; readonly of: 'locals' | 'file' | 'shell' }
   | { readonly kind: 'rows'; readonly rows: () => readonly Row[] }
   | { readonly kind: 'pages'; readonly pid: number; readonly vpn: number; readonly count: number };
 
@@ -73,6 +73,7 @@ export class Variables {
       add('Locals', { kind: 'variables', frame, of: 'locals' }, 'locals');
       if (globalsOf(debuggee.program, frame).length > 0) add('File', { kind: 'variables', frame, of: 'file' });
     }
+    if (shellVariables(debuggee).length > 0) add('Shell', { kind: 'variables', frame, of: 'shell' });
     add('Machine', { kind: 'rows', rows: () => tree().map((node) => this.row(node, debuggee)) });
     return scopes;
   }
@@ -88,7 +89,12 @@ export class Variables {
         return this.pages(container, debuggee, start, most);
       case 'variables': {
         const { frame, of } = container;
-        const all = of === 'locals' ? variablesOf(debuggee.program, frame) : globalsOf(debuggee.program, frame);
+        const all =
+          of === 'shell'
+            ? shellVariables(debuggee)
+            : of === 'locals'
+              ? variablesOf(debuggee.program, frame)
+              : globalsOf(debuggee.program, frame);
         return all.slice(0, MOST).map((variable) => this.ofVariable(variable, debuggee, frame));
       }
       case 'parts': {
@@ -128,7 +134,12 @@ export class Variables {
     return role ? { ...shown, role } : shown;
   }
 
-  private *inSight({ program }: Debuggee) {
+  private *inSight(debuggee: Debuggee) {
+    const { program } = debuggee;
+    for (const { object, key } of shellVariables(debuggee)) {
+      const slot = object[key];
+      if (slot !== undefined) yield slot;
+    }
     for (let index = 0; index < program.frames.length; index++)
       for (const { object, key } of [...variablesOf(program, index), ...globalsOf(program, index)]) {
         const slot = object[key];
@@ -231,6 +242,16 @@ export class Variables {
 }
 
 const wrapped = (expression: string): string => (/^[\w.[\]>-]+$/.test(expression) ? expression : `(${expression})`);
+
+/** What lines of the shell, and those before the example, have defined. */
+function shellVariables({ machine }: Debuggee): FrameVariable[] {
+  const { shell } = machine.kernel.state;
+  const types = shell.$types;
+  if (typeof types !== 'object') return [];
+  return Object.entries(types)
+    .filter(([key]) => !key.startsWith('$') && Object.hasOwn(shell, key))
+    .map(([key, type]) => ({ name: key, type: String(type), object: shell, key, isUnset: false }));
+}
 
 function contractRows(name: string, { machine }: Debuggee): Row[] {
   const contract = contractOf(name, machine.release);

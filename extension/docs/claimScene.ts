@@ -3,6 +3,9 @@ import type { Release } from '../../sim/index.ts';
 import { type Claim, linesOf } from './claims.ts';
 import { type Scene, textFor } from './scenes.ts';
 
+/** A claim about a kernel configured otherwise has no machine that a reader could choose. */
+export const canBeShown = ({ config }: Claim): boolean => config === undefined;
+
 export function claimScene(claim: Claim, release: Release, machine: string): Scene {
   return {
     id: `claim-${claim.id.toLowerCase()}`,

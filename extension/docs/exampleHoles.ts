@@ -27,7 +27,8 @@ export function gapsOf(text: string): ExampleHole[] {
   for (const { name, start, end, parameter } of openHolesOf(text, { declarations: true })) {
     if (gaps.has(name) || name.startsWith('parameters of ')) continue;
     const own = parameter && parameter.name !== name ? { alias: parameter.name } : {};
-    gaps.set(name, { key: name, start, end, ...own, ...(parameter ? { declared: parameter.type } : {}) });
+    const declared = parameter && `${parameter.type} ${text.slice(start, end)}`.replace('* ', '*').trim();
+    gaps.set(name, { key: name, start, end, ...own, ...(declared ? { declared } : {}) });
   }
   return [...gaps.values()];
 }

@@ -1,9 +1,10 @@
 /** Why a sentence holds or does not, with the lines that show it. */
 import * as vscode from 'vscode';
 import type { CommandId } from '../commands.ts';
+import { canBeShown } from '../docs/claimScene.ts';
 import { claimText } from './claimText.ts';
 import type { Findings } from './findings.ts';
-import { claimsAt } from './findingTypes.ts';
+import { claimsAt, isFailed } from './findingTypes.ts';
 import type { KernelTexts } from './kernelTexts.ts';
 
 const HOVER_COMMANDS = ['zonescope.runClaim', 'zonescope.explainFinding'] as const satisfies readonly CommandId[];
@@ -23,10 +24,14 @@ export class ClaimHovers implements vscode.HoverProvider {
     const text = this.texts.of(document);
     const known = text && this.findings.of(text);
     if (text === undefined || known === undefined) return undefined;
-    const judged = claimsAt(known.claims, document.offsetAt(position)).filter(({ verdict }) => verdict !== undefined);
+    const judged = claimsAt(known.claims, document.offsetAt(position))
+      .filter(({ verdict }) => verdict !== undefined)
+      .sort((a, b) => Number(isFailed(b)) - Number(isFailed(a)));
     const [first] = judged;
     if (first === undefined) return undefined;
-    const problems = new Set(this.findings.shown(text).map(({ code }) => code));
+    const offset = document.offsetAt(position);
+    const here = this.findings.shown(text).filter(({ start, end }) => start <= offset && offset <= end);
+    const problems = new Set(here.map(({ code }) => code));
     const contents = judged.slice(0, MOST).map(({ claim, verdict }) => {
       const isBesideProblem = problems.has(`claim/${claim.id}`);
       const options = { isShort: true, icons: true, isBesideProblem };
@@ -35,7 +40,9 @@ export class ClaimHovers implements vscode.HoverProvider {
       const link = (label: string, command: CommandId, args: readonly unknown[]): string =>
         `[${label}](command:${command}?${encodeURIComponent(JSON.stringify(args))})`;
       const links = [
-        link('$(play) Run on Your Machine', 'zonescope.runClaim', [text.uri.toString(), claim.id]),
+        ...(canBeShown(claim)
+          ? [link('$(play) Run on Your Machine', 'zonescope.runClaim', [text.uri.toString(), claim.id])]
+          : []),
         link('$(book) Explain', 'zonescope.explainFinding', [`claim/${claim.id}`, known.release]),
       ];
       markdown.appendMarkdown(`\n\n${links.join('&nbsp; · &nbsp;')}`);

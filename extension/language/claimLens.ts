@@ -1,5 +1,6 @@
 /** Over a sentence that does not hold: since when, and a way to see it. Sentences that hold have no lens. */
 import * as vscode from 'vscode';
+import { canBeShown } from '../docs/claimScene.ts';
 import { verdictWords } from './claimText.ts';
 import type { Findings } from './findings.ts';
 import { filterFor } from './findings.ts';
@@ -50,7 +51,14 @@ export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
           range,
           commandOf('zonescope.explainFinding', `$(error) ${verdictWords(verdict)}`, args, why),
         ),
-        new vscode.CodeLens(range, commandOf('zonescope.runClaim', '$(play) Show It', [uri, claim.id], claim.says)),
+        ...(canBeShown(claim)
+          ? [
+              new vscode.CodeLens(
+                range,
+                commandOf('zonescope.runClaim', '$(play) Show It', [uri, claim.id], claim.says),
+              ),
+            ]
+          : []),
       ];
     });
   }

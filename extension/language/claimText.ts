@@ -6,8 +6,8 @@ export const escaped = (text: string): string => text.replace(/[\\`*_{}[\]()#+!<
 
 /** Beyond these a hover is longer than what it explains. */
 const MOST_LINES = 12;
-const LONGEST_LINE = 160;
-const MOST_STEPS = 8;
+const LONGEST_LINE = 110;
+const MOST_STEPS = { holds: 3, fails: 6 };
 
 export interface ClaimTextOptions {
   /** Shown whole, in a document, or cut down for a hover. */
@@ -47,11 +47,12 @@ export function claimText(claim: Claim, verdict: ClaimVerdict | undefined, optio
 
 /** The lines as a shell shows them, each with what it printed. What decided it stands last. */
 export function evidenceText({ evidence, holds }: ClaimVerdict, isShort: boolean): string {
-  const shown = isShort && evidence.length > MOST_STEPS ? evidence.slice(-MOST_STEPS) : evidence;
+  const most = holds ? MOST_STEPS.holds : MOST_STEPS.fails;
+  const shown = isShort && evidence.length > most ? evidence.slice(-most) : evidence;
   const left = evidence.length - shown.length;
-  const lines = left === 0 ? [] : [`(${left} lines before)`];
+  const lines = left === 0 ? [] : [`… after ${left} ${left === 1 ? 'line' : 'lines'}`];
   for (const { line, output, wanted } of shown) {
-    lines.push(`# ${line}`);
+    lines.push(...cut(`# ${line}`, isShort));
     if (output !== '') lines.push(...cut(output, isShort));
     if (wanted !== undefined && !holds) lines.push(...cut(`(the text wants: ${wanted})`, isShort));
   }

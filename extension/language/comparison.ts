@@ -74,7 +74,7 @@ export class Comparison implements vscode.Disposable {
     const drift = driftOf(found, known).filter(({ code }) => !isDisabled(code, disabled));
     this.collection.set(
       text.uri,
-      drift.map((finding) => diagnosticOf(open.document, finding, `${SOURCE} against ${release}`)),
+      drift.map((finding) => diagnosticOf(open.document, finding, release, `${SOURCE} against ${release}`)),
     );
     this.compared.set(key, { release, text, found: drift.length });
     this.tell();

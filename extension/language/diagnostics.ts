@@ -1,5 +1,6 @@
 /** Shows findings as problems: those of the documents as they are, and beside them those of a comparison. */
 import * as vscode from 'vscode';
+import type { Release } from '../../sim/index.ts';
 import type { DocFinding, Severity } from '../docs/check/types.ts';
 import { explanationUri } from './explanations.ts';
 import type { Findings } from './findings.ts';
@@ -20,7 +21,12 @@ const GONE = new Set(['gone-name']);
 
 export const SOURCE = 'Zonescope';
 
-export function diagnosticOf(document: vscode.TextDocument, finding: DocFinding, source = SOURCE): vscode.Diagnostic {
+export function diagnosticOf(
+  document: vscode.TextDocument,
+  finding: DocFinding,
+  release?: Release,
+  source = SOURCE,
+): vscode.Diagnostic {
   const range = ({ start, end }: { start: number; end: number }): vscode.Range =>
     new vscode.Range(document.positionAt(start), document.positionAt(end));
   const { since } = finding;
@@ -32,7 +38,7 @@ export function diagnosticOf(document: vscode.TextDocument, finding: DocFinding,
   );
   diagnostic.source = source;
   if (GONE.has(finding.code)) diagnostic.tags = [vscode.DiagnosticTag.Deprecated];
-  diagnostic.code = { value: finding.code, target: explanationUri(finding.code) };
+  diagnostic.code = { value: finding.code, target: explanationUri(finding.code, release) };
   if (finding.related !== undefined && finding.related.length > 0)
     diagnostic.relatedInformation = finding.related.map(
       (one) => new vscode.DiagnosticRelatedInformation(new vscode.Location(document.uri, range(one)), one.message),
@@ -63,11 +69,15 @@ export class Diagnostics implements vscode.Disposable {
     const open = this.texts.byUri(uri.toString());
     if (open === undefined) this.collection.delete(uri);
     // Those of an older version move along with the text until this one was looked at.
-    else if (this.findings.of(open.text) !== undefined)
-      this.collection.set(
-        uri,
-        this.findings.shown(open.text).map((finding) => diagnosticOf(open.document, finding)),
-      );
+    else {
+      const known = this.findings.of(open.text);
+      const found = this.findings.shown(open.text);
+      if (known !== undefined)
+        this.collection.set(
+          uri,
+          found.map((finding) => diagnosticOf(open.document, finding, known.release)),
+        );
+    }
     this.tell();
   }
 

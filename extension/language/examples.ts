@@ -147,7 +147,8 @@ export class Examples implements vscode.Disposable {
     return this.show(text, (session) => session.runScene(scene, text.uri.toString(), [release]));
   }
 
-  private async show(text: KernelText, work: (session: Session) => Promise<ExampleState>): Promise<ExampleState> {
+  /** Shows the panels, runs what belongs to a text, and tells if another machine took the reader's place. */
+  async show(text: KernelText, work: (session: Session) => Promise<ExampleState>): Promise<ExampleState> {
     await this.prepare();
     const session = this.reader.get();
     const before = JSON.stringify(session.setAside);

@@ -119,5 +119,5 @@ export function failedClaimFrom(
   const failed = claims.filter(isFailed).sort((a, b) => a.place.span.start - b.place.span.start);
   return direction === 'next'
     ? (failed.find(({ place }) => place.span.start > offset) ?? failed[0])
-    : (failed.findLast(({ place }) => place.span.end < offset) ?? failed.at(-1));
+    : (failed.findLast(({ place }) => place.span.start < offset && place.span.end <= offset) ?? failed.at(-1));
 }

@@ -8,7 +8,7 @@ import { RELEASES } from '../../sim/index.ts';
 import type { CheckInput, DocFinding } from '../docs/check/types.ts';
 import { type Claim, placeClaims } from '../docs/claims.ts';
 import { hasDocument, type KernelTree, kernelTreeOf } from '../docs/kernelTree.ts';
-import type { KernelDocument } from '../docs/release.ts';
+import { type KernelDocument, releaseInPath } from '../docs/release.ts';
 import { workspaceFiles } from '../files/readonlyFiles.ts';
 import type { Platform } from '../platform.ts';
 import type { Reporter } from '../report.ts';
@@ -143,9 +143,7 @@ export class Findings implements vscode.Disposable {
       return;
     }
     const release = await this.releaseOf(text);
-    const findings = filter.findings
-      ? await this.staticFindings(text, kind, (await this.treeOf(text.uri))?.release)
-      : [];
+    const findings = filter.findings ? await this.staticFindings(text, kind, await this.namedRelease(text)) : [];
     const all = filter.claims ? await library.claims() : [];
     await platform.breathe();
     if (isStale()) return;
@@ -188,11 +186,18 @@ export class Findings implements vscode.Disposable {
     this.changed.fire(room.text.uri);
   }
 
-  /** The release of the tree a text lies in, else the one its name or its words speak of. */
-  async releaseOf(text: KernelText): Promise<Release> {
+  /** The release that the place of a text names: its tree, or a folder of a release that has the text. */
+  private async namedRelease(text: KernelText): Promise<Release | undefined> {
     const tree = await this.treeOf(text.uri);
+    const { releases } = await text.releases;
+    const inPath = releaseInPath(text.uri.path);
+    return tree?.release ?? releases.find((release) => release === inPath);
+  }
+
+  /** The one it names, else the newest that has the text, or whose words it uses. */
+  async releaseOf(text: KernelText): Promise<Release> {
     const { release } = await text.releases;
-    return tree?.release ?? release ?? RELEASES.at(-1) ?? '6.12';
+    return (await this.namedRelease(text)) ?? release ?? RELEASES.at(-1) ?? '6.12';
   }
 
   private async staticFindings(

@@ -4,7 +4,7 @@ import { gapsOf } from '../docs/exampleHoles.ts';
 export interface Hole {
   /** What the scene calls it. */
   readonly key: string;
-  /** The C expression that fills it; empty: what fits its type. */
+  /** The C expression that fills it; empty: see `valueText`. */
   readonly value: string;
   /** How the text declares it, if it is an argument of a prototype. */
   readonly declared?: string;
@@ -34,6 +34,10 @@ export function holesOf(
   });
   return [...gaps, ...others].sort((a, b) => (a.span?.start ?? text.length) - (b.span?.start ?? text.length));
 }
+
+/** The value for people: an argument of a prototype gets one that fits, anything else has to be filled. */
+export const valueText = ({ value, declared }: Hole): string =>
+  value || (declared === undefined ? 'still open' : 'what fits its type');
 
 /**
  * By the comment inside it (`number of bytes`), by its position (`argument 2 of request_free_mem_region`), or by what

@@ -7,6 +7,7 @@ import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { Session } from '../session/types.ts';
 import type { Examples } from './examples.ts';
+import { valueText } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
 import { type Library, mentionAt } from './library.ts';
 
@@ -84,7 +85,8 @@ export class Hovers implements vscode.HoverProvider {
         const args = encodeURIComponent(JSON.stringify([text.uri.toString(), placed.scene.id]));
         const markdown = trusted();
         markdown.appendMarkdown('**A hole in the text** · when the example runs it is filled by');
-        markdown.appendCodeblock(hole.value, 'c');
+        if (hole.value === '') markdown.appendText(` ${valueText(hole)}\n\n`);
+        else markdown.appendCodeblock(hole.value, 'c');
         markdown.appendMarkdown(`[$(edit) Change…](command:zonescope.editArguments?${args})`);
         return markdown;
       }

@@ -4,8 +4,9 @@ import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
+import { valueText } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
-import { commandOf, goOnCommands, stopCommand } from './lensCommands.ts';
+import { commandOf, goOnCommands } from './lensCommands.ts';
 import type { PlacedScene } from './scenePlaces.ts';
 import { stepLenses } from './stepLenses.ts';
 
@@ -60,18 +61,18 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     const state = this.examples.stateIn(uri);
     const isOwn = state?.sceneId === scene.id && !ENDED.has(state.status);
     const standing = isOwn ? this.examples.stepIn(scene, state) : undefined;
-    // Where it stands at a step of its own, what to do next is there.
-    const isElsewhere = placed.steps.some(({ index }) => index === standing);
-    if (isOwn) {
-      commands.push(...(isElsewhere ? [stopCommand()] : goOnCommands(state)));
-    } else {
+    // Where it stands at a step of its own, what to do next is there; and the lens of its first step begins it.
+    const isElsewhere = placed.steps.some(({ index }) => index === (isOwn ? standing : 0));
+    if (isOwn && !isElsewhere) commands.push(...goOnCommands(state));
+    else if (!isOwn && !isElsewhere) {
       for (const { id, title } of scene.variants) {
         commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
       }
+      commands.push(commandOf('zonescope.debugScene', '$(debug-alt) Debug', [uri, scene.id]));
     }
     const holes = this.examples.holes(text, placed);
     if (holes.length > 0) {
-      const values = holes.map(({ key, value }) => `${key} = ${value || 'what fits its type'}`).join('\n');
+      const values = holes.map((hole) => `${hole.key} = ${valueText(hole)}`).join('\n');
       commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
     const lenses = [

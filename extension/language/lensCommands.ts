@@ -23,10 +23,7 @@ export function goOnCommands({ status, why }: ExampleState): vscode.Command[] {
     const title = status === 'waiting' ? `$(watch) Waiting: ${why}` : '$(loading~spin) Running';
     commands.push({ command: '', title, tooltip: why });
   }
-  return [...commands, stopCommand()];
-}
-
-export function stopCommand(): vscode.Command {
   const { icon = 'debug-stop', title } = COMMANDS['zonescope.stopExample'];
-  return commandOf('zonescope.stopExample', `$(${icon}) ${title}`, []);
+  commands.push(commandOf('zonescope.stopExample', `$(${icon}) ${title}`, []));
+  return commands;
 }

@@ -20,9 +20,10 @@ export function stepLenses(
       return goOnCommands(state).map((command) => new vscode.CodeLens(range, command));
     const icon =
       state === undefined ? 'play' : standing !== undefined && index < standing ? 'debug-restart' : 'run-below';
-    const before = index === 0 ? '' : state === undefined ? ' The steps before it run first.' : '';
+    const about = index === 0 ? `${scene.teaches}\n\n` : '';
+    const before = index > 0 && state === undefined ? ' The steps before it run first.' : '';
     const title = `$(${icon}) ${step.title}`;
     const args: [string, string, string] = [uri, scene.id, stepVariant(index)];
-    return [new vscode.CodeLens(range, commandOf('zonescope.runScene', title, args, `${step.shows}${before}`))];
+    return [new vscode.CodeLens(range, commandOf('zonescope.runScene', title, args, `${about}${step.shows}${before}`))];
   });
 }

@@ -26,6 +26,8 @@ import { textFor } from '../docs/scenes.ts';
 export const DEFAULT_MACHINE = 'qemu-2g';
 /** Points that the lines of one claim may pass: C without an end is stopped here. */
 const POINTS = 200_000;
+/** Points between two chances for the host to do something else. */
+const PIECE = 64;
 /** Booted machines that are kept. */
 const BENCHES = 6;
 
@@ -49,6 +51,16 @@ interface Bench {
   readonly done: { readonly answer: Answer; readonly position: number }[];
 }
 
+/** Work that can be left for a moment wherever it yields. */
+export type Piecewise<T> = Generator<undefined, T, undefined>;
+
+export function toItsEnd<T>(work: Piecewise<T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
 /** Says why a claim could not be judged. */
 class Unjudged extends Error {
   override readonly name = 'Unjudged';
@@ -70,7 +82,7 @@ export class Judge {
     const key = `${claim.id} ${release}`;
     let verdict = this.verdicts.get(key);
     if (verdict?.claim !== claim) {
-      verdict = this.hear(claim, release);
+      verdict = toItsEnd(this.hearing(claim, release));
       this.verdicts.set(key, verdict);
     }
     return verdict;
@@ -85,7 +97,8 @@ export class Judge {
     return claims.map((claim) => this.judge(claim, release));
   }
 
-  private hear(claim: Claim, release: Release): ClaimVerdict {
+  /** The same, in pieces of some milliseconds. One hearing has to end before the next begins. */
+  *hearing(claim: Claim, release: Release): Piecewise<ClaimVerdict> {
     const evidence: { line: string; output: string; wanted?: string }[] = [];
     const key = keyOf(claim, release);
     try {
@@ -94,23 +107,23 @@ export class Judge {
       const left = { points: this.points };
       const show = ({ line, output }: Answer): void => void evidence.push({ line, output });
       const setup = setupOf(claim, release);
-      for (const answer of prepare(bench, setup, left)) {
+      for (const answer of yield* prepare(bench, setup, left)) {
         show(answer);
         if (!answer.isDone || answer.status !== 0)
           throw new Unjudged(`What it begins with does not work: ${answer.line}`);
       }
-      const run = (line: string): Answer => {
-        const answer = ask(bench.machine, line, left);
+      const run = function* (line: string): Piecewise<Answer> {
+        const answer = yield* ask(bench.machine, line, left);
         show(answer);
         return answer;
       };
-      for (const line of linesOf(claim, release).slice(setup.length)) run(line);
+      for (const line of linesOf(claim, release).slice(setup.length)) yield* run(line);
       let asked = 0;
       for (const expectation of claim.expect) {
         const wish = wishIn(expectation, release);
         if (wish === undefined) continue;
         asked++;
-        const wanted = unmet(expectation, wish, run);
+        const wanted = yield* unmet(expectation, wish, run);
         if (wanted === undefined) continue;
         const last = evidence.at(-1);
         if (last) last.wanted = wanted;
@@ -158,12 +171,16 @@ const keyOf = ({ machine = DEFAULT_MACHINE, config = {} }: Claim, release: Relea
   `${release} ${machine} ${JSON.stringify(config)}`;
 
 /** Takes a machine to just behind the lines of a setup; those that it is behind already are not run again. */
-function prepare({ machine, done }: Bench, setup: readonly string[], left: { points: number }): readonly Answer[] {
+function* prepare(
+  { machine, done }: Bench,
+  setup: readonly string[],
+  left: { points: number },
+): Piecewise<readonly Answer[]> {
   const differs = setup.findIndex((line, index) => done[index]?.answer.line !== line);
   done.length = Math.min(done.length, differs < 0 ? setup.length : differs);
   machine.travel(done.at(-1)?.position ?? 0);
   for (const line of setup.slice(done.length)) {
-    const answer = ask(machine, line, left);
+    const answer = yield* ask(machine, line, left);
     if (!answer.isDone) return [...done.map((each) => each.answer), answer];
     done.push({ answer, position: machine.position });
   }
@@ -171,11 +188,17 @@ function prepare({ machine, done }: Bench, setup: readonly string[], left: { poi
 }
 
 /** Runs a line to its end, or until it waits, and whatever it set free. */
-function ask(machine: Machine, line: string, left: { points: number }): Answer {
-  const slice = (): boolean => --left.points < 0;
+function* ask(machine: Machine, line: string, left: { points: number }): Piecewise<Answer> {
+  const isOver = (): boolean => --left.points < 0;
+  let passed = 0;
+  const slice = (): boolean => isOver() || ++passed % PIECE === 0;
   const program = machine.start(shellProgram(machine.kernel, line));
-  while (machine.advance(program, { slice }) === 'step');
-  machine.runReady({ slice });
+  for (;;) {
+    const stop = machine.advance(program, { slice });
+    if (stop === 'slice' && left.points >= 0) yield;
+    else if (stop !== 'step') break;
+  }
+  machine.runReady({ slice: isOver });
   if (left.points < 0) {
     for (const each of machine.alive) machine.stop(each);
     throw new Unjudged(`It comes to no end: ${line}`);
@@ -206,8 +229,12 @@ function wishIn(expectation: ClaimExpectation, release: Release): Wish | undefin
 }
 
 /** What was wanted, if it is not so. */
-function unmet(expectation: ClaimExpectation, wish: Wish, run: (line: string) => Answer): string | undefined {
-  const { status, output } = run(expectation.line);
+function* unmet(
+  expectation: ClaimExpectation,
+  wish: Wish,
+  run: (line: string) => Piecewise<Answer>,
+): Piecewise<string | undefined> {
+  const { status, output } = yield* run(expectation.line);
   const { is, isNot, has, lacks, fails } = wish;
   if (is !== undefined && output !== is) return is;
   if (isNot !== undefined && output === isNot) return `anything but ${isNot}`;
@@ -218,8 +245,8 @@ function unmet(expectation: ClaimExpectation, wish: Wish, run: (line: string) =>
     if (status !== errno) return fails === '' ? 'success' : `-${fails}`;
   }
   const { sameAs, differsFrom } = expectation;
-  if (sameAs !== undefined && run(sameAs).output !== output) return output;
-  if (differsFrom !== undefined && run(differsFrom).output === output) return `anything but ${output}`;
+  if (sameAs !== undefined && (yield* run(sameAs)).output !== output) return output;
+  if (differsFrom !== undefined && (yield* run(differsFrom)).output === output) return `anything but ${output}`;
   return undefined;
 }
 

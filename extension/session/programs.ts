@@ -139,7 +139,8 @@ function isSource(value: unknown): value is ProgramSource {
       typeof value.block.text === 'string' &&
       isRecord(value.block.holes) &&
       isRecord(value.block.standIns) &&
-      (value.block.setup === undefined || Array.isArray(value.block.setup))
+      (value.block.setup === undefined || Array.isArray(value.block.setup)) &&
+      (value.block.after === undefined || Array.isArray(value.block.after))
     );
   if (value.kind === 'file')
     return isRecord(value.file) && typeof value.file.text === 'string' && typeof value.file.label === 'string';

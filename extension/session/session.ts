@@ -78,7 +78,9 @@ class ReaderSession implements Session {
       restored?.desk ?? newDesk({ preset: options.machine ?? 'laptop-16g' }, options.release ?? DEFAULT_RELEASE);
     const touch = (): void => this.touch();
     this.desks = new Desks(first, () => this.replaced());
-    this.runner = new Runner({ clock: options.clock, desks: this.desks, touch });
+    // While something runs it is shown; kept is what stands, or a long run would write itself down at every breath.
+    const show = (): void => this.touch(false);
+    this.runner = new Runner({ clock: options.clock, desks: this.desks, touch: show });
     this.examples = new ExampleRunner(this.desks, this.runner, touch);
     this.examples.running = restored?.running;
   }

@@ -1,14 +1,16 @@
 /**
- * The verdicts on claims, for everything that shows them. Claims are judged one after the other, with a breath between
- * two of them; a verdict does not depend on a text, so it is kept.
+ * The verdicts on claims, for everything that shows them. Claims are judged one after the other, in slices, with a
+ * breath between two of them; a verdict does not depend on a text, so it is kept.
  */
 import type { Release } from '../../sim/index.ts';
 import type { Claim, ClaimVerdict } from '../docs/claims.ts';
 import { Judge } from './claims.ts';
 
 export interface VerdictsOptions {
+  now(): number;
+  /** Lets the host do other work. */
   breathe(): Promise<void>;
-  createJudge?: () => Pick<Judge, 'judge'>;
+  createJudge?: () => Pick<Judge, 'hearing'>;
 }
 
 interface Request {
@@ -19,6 +21,7 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
+const SLICE_MS = 8;
 /** More than two documents have claims in a handful of releases. */
 const MOST_KEPT = 2000;
 
@@ -51,7 +54,7 @@ export class Verdicts {
   private async work(): Promise<void> {
     this.isAtWork = true;
     // Its machines are let go when nothing is left to judge.
-    let judge: Pick<Judge, 'judge'> | undefined;
+    let judge: Pick<Judge, 'hearing'> | undefined;
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift()) {
       const { claim, release, isCancelled, resolve, reject } = next;
       try {
@@ -61,7 +64,7 @@ export class Verdicts {
           continue;
         }
         judge ??= this.options.createJudge?.() ?? new Judge();
-        const verdict = this.known(claim, release) ?? judge.judge(claim, release);
+        const verdict = this.known(claim, release) ?? (await this.hear(judge, claim, release));
         this.keep(verdict);
         resolve(verdict);
       } catch (error) {
@@ -69,6 +72,20 @@ export class Verdicts {
       }
     }
     this.isAtWork = false;
+  }
+
+  /** A claim that takes long is judged in slices. */
+  private async hear(judge: Pick<Judge, 'hearing'>, claim: Claim, release: Release): Promise<ClaimVerdict> {
+    const { options } = this;
+    const hearing = judge.hearing(claim, release);
+    let began = options.now();
+    for (;;) {
+      const { done, value } = hearing.next();
+      if (done) return value;
+      if (options.now() - began < SLICE_MS) continue;
+      await options.breathe();
+      began = options.now();
+    }
   }
 
   private keep(verdict: ClaimVerdict): void {

@@ -2,10 +2,11 @@
  * A block of C text as a program: its holes filled, the names it leaves undefined
  * standing for something, one step a statement.
  */
-import type { Finding, HoleNode } from '../c/ast.ts';
+import type { Expression, Finding, HoleNode } from '../c/ast.ts';
 import type { CEnvironment, Program as CProgram } from '../c/environment.ts';
 import { makeProgram, prepare, run } from '../c/evaluate.ts';
 import { parseC } from '../c/parse.ts';
+import { formatValue } from '../c/print.ts';
 import { argumentNames, prototypesIn } from '../c/prototypes.ts';
 import type { CValue } from '../c/value.ts';
 import type { Program, ProgramSpec } from '../task/program.ts';
@@ -114,6 +115,9 @@ export function blockProgram(kernel: Kernel, source: BlockSource): Block {
   return { spec, findings };
 }
 
+/** Expressions that are run for what they do. */
+const ACTS: ReadonlySet<Expression['kind']> = new Set(['assign', 'call']);
+
 function* execute(
   kernel: Kernel,
   source: BlockSource,
@@ -128,6 +132,10 @@ function* execute(
   yield* prepare(definitions, env);
   const value = yield* run(unit, env);
   keepResult(kernel, value);
+  const [only] = unit.items;
+  // A text that is nothing but a formula is run for its value.
+  if (unit.items.length === 1 && only?.kind === 'expression' && !ACTS.has(only.expression.kind))
+    task.output.push(`= ${formatValue(value)}`);
   yield* setScene(kernel, source.after ?? [], task);
   return value;
 }

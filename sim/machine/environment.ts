@@ -139,6 +139,7 @@ function* call(kernel: Kernel, name: string, args: readonly CValue[], env: CEnvi
       );
     return callC(pointer.target.function, values, env);
   };
+  kernel.trace.watcher?.called(name);
   const result = run(kernel, new CallArgs(name, args));
   return 'kind' in result ? result : yield* result;
 }

@@ -47,8 +47,8 @@ export class Trace {
   readonly open: OpenCall[] = [];
   /** Calls of the statement of C text that runs, or of the line. */
   made = 0;
-  /** Told of each call as it begins and ends, but for those that are only counted. */
-  watcher: { entered(call: TraceNode): void; left(call: TraceNode): void } | undefined;
+  /** Told of each call as it begins and ends, but for those that are only counted; and of all that C text calls. */
+  watcher: { called(name: string): void; entered(call: TraceNode): void; left(call: TraceNode): void } | undefined;
 
   /** A statement of C text begins: it may make as many calls as any. */
   statement(): void {

@@ -6,6 +6,7 @@
 import { formatSlot } from '../c/print.ts';
 import { fieldsIn, parseTypeName, spell } from '../c/types.ts';
 import type { CArray, CObject, CPointer, CStruct, Slot } from '../c/value.ts';
+import { errnoName } from '../include/errno.ts';
 import { kindOf } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import { ALL_RECORDS, constantValue, lookup } from '../kernel/names.ts';
@@ -169,7 +170,9 @@ export function textOf(machine: Machine, { slot, type, member, role }: Shown): s
     const named = namedText(kernel, slot, member);
     const parsed = parseTypeName(type === '' ? 'unsigned long' : type);
     const plain = formatSlot(slot, parsed);
-    return named === undefined ? plain : `${plain}: ${named}`;
+    const error = slot < 0n && slot >= -4095n ? errnoName(Number(-slot)) : undefined;
+    const words = named ?? (error === undefined ? undefined : `-${error}`);
+    return words === undefined ? plain : `${plain}: ${words}`;
   }
   const pointer = asPointer(slot);
   if (pointer?.target.kind === 'page') return pageText(machine, pointer.target.pfn);

@@ -64,6 +64,19 @@ describe('scenes of the documents', () => {
     expect(found).toEqual([]);
   });
 
+  it.each(['laptop-16g', 'workstation-gpu', 'server-2n-pmem'])(
+    'that name no machine run on the reader’s %s',
+    async (machine) => {
+      for (const scene of SCENES.filter((each) => each.machine === undefined)) {
+        const release = releasesOf(scene.release)?.at(-1) ?? '7.3';
+        const { session } = newSession({ machine, release });
+        expect(await broken(session, scene, release), scene.id).toEqual([]);
+        expect(session.machineName).toBe(machine);
+        session.dispose();
+      }
+    },
+  );
+
   it('leave nothing behind, so that each can run again where it ran', async () => {
     for (const scene of SCENES) {
       // It lists processes by their numbers, and these are others the second time.

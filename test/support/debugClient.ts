@@ -7,6 +7,7 @@ import { positionIn } from '../../extension/debug/frames.ts';
 import type { Launch, LaunchArguments } from '../../extension/debug/launch.ts';
 import type { Event, Outgoing, Response, StackFrame, Variable } from '../../extension/debug/protocol.ts';
 import type { Session } from '../../extension/session/types.ts';
+import { newSession } from './sessions.ts';
 
 export interface Opened {
   readonly session: Session;
@@ -21,23 +22,32 @@ export class Client {
   readonly log: string[] = [];
   readonly core: DebugCore;
   readonly session: Session;
+  resolve: Opened['resolve'];
   private readonly received: Outgoing[] = [];
   private seen = 0;
   private seq = 1;
 
   constructor({ session, texts, resolve }: Opened) {
     this.session = session;
+    this.resolve = resolve;
     this.core = new DebugCore({
       session: () => session,
-      resolve: async (args) => await resolve(args),
+      resolve: async (args) => await this.resolve(args),
       send: (message) => void this.received.push(message),
       uriOf: (path) => `file://${path}`,
       pathOf: (uri) => uri.replace('file://', ''),
       nameOf: (uri) => uri.split('/').at(-1) ?? uri,
       positionOf: (uri, offset) => positionIn(texts[uri] ?? '', offset),
       prose: async () => undefined,
-      prepare: async () => undefined,
+      show: async (work) => await work(session),
     });
+  }
+
+  asked(): number {
+    return this.seq - 1;
+  }
+  answers(): number {
+    return this.received.filter(({ type }) => type === 'response').length;
   }
 
   /** The response, without a line of the log. */
@@ -147,6 +157,13 @@ export class Client {
     return found;
   }
 
+  /** The reference of what a path leads to. */
+  async reference(scope: string, ...path: string[]): Promise<number> {
+    const last = path.at(-1);
+    const found = await this.at(scope, ...path.slice(0, -1));
+    return found.find((each) => each.name === last)?.variablesReference ?? 0;
+  }
+
   async show(scope: string, ...path: string[]): Promise<void> {
     this.note(`> ${[scope, ...path].join(' › ')}`);
     for (const { name, value, type } of await this.at(scope, ...path))
@@ -184,6 +201,10 @@ const shown = (args: unknown): string => {
   const text = JSON.stringify(args);
   return text === '{}' ? '' : ` ${text}`;
 };
+
+/** A session made of what another one kept. */
+export const restored = (kept: ReadonlyMap<string, string>): Session =>
+  newSession({ storage: { get: (key) => kept.get(key), set: () => undefined } }).session;
 
 /** Holds a transcript against the one that is kept. Without one it is written, unless this is where it must be there. */
 export function expectTranscript(name: string, { log }: Client): void {

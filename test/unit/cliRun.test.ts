@@ -3,13 +3,22 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../../extension/cli/args.ts';
 import { execute, type Surroundings } from '../../extension/cli/commands.ts';
-import { scenesJson } from '../support/sessions.ts';
+import { DEVICE_MEMORY, scenesJson } from '../support/sessions.ts';
 
 const TOUR = readFileSync(new URL('../../media/tour/tour.rst', import.meta.url), 'utf8');
 /** The line of the sentence that has the scene. */
 const LINE = TOUR.slice(0, TOUR.indexOf('Whatever is on the device stays charged')).split('\n').length;
 
-/** Runs the command line over the tour, with scenes as given. */
+/** Documents of our own beside the tour. */
+const TEXTS: Readonly<Record<string, string>> = {
+  'hmm.rst': `${DEVICE_MEMORY}\nAnd this::\n\n    struct page *pfn_to_page(unsigned long pfn);\n`,
+  'memory-model.rst':
+    'SPARSEMEM\n=========\n\n.. math::\n\n   NR\\_MEM\\_SECTIONS = 2 ^ {(MAX\\_PHYSMEM\\_BITS - SECTION\\_SIZE\\_BITS)}\n',
+};
+const lineOf = (file: string, words: string): number =>
+  (TEXTS[file] ?? '').slice(0, TEXTS[file]?.indexOf(words)).split('\n').length;
+
+/** Runs the command line over the tour or one of these, with scenes as given. */
 async function zonescope(scenes: unknown, ...argv: string[]): Promise<{ status: number; out: string; err: string }> {
   const out: string[] = [];
   const err: string[] = [];
@@ -17,7 +26,7 @@ async function zonescope(scenes: unknown, ...argv: string[]): Promise<{ status: 
     print: (text) => void out.push(text),
     complain: (text) => void err.push(text),
     async *lines() {},
-    readText: () => Promise.resolve(TOUR),
+    readText: (path) => Promise.resolve(TEXTS[path] ?? TOUR),
     readBytes: () => Promise.reject(new Error('no such file')),
     files: { exists: async () => false, list: async () => [], read: async () => new Uint8Array() },
     machines: { readText: async () => undefined, list: async () => [] } as unknown as Surroundings['machines'],
@@ -46,6 +55,34 @@ describe('zonescope run', () => {
     expect(out.match(/^expected of /gm)).toHaveLength(4);
     // Every line that ran is there under its own name.
     expect(out.match(/^> (?!p = |a = |proc |modprobe |gpu )/gm)).toBeNull();
+  });
+
+  it('runs a block that no scene was written for, with the arguments of --set', async () => {
+    const line = lineOf('hmm.rst', 'struct page *pfn_to_page');
+    const argv = ['--release', '6.12', '--set', 'argument 1 of pfn_to_page=0x1000'];
+    const { status, out, err } = await zonescope(scenesJson(), 'run', `hmm.rst:${line}`, ...argv);
+    expect([status, err]).toEqual([0, '']);
+    expect(out).toMatch(
+      /^> struct page \*pfn_to_page\(unsigned long pfn\);\n(?: {4}.*\n)* {4}pfn_to_page\(\) returned 0x/m,
+    );
+  });
+
+  it('computes a formula, and says whether the machine agrees', async () => {
+    const line = lineOf('memory-model.rst', 'NR\\_MEM');
+    const { status, out } = await zonescope([], 'run', `memory-model.rst:${line}`, '--release', '6.12');
+    expect(status).toBe(0);
+    expect(out).toMatch(/^ {4}= 524288 /m);
+    expect(out).toContain('expected of result == NR_MEM_SECTIONS: 1');
+  });
+
+  it('runs one way of a block, and judges only what is promised of that', async () => {
+    const line = lineOf('hmm.rst', 'struct resource');
+    const run = (variant: string) =>
+      zonescope(scenesJson(), 'run', `hmm.rst:${line}`, '--release', '6.12', '--variant', variant);
+    const written = await run('as-written');
+    expect([written.status, written.err.startsWith('stopped: the kernel warned')]).toEqual([1, true]);
+    const set = await run('owner-set');
+    expect([set.status, set.err, set.out.match(/^expected of /gm)?.length]).toEqual([0, '', 4]);
   });
 
   it('says what is not as promised, and fails', async () => {

@@ -37,6 +37,11 @@ describe('syntax', () => {
   });
 
   it('leaves blocks alone that are not C', () => {
+    expect(block('diff --git a/x.c b/x.c\n--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-f(;\n+f();').said).toEqual([]);
+    expect(block('CPU 0 {writes a; then waits}\nCPU 1 {reads b; and c}\n[time 2] ---\nCPU 1 {reads c}').said).toEqual(
+      [],
+    );
+    expect(block('for_each_node(nid) {\n    f(nid);\n}').said).toEqual([]);
     expect(block('$ cat /proc/zoneinfo; echo (').said).toEqual([]);
     expect(checked('T\n=\n\n.. code-block:: sh\n\n   f(( ; }\n').said).toEqual([]);
   });
@@ -361,6 +366,7 @@ describe('the checker', () => {
       'Documentation/'.repeat(80_000),
       withBlock(`int f(void)\n{\n${'    if (a) { goto x; } x:;\n'.repeat(2000)}}`),
       withBlock('x'.repeat(1 << 20)),
+      withBlock(`${'/*;'.repeat(20_000)}\nx;`),
     ];
     for (const text of long) {
       const began = performance.now();

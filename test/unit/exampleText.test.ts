@@ -29,9 +29,14 @@ describe('holes of an example', () => {
     expect(textOf('end')).toBeUndefined();
   });
   test("the reader's value goes before the scene's", () => {
-    const [first, second] = holesOf(CALL, { 'number of bytes': '1', nowhere: '2' }, { 'number of bytes': '3' });
-    expect(first?.value).toBe('3');
-    expect(second).toEqual({ key: 'nowhere', value: '2' });
+    const found = holesOf(CALL, { 'number of bytes': '1', nowhere: '2' }, { 'number of bytes': '3' });
+    expect(found[0]?.value).toBe('3');
+    expect(found.at(-1)).toEqual({ key: 'nowhere', value: '2' });
+    // What the text leaves open and nobody fills is told as well.
+    expect(found.slice(1, -1).map(({ key, value }) => [key, value])).toEqual([
+      ['right-hand side of range.start', ''],
+      ['right-hand side of range.end', ''],
+    ]);
   });
 });
 

@@ -118,6 +118,7 @@ describe('the manifest', () => {
   test('it activates for kernel documents and what it contributes, never at startup', () => {
     const valid = [
       'onLanguage:restructuredtext',
+      'onDebugResolve:zonescope',
       ...Object.values(PANELS).map((id) => `onWebviewPanel:${id}`),
       `onFileSystem:${SCHEME}`,
       'workspaceContains:hmm.rst',

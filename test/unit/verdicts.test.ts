@@ -16,6 +16,7 @@ function counting() {
   let judges = 0;
   let breaths = 0;
   const verdicts = new Verdicts({
+    now: () => performance.now(),
     breathe: async () => {
       breaths++;
       await new Promise((resolve) => setImmediate(resolve));
@@ -23,7 +24,8 @@ function counting() {
     createJudge: () => {
       judges++;
       return {
-        judge(one, release) {
+        // biome-ignore lint/correctness/useYield: this one is quick
+        *hearing(one, release) {
           judged.push(`${one.id} ${release}`);
           if (one.id === 'broken') throw new Error('no such machine');
           return verdictOf(one, release);
@@ -80,8 +82,28 @@ describe('verdicts on claims', () => {
     expect(judged).toHaveLength(2);
   });
 
+  test('a claim that takes long is judged in slices', async () => {
+    let now = 0;
+    let breaths = 0;
+    const verdicts = new Verdicts({
+      now: () => now,
+      breathe: () => Promise.resolve(void breaths++),
+      createJudge: () => ({
+        *hearing(one, release) {
+          for (let piece = 0; piece < 100; piece++) {
+            now += 4;
+            yield;
+          }
+          return verdictOf(one, release);
+        },
+      }),
+    });
+    await verdicts.ask(claim('long'), '6.12');
+    expect(breaths).toBe(1 + 400 / 8);
+  });
+
   test('the engine judges: a claim that is true holds, a false one does not', async () => {
-    const verdicts = new Verdicts({ breathe: () => Promise.resolve() });
+    const verdicts = new Verdicts({ now: () => performance.now(), breathe: () => Promise.resolve() });
     const says = (is: string): Claim => ({
       ...claim(`is-${is}`),
       expect: [{ line: 'page_to_pfn(pfn_to_page(0x12345))', is }],

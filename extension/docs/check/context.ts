@@ -1,5 +1,6 @@
 /** What the rules look at: the C of a document, read once, and the release it is held against. */
 import { type CUnit, parseC, type Release, type SourceSpan, type Statement } from '../../../sim/index.ts';
+import { commentsIn } from '../codeTokens.ts';
 import { dedent } from '../dedent.ts';
 import type { LiteralBlock, RstDocument, Span } from '../rstTypes.ts';
 import { type Flow, flowOf } from './flow.ts';
@@ -41,15 +42,28 @@ export interface Context {
 
 /** Blocks of a kernel document have a hundred lines at most; what is far longer is not read. */
 const MAX_BLOCK = 1 << 16;
-const LANGUAGES = new Set(['c', 'none', 'default']);
-const STATEMENT = /[;{}]\s*(?:\/\*.*|\/\/.*)?$/m;
+/** Whether a block is C: half of its lines end as C does or go on as it does, and nothing says otherwise. */
+export function isCode({ language, directive }: LiteralBlock, text: string): boolean {
+  if (language !== undefined && language !== 'none' && language !== 'default') return language.toLowerCase() === 'c';
+  if (directive !== undefined && !/code|literal/.test(directive)) return false;
+  if (/^(?:[-+]{3} \S|@@ )|^\s*[$#%>] /m.test(text)) return false;
+  let bare = '';
+  let from = 0;
+  for (const { start, end } of commentsIn(text, 0, text.length)) {
+    bare += text.slice(from, start);
+    from = end;
+  }
+  const lines = (bare + text.slice(from)).split('\n').filter((line) => line.trim() !== '');
+  const ended = lines.filter((line) => /[;{}]\s*$/.test(line)).length;
+  const broken = lines.filter((line) => /[,(=&|+\-<>]\s*$/.test(line)).length;
+  return ended > 0 && (ended + broken) * 2 >= lines.length;
+}
 
-/** Whether a block is C: something in it ends as statements and definitions do, and nothing says otherwise. */
-export function isCode(block: LiteralBlock, text: string): boolean {
-  if (block.language !== undefined && !LANGUAGES.has(block.language.toLowerCase())) return false;
-  if (block.language === undefined && block.directive !== undefined && !/code|literal/.test(block.directive))
-    return false;
-  return STATEMENT.test(text) && !/^\s*[$#%>]\s/m.test(text);
+/** Of a text that nothing marks as C: whether reading it as C went wrong so often that it is something else. */
+function isBroken({ language }: LiteralBlock, { findings, text }: CUnit): boolean {
+  if (language?.toLowerCase() === 'c') return false;
+  const errors = findings.filter(({ code }) => code === 'syntax' || code === 'missing-semicolon').length;
+  return errors > 3 && errors * 4 > text.split('\n').length;
 }
 
 export function tooLongBlocks(document: RstDocument): LiteralBlock[] {
@@ -65,6 +79,7 @@ function unitOf(block: LiteralBlock, text: string): CUnit | undefined {
   let unit = units.get(key);
   if (unit === undefined && !units.has(key)) {
     unit = isCode(block, text) ? parseC(text, 'block') : undefined;
+    if (unit !== undefined && isBroken(block, unit)) unit = undefined;
     if (units.size >= MAX_UNITS) units.clear();
     units.set(key, unit);
   }

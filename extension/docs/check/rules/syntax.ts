@@ -11,10 +11,16 @@ const SYNTAX: ReadonlySet<FindingCode> = new Set<FindingCode>([
   'too-many-errors',
 ]);
 
+/** `for_each_node(nid) {` is a loop to those who know the macro. */
+function isLoopMacro(text: string, at: number): boolean {
+  const line = text.slice(text.lastIndexOf('\n', at - 1) + 1, at);
+  return text.charAt(at) === '{' && /\bfor_each\w*\s*\(.*\)\s*$/.test(line.slice(-200));
+}
+
 export function syntax(context: Context): void {
   for (const code of context.codes) {
     for (const finding of code.unit.findings) {
-      if (!SYNTAX.has(finding.code)) continue;
+      if (!SYNTAX.has(finding.code) || isLoopMacro(code.unit.text, finding.span.start)) continue;
       const at = context.at(code, finding.span);
       const fix =
         finding.code === 'missing-parenthesis' && finding.message.includes('")"')

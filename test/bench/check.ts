@@ -1,0 +1,55 @@
+/** How fast documents are checked: a whole process over both, all that runs included, and again after an edit. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { checkDocument } from '../../extension/docs/check/check.ts';
+import { parseDocument } from '../../extension/docs/rst.ts';
+import type { Report } from './run.ts';
+
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+const ROUNDS = 15;
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+/** Milliseconds of a process from its start to its end. */
+function processTime(args: readonly string[]): number {
+  const began = performance.now();
+  try {
+    execFileSync(process.execPath, [CLI, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  } catch (error) {
+    // The documents have errors, which it exits with.
+    if ((error as { status?: number }).status !== 1) throw error;
+  }
+  return performance.now() - began;
+}
+
+export function bench(report: Report): void {
+  const files = ['hmm', 'memory-model'].map((name) =>
+    join(process.env.ZONESCOPE_DOCS ?? '', '6.12/Documentation/mm', `${name}.rst`),
+  );
+  if (!files.every((file) => existsSync(file)) || !existsSync(CLI)) {
+    console.log('check: skipped, the documents of 6.12 or dist/cli.js are not there');
+    return;
+  }
+  const times = (args: readonly string[]): number => median(Array.from({ length: ROUNDS }, () => processTime(args)));
+  report({ name: 'process that does nothing', value: times(['version']), unit: 'ms' });
+  const rules = times(['check', '--rules-only', ...files]);
+  report({ name: 'check both documents by rules', value: rules, unit: 'ms', target: '< 300' });
+  report({ name: 'with claims and examples', value: times(['check', ...files]), unit: 'ms' });
+  for (const [index, file] of files.entries()) {
+    const kind = index === 0 ? 'hmm' : 'memory-model';
+    const text = readFileSync(file, 'utf8');
+    const spent: number[] = [];
+    for (let round = 0; round < ROUNDS * 4; round++) {
+      // An edit inside the first block or, where there is none, of the first sentence.
+      const source = text.replace(/= \.\.\.;|Physical memory/, (found) => `${found} ${'x'.repeat(round % 9)}`);
+      const began = performance.now();
+      const document = parseDocument(file, source);
+      checkDocument({ document, source, kind, releases: ['6.12'] });
+      spent.push(performance.now() - began);
+    }
+    report({ name: `check ${kind} again after an edit`, value: median(spent), unit: 'ms', target: '< 20' });
+  }
+}
