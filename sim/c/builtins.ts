@@ -126,6 +126,12 @@ function print(e: Evaluating, level: number, args: readonly CValue[], span: Sour
   if (text === undefined) throw e.badAccess('A message needs a format text.', span);
   const prefix = text.startsWith('\u0001') ? text[1] : undefined;
   const message = formatKernel(prefix === undefined ? text : text.slice(2), rest, (pointer) => e.address(pointer));
+  const { budget } = e.env;
+  if (budget.elements !== undefined) {
+    budget.elements -= 1 + (message.length >> 3);
+    if (budget.elements < 0)
+      throw e.stopped('too-large', 'This prints more than the simulation holds: does it ever end?', span);
+  }
   e.env.printk(prefix !== undefined && /[0-7]/.test(prefix) ? Number(prefix) : level, message);
   return message.length;
 }

@@ -67,7 +67,7 @@ export function conditionHolds(tokens: readonly string[], names: ConditionNames)
         expect(')');
         return inner;
       }
-      const digits = /^(0[xX][0-9a-fA-F]+|\d+)[uUlL]*$/.exec(token)?.[1];
+      const digits = /^(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9]\d*)[uUlL]*$/.exec(token.slice(0, 100))?.[1];
       if (digits !== undefined) return /^0\d/.test(digits) ? BigInt(`0o${digits.slice(1)}`) : BigInt(digits);
       if (token === 'defined') return truth(names.isDefined(name()));
       if (token === 'IS_ENABLED' || token === 'IS_BUILTIN' || token === 'IS_REACHABLE')

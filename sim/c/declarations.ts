@@ -97,11 +97,14 @@ export abstract class Declarations extends Expressions {
     written.get(this.locals)?.add(key);
     return this.within(this.locals, key, type);
   }
+  /** Where to go on looking for a free key. */
+  readonly #copies = new Map<string, number>();
   protected freshKey(name: string): string {
     if (this.isShell) return name;
     let key = name;
-    for (let copy = 2; variableType(this.locals, key) !== undefined || key === '__proto__'; copy++)
-      key = `${name}@${copy}`;
+    let copy = this.#copies.get(name) ?? 2;
+    for (; variableType(this.locals, key) !== undefined || key === '__proto__'; copy++) key = `${name}@${copy}`;
+    this.#copies.set(name, copy);
     return key;
   }
   protected variable(frame: CStruct, key: string, type: CType): Variable {

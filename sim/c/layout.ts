@@ -199,7 +199,11 @@ export class Layouts {
       case 'array': {
         const length = type.length ?? 0;
         if (length > room.left || length < 0)
-          throw this.stop('too-large', `An array of ${length} elements is more than the simulation holds here.`, span);
+          throw this.stop(
+            'too-large',
+            `An array of ${length} elements is more than the simulation holds here. Is something allocated without end?`,
+            span,
+          );
         const elements: Slot[] = [];
         const array: CArray = { $array: spell(type.of), elements };
         for (let i = 0; i < length; i++) elements.push(this.part(array, i, type.of, automatic, span, room, level));

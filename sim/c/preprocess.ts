@@ -241,7 +241,7 @@ export class Preprocessor {
 
   /** What an item stands for if it is a macro; undefined if it is none, or none here. */
   #expand({ token, from }: Item, take: () => Item, isCall: () => boolean): Item[] | undefined {
-    if (token.kind !== 'identifier' || from.has(token.text)) return undefined;
+    if (token.kind !== 'identifier' || from.has(token.text) || this.#made > MAX_MADE) return undefined;
     const macro = this.macros.get(token.text) ?? KERNEL_MACROS.get(token.text);
     if (!macro || (macro.parameters && !isCall())) return undefined;
     const inside = new Set(from).add(macro.name);
@@ -262,7 +262,7 @@ export class Preprocessor {
     );
     this.#made += made.length;
     if (this.#made <= MAX_MADE) return made;
-    if (this.#made - made.length <= MAX_MADE)
+    if (this.findings.every(({ code }) => code !== 'too-large'))
       this.findings.push({
         code: 'too-large',
         message: 'The macros of this text make more of it than the simulation reads.',
@@ -312,6 +312,13 @@ export class Preprocessor {
       );
     } else if (macro.parameters && args.length > parameters.length)
       this.#tell(`${macro.name} takes ${parameters.length} arguments, and is given ${args.length}.`, use, 'error');
+    // An argument that stands in the body twice is expanded once, or macros within each other take for ever.
+    const whole = new Map<string, Item[]>();
+    const expanded = (name: string, items: readonly Item[]): Item[] => {
+      const held = whole.get(name) ?? this.#all(items);
+      whole.set(name, held);
+      return held;
+    };
     const made: Item[] = [];
     for (let i = 0; i < body.length; i++) {
       const token = body[i] as Token;
@@ -325,13 +332,14 @@ export class Preprocessor {
         i++;
         const left = made.at(-1);
         // `, ## args` without any is nothing at all.
-        if (left?.token.text === ',' && next?.text === rest) {
+        if (next && left?.token.text === ',' && next.text === rest) {
           if (right.length === 0) made.pop();
-          else made.push(...this.#all(right));
+          else made.push(...expanded(next.text, right));
         } else made.splice(-1, 1, ...pasted(left, right));
       } else if (argument && token.kind === 'identifier')
-        made.push(...(next?.text === '##' ? argument : this.#all(argument)));
+        made.push(...(next?.text === '##' ? argument : expanded(token.text, argument)));
       else made.push({ token, from: NOTHING });
+      if (made.length > MAX_MADE) return made;
     }
     return made;
   }
