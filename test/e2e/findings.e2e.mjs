@@ -176,9 +176,8 @@ export async function run({ check, skip, open, hasDocuments }) {
     await until('it passed', async () => (await row.innerHTML()).includes('testing-passed-icon') || undefined, 60_000);
     await window.screenshot('findings-tests-steps');
   });
-  await check('an example is debugged from the Test Explorer', async () => {
-    await expand(/Represent and manage device memory|Leverage default_flags/);
-    const row = testRow(/^\s*range->default_flags|default_flags = /);
+  await check('a scene is debugged from the Test Explorer', async () => {
+    const row = testRow(/A migration in seven steps/);
     await row.hover();
     await row
       .getByRole('button', { name: /^Debug Test/ })
