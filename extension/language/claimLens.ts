@@ -34,8 +34,10 @@ export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
   private failed(document: vscode.TextDocument) {
     const text = this.texts.of(document);
     const known = text && this.findings.of(text);
+    // All at once when all are judged: every lens that comes in between would move the text under the reader.
+    if (known === undefined || known.isPending) return [];
     const { disabled } = filterFor(document.uri);
-    return (known?.claims ?? []).filter((one) => isFailed(one) && !isDisabled(`claim/${one.claim.id}`, disabled));
+    return known.claims.filter((one) => isFailed(one) && !isDisabled(`claim/${one.claim.id}`, disabled));
   }
 
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {

@@ -7,7 +7,7 @@ export const escaped = (text: string): string => text.replace(/[\\`*_{}[\]()#+!<
 /** Beyond these a hover is longer than what it explains. */
 const MOST_LINES = 12;
 const LONGEST_LINE = 110;
-const MOST_STEPS = { holds: 3, fails: 6 };
+const MOST_STEPS = { holds: 2, fails: 4 };
 
 export interface ClaimTextOptions {
   /** Shown whole, in a document, or cut down for a hover. */

@@ -55,6 +55,17 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
       await zonesSay(/MEMORY_DEVICE_GENERIC/);
       assert.match(await status(), /step (\d+)\/\1$/);
     });
+    await check('findings and verdicts on claims come in the web worker too', async () => {
+      await window.show(memoryModel, 'never drops below 1');
+      await window.palette('Zonescope: Check Document');
+      await until('the problems', async () => {
+        const rows = (await window.page.locator('.markers-panel .monaco-list-row').allInnerTexts()).join('\n');
+        return (/never-existed/.test(rows) && /claim\/M2/.test(rows)) || undefined;
+      });
+      await window.screenshot('web-host-findings');
+      await window.palette('Testing: Focus on Test Explorer View');
+      await window.page.locator('.test-explorer .monaco-list-row', { hasText: 'memory-model.rst' }).first().waitFor();
+    });
     await check('the Documents view lists the documents of the open folder', async () => {
       await window.openContainer('Zonescope');
       const labels = (await window.treeRows('Documents')).map(({ label }) => label);
@@ -75,6 +86,20 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
     await window.tab(tour).waitFor();
     await window.clickLens(tour, 'unsigned long pfn', 'Run');
     await until('the example run', async () => /step [1-9]/.test(await status()) || undefined);
+  });
+  await check('the debugger stops at a breakpoint of the tour, and steps', async () => {
+    const { page } = window;
+    await window.show(tour, 'unsigned long pfn');
+    await page.keyboard.press('F9');
+    await window.clickLens(tour, 'unsigned long pfn', 'Debug');
+    const top = page.locator('.debug-call-stack .monaco-list-row').filter({ hasText: 'tour.rst' }).first();
+    await top.waitFor();
+    const before = await top.innerText();
+    await page.locator('.debug-toolbar .codicon-debug-step-over').click();
+    await until('the next statement', async () => (await top.innerText()) !== before || undefined);
+    await window.screenshot('web-host-debugger');
+    await page.locator('.debug-toolbar .codicon-debug-stop').click();
+    await page.locator('.debug-toolbar').waitFor({ state: 'hidden' });
   });
   await check('the shell runs lines, and knows its words', async () => {
     await window.palette('Zonescope: Open Shell');

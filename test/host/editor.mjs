@@ -247,9 +247,12 @@ export class Editor {
     const place = await this.show(path, text, occurrence);
     const first = place.text.split('\n')[0] ?? '';
     await this.page.keyboard.press('Escape');
-    const point = await until(`"${first}" on the screen`, () => this.#pointOf(place.column, first));
+    await until(`"${first}" on the screen`, () => this.#pointOf(place.column, first));
     const hover = this.page.locator('.monaco-editor .monaco-hover:visible');
     const body = await until(`a hover on "${first}" (${path}:${place.line})`, async () => {
+      // Lenses that have come in the meantime have moved the text.
+      const point = await this.#pointOf(place.column, first);
+      if (!point) return undefined;
       await this.page.mouse.move(point.x + 40, point.y + 120);
       await this.page.mouse.move(point.x, point.y, { steps: 4 });
       for (let waited = 0; waited < 20; waited++) {
