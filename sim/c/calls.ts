@@ -2,10 +2,11 @@
 import { spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { CallNode, Expression, ParameterNode } from './ast.ts';
-import { type Evaluating, FALLBACK, SIMPLE, SPECIAL, VALUES } from './builtins.ts';
+import { type Evaluating, SIMPLE, SPECIAL, VALUES } from './builtins.ts';
 import { type CCallable, CStop, functionRecord, type Program } from './environment.ts';
 import { CALLING, HELPERS } from './helpers.ts';
 import type { Place } from './memory.ts';
+import { FALLBACK } from './memoryHelpers.ts';
 import { type CDefinition, Names } from './names.ts';
 import { escapedTarget, isArray } from './objects.ts';
 import { parseC } from './parse.ts';
