@@ -21,10 +21,20 @@ export interface ResolvedAnchor {
   readonly section?: Section;
 }
 
+const titles = new WeakMap<RstDocument, Map<string, Section>>();
+
 /** The section of a title. Numbering, case, marks and white space do not matter. */
 export function findSection(document: RstDocument, title: string): Section | undefined {
-  const wanted = plainTitle(title);
-  return document.sections.find((section) => plainTitle(section.title) === wanted);
+  let byTitle = titles.get(document);
+  if (byTitle === undefined) {
+    byTitle = new Map();
+    for (const section of document.sections) {
+      const plain = plainTitle(section.title);
+      if (!byTitle.has(plain)) byTitle.set(plain, section);
+    }
+    titles.set(document, byTitle);
+  }
+  return byTitle.get(plainTitle(title));
 }
 
 /** The literal block that has all the words. `ordinal` counts from 1 those that do. */
@@ -114,15 +124,55 @@ function plainTitle(title: string): string {
 
 /** A test for spans of a source that contain all the words, each as whole words. */
 function matcher(words: readonly string[]): (source: string, span: Span) => boolean {
-  const patterns = words.map((word) => {
-    const escaped = word
-      .trim()
-      .replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-      .replace(/\s+/g, '\\s+');
-    return new RegExp(`(?<!\\w(?=\\w))${escaped}(?!(?<=\\w)\\w)`, 'i');
-  });
-  return (source, span) => {
-    const text = source.slice(span.start, span.end);
-    return patterns.every((pattern) => pattern.test(text));
+  const phrases = words.map((word) => word.trim().replace(/\s+/g, ' ').toLowerCase());
+  // Most spans lack a part of the words: to look for that is much cheaper.
+  const parts = words.map((word) => new Part(word));
+  return (source, { start, end }) => {
+    const lower = lowered(source);
+    if (lower !== undefined && !parts.every((part) => part.isIn(lower, start, end))) return false;
+    const text = source.slice(start, end).toLowerCase().replace(/\s+/g, ' ');
+    return phrases.every((phrase) => says(text, phrase));
   };
+}
+
+/** Whether a text has a phrase, not as a part of longer words. */
+function says(text: string, phrase: string): boolean {
+  for (let at = text.indexOf(phrase); at >= 0; at = text.indexOf(phrase, at + 1)) {
+    const end = at + phrase.length;
+    if (!(isWord(text[at - 1]) && isWord(text[at])) && !(isWord(text[end - 1]) && isWord(text[end]))) return true;
+  }
+  return false;
+}
+
+const isWord = (char: string | undefined): boolean => char !== undefined && /\w/.test(char);
+
+/** The longest run of letters in a phrase, and where it was found last: spans are asked for in their order. */
+class Part {
+  private readonly text: string;
+  private from = 0;
+  private at = -2;
+
+  constructor(phrase: string) {
+    const runs = phrase.toLowerCase().match(/[a-z0-9_]+/g) ?? [];
+    this.text = runs.reduce((longest, run) => (run.length > longest.length ? run : longest), '');
+  }
+
+  isIn(lower: string, start: number, end: number): boolean {
+    if (this.at === -2 || start < this.from || (this.at >= 0 && this.at < start)) {
+      this.from = start;
+      this.at = lower.indexOf(this.text, start);
+    }
+    return this.at >= 0 && this.at + this.text.length <= end;
+  }
+}
+
+let last: { source: string; lower: string | undefined } | undefined;
+
+/** The source in lower case, if every character keeps its place. */
+function lowered(source: string): string | undefined {
+  if (last?.source !== source) {
+    const lower = source.toLowerCase();
+    last = { source, lower: lower.length === source.length ? lower : undefined };
+  }
+  return last.lower;
 }

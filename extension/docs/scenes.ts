@@ -177,8 +177,19 @@ export function loadScenes(json: unknown): Scenes {
   return { scenes, problems };
 }
 
+const readSpans = new Map<string, readonly Release[] | undefined>();
+/** The data has some dozens of them; what is typed may be anything. */
+const MOST_SPANS = 1000;
+
 /** `5.10..6.14`, `5.10..`, `6.12`. */
 export function releasesOf(span: string): readonly Release[] | undefined {
+  if (readSpans.has(span)) return readSpans.get(span);
+  const releases = releasesIn(span);
+  if (readSpans.size < MOST_SPANS) readSpans.set(span, releases);
+  return releases;
+}
+
+function releasesIn(span: string): readonly Release[] | undefined {
   const match = /^(\d+\.\d+)(\.\.(\d+\.\d+)?)?$/.exec(span);
   if (!match) return undefined;
   const since = match[1] as Release;

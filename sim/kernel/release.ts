@@ -74,7 +74,14 @@ export interface ReleaseFacts {
   has(fact: FactId): boolean;
 }
 
+const known = new Map<Release, ReleaseFacts>();
+
 export function factsOf(release: Release): ReleaseFacts {
-  const facts = new Set((Object.keys(FACTS) as FactId[]).filter((fact) => factHolds(fact, release)));
-  return { release, has: (fact) => facts.has(fact) };
+  let found = known.get(release);
+  if (found === undefined) {
+    const facts = new Set((Object.keys(FACTS) as FactId[]).filter((fact) => factHolds(fact, release)));
+    found = { release, has: (fact) => facts.has(fact) };
+    known.set(release, found);
+  }
+  return found;
 }
