@@ -167,8 +167,8 @@ function bundles(production) {
     },
     {
       ...common,
-      entryPoints: ['extension/main.cli.ts'],
-      outfile: 'dist/cli.js',
+      entryPoints: { cli: 'extension/main.start.ts', 'main.cli': 'extension/main.cli.ts' },
+      outdir: 'dist',
       format: 'esm',
       platform: 'node',
       target: 'node20',
@@ -252,6 +252,9 @@ async function gatherData() {
   const icons = at('node_modules/@vscode/codicons/dist');
   for (const name of ['codicon.css', 'codicon.ttf']) await copyFile(join(icons, name), join(dist, 'webview', name));
 }
+
+/** @param {esbuild.BuildOptions['entryPoints']} entries */
+const hasCommandLine = (entries) => typeof entries === 'object' && 'cli' in entries;
 
 async function finishCommandLine() {
   const file = join(dist, 'cli.js');
@@ -366,7 +369,7 @@ export async function build({ production = false, pack = false, tests = false, w
       setup({ onEnd, initialOptions }) {
         onEnd(async ({ errors }) => {
           if (errors.length > 0) return;
-          if (initialOptions.outfile === 'dist/cli.js') await finishCommandLine();
+          if (hasCommandLine(initialOptions.entryPoints)) await finishCommandLine();
           await gatherData().catch((error) => console.error(error.message));
           await writeFile(join(dist, 'prose.json'), JSON.stringify([...sentences.keys()]));
           const built = initialOptions.outfile ?? initialOptions.outdir ?? '';

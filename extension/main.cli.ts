@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The way in from a terminal: `zonescope`. */
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
