@@ -19,7 +19,7 @@ export { ERRNO, errnoName } from './include/errno.ts';
 export { PageKind } from './include/types.ts';
 export { ALL_RECORDS, lookup, recordsOf, variantOf } from './kernel/names.ts';
 export { provideProse, withProse } from './kernel/prose.ts';
-export type { FieldRecord, KernelRecord, StructRecord } from './kernel/registry.ts';
+export { type FieldRecord, type KernelRecord, type StructRecord, spansOf } from './kernel/registry.ts';
 export * from './kernel/release.ts';
 export { type Block, type BlockSource, blockProgram, holesOf, type OpenHole } from './machine/block.ts';
 export type { MachineConfig, MachineProblem, MachineResult } from './machine/config.ts';

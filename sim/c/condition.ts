@@ -1,5 +1,9 @@
 /** The conditions of `#if`, over the texts of their tokens. */
 import type { Release } from '../kernel/release.ts';
+import { integerBinary } from './arithmetic.ts';
+import type { BinaryOperator } from './ast.ts';
+import { BINARY_LEVELS } from './operators.ts';
+import { BadAccess, integer } from './value.ts';
 
 export interface ConditionNames {
   isDefined(name: string): boolean;
@@ -13,21 +17,11 @@ export function versionCode(release: Release): bigint {
 }
 const kernelVersion = (major: bigint, minor: bigint, patch: bigint): bigint => (major << 16n) + (minor << 8n) + patch;
 
-const LEVELS: readonly (readonly string[])[] = [
-  ['||'],
-  ['&&'],
-  ['|'],
-  ['^'],
-  ['&'],
-  ['==', '!='],
-  ['<', '>', '<=', '>='],
-  ['<<', '>>'],
-  ['+', '-'],
-  ['*', '/', '%'],
-];
 const MAX_DEPTH = 100;
 
 class Unreadable extends Error {}
+
+const truth = (value: boolean): bigint => (value ? 1n : 0n);
 
 /** Undefined where it cannot be read. A name that is nothing is 0, as in C. */
 export function conditionHolds(tokens: readonly string[], names: ConditionNames): boolean | undefined {
@@ -53,7 +47,6 @@ export function conditionHolds(tokens: readonly string[], names: ConditionNames)
     if (bracketed) expect(')');
     return found;
   };
-  const truth = (value: boolean): bigint => (value ? 1n : 0n);
   const unary = (): bigint => {
     if (++depth > MAX_DEPTH) throw new Unreadable();
     const token = tokens[index++] ?? '';
@@ -88,14 +81,15 @@ export function conditionHolds(tokens: readonly string[], names: ConditionNames)
     return value;
   };
   const binary = (level: number): bigint => {
-    const operators = LEVELS[level];
+    const operators = BINARY_LEVELS[level];
     if (!operators) return unary();
     let left = binary(level + 1);
-    while (operators.includes(tokens[index] ?? '')) {
-      const operator = tokens[index++] ?? '';
+    for (;;) {
+      const operator = operators.find((each) => each === tokens[index]);
+      if (operator === undefined) return left;
+      index++;
       left = applied(operator, left, binary(level + 1));
     }
-    return left;
   };
   const conditional = (): bigint => {
     const test = binary(0);
@@ -110,47 +104,13 @@ export function conditionHolds(tokens: readonly string[], names: ConditionNames)
     const value = conditional();
     return index === tokens.length ? value !== 0n : undefined;
   } catch (error) {
-    if (error instanceof Unreadable || error instanceof RangeError) return undefined;
+    if (error instanceof Unreadable || error instanceof RangeError || error instanceof BadAccess) return undefined;
     throw error;
   }
 }
 
-function applied(operator: string, a: bigint, b: bigint): bigint {
-  const truth = (value: boolean): bigint => (value ? 1n : 0n);
-  switch (operator) {
-    case '||':
-      return truth(a !== 0n || b !== 0n);
-    case '&&':
-      return truth(a !== 0n && b !== 0n);
-    case '==':
-      return truth(a === b);
-    case '!=':
-      return truth(a !== b);
-    case '<':
-      return truth(a < b);
-    case '>':
-      return truth(a > b);
-    case '<=':
-      return truth(a <= b);
-    case '>=':
-      return truth(a >= b);
-    case '|':
-      return BigInt.asIntN(64, a | b);
-    case '^':
-      return BigInt.asIntN(64, a ^ b);
-    case '&':
-      return BigInt.asIntN(64, a & b);
-    case '<<':
-      return BigInt.asIntN(64, a << (b & 63n));
-    case '>>':
-      return a >> (b & 63n);
-    case '+':
-      return BigInt.asIntN(64, a + b);
-    case '-':
-      return BigInt.asIntN(64, a - b);
-    case '*':
-      return BigInt.asIntN(64, a * b);
-  }
-  if (b === 0n) throw new Unreadable();
-  return operator === '/' ? a / b : a % b;
+function applied(operator: BinaryOperator, a: bigint, b: bigint): bigint {
+  if (operator === '||') return truth(a !== 0n || b !== 0n);
+  if (operator === '&&') return truth(a !== 0n && b !== 0n);
+  return integerBinary(operator, integer(a, 'long long'), integer(b, 'long long')).value;
 }

@@ -1,7 +1,7 @@
 /** What names and holes stand for. */
 
 import { ERRNO } from '../include/errno.ts';
-import type { KernelRecord } from '../kernel/registry.ts';
+import { type KernelRecord, spansOf } from '../kernel/registry.ts';
 import { spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { Expression, FunctionNode, HoleNode } from './ast.ts';
@@ -229,20 +229,5 @@ export function describeHole(node: HoleNode): string {
       return 'what stands for these statements';
     case 'comment':
       return `what the comment stands for${words}`;
-  }
-}
-
-function spansOf(record: KernelRecord): readonly { since: `${number}.${number}`; until?: `${number}.${number}` }[] {
-  switch (record.kind) {
-    case 'function':
-      return record.variants;
-    case 'constant':
-    case 'macro':
-    case 'errno':
-      return record.values;
-    case 'never':
-      return [];
-    default:
-      return [record];
   }
 }

@@ -12,22 +12,13 @@ import type {
   UnaryOperator,
 } from './ast.ts';
 import { unquote } from './lex.ts';
+import { BINARY_LEVELS } from './operators.ts';
 import { MAX_DEPTH, TypeParser } from './parseTypes.ts';
 import type { IntegerType } from './value.ts';
 
-const BINARY: readonly (readonly BinaryOperator[])[] = [
-  ['||'],
-  ['&&'],
-  ['|'],
-  ['^'],
-  ['&'],
-  ['==', '!='],
-  ['<', '>', '<=', '>='],
-  ['<<', '>>'],
-  ['+', '-'],
-  ['*', '/', '%'],
-];
-const LEVEL = new Map<string, number>(BINARY.flatMap((operators, level) => operators.map((o) => [o, level] as const)));
+const LEVEL = new Map<string, number>(
+  BINARY_LEVELS.flatMap((operators, level) => operators.map((o) => [o, level] as const)),
+);
 const ASSIGN = new Set<string>(['=', '*=', '/=', '%=', '+=', '-=', '<<=', '>>=', '&=', '^=', '|=']);
 const UNARY = new Set<string>(['+', '-', '!', '~', '*', '&']);
 

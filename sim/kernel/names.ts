@@ -2,7 +2,7 @@
 import { FUNCTIONS } from '../mm/functions.ts';
 import { INIT_FUNCTIONS } from '../mm/initFunctions.ts';
 import { RECORDS } from './records/all.ts';
-import type { FunctionVariant, KernelRecord } from './registry.ts';
+import { type FunctionVariant, type KernelRecord, spansOf } from './registry.ts';
 import { type Release, spanHolds } from './release.ts';
 
 /** All records, those that run first. */
@@ -31,20 +31,8 @@ export function lookup(name: string, release: Release): KernelRecord | undefined
   return recordsOf(name).find((record) => holds(record, release));
 }
 
-function holds(record: KernelRecord, release: Release): boolean {
-  switch (record.kind) {
-    case 'function':
-      return record.variants.some((variant) => spanHolds(variant, release));
-    case 'constant':
-    case 'macro':
-    case 'errno':
-      return record.values.some((value) => spanHolds(value, release));
-    case 'never':
-      return false;
-    default:
-      return spanHolds(record, release);
-  }
-}
+const holds = (record: KernelRecord, release: Release): boolean =>
+  spansOf(record).some((span) => spanHolds(span, release));
 
 /** The variant of a function in `release`. */
 export function variantOf(record: KernelRecord, release: Release): FunctionVariant | undefined {

@@ -121,6 +121,22 @@ export type KernelRecord =
   | ConfigRecord
   | NeverRecord;
 
+/** The releases in which the kernel has what a record names. */
+export function spansOf(record: KernelRecord): readonly Span[] {
+  switch (record.kind) {
+    case 'function':
+      return record.variants;
+    case 'constant':
+    case 'macro':
+    case 'errno':
+      return record.values;
+    case 'never':
+      return [];
+    default:
+      return [record];
+  }
+}
+
 /* ---- ways to write records ---- */
 
 export const fn = (

@@ -1,7 +1,7 @@
 /** What `help` says of a kernel name in a release, from its records. */
 import { constantValue, recordsOf, variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
-import type { KernelRecord } from '../kernel/registry.ts';
+import { type KernelRecord, spansOf } from '../kernel/registry.ts';
 import { compareReleases, type Release, type Span, spanHolds } from '../kernel/release.ts';
 import type { Kernel } from '../machine/kernel.ts';
 
@@ -60,10 +60,6 @@ function memberText(name: string, type: string): string {
   const array = /\[.*\]$/.exec(type)?.[0] ?? '';
   const bare = type.slice(0, type.length - array.length);
   return `${bare}${bare.endsWith('*') ? '' : ' '}${name}${array}`;
-}
-
-function spansOf(record: Real): readonly Span[] {
-  return record.kind === 'function' ? record.variants : 'values' in record ? record.values : [record];
 }
 
 function spanText(spans: readonly Span[]): string {
