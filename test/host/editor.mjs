@@ -8,6 +8,8 @@ import { patienceMs, plain, until } from './until.mjs';
 
 /** For what is looked at again when it has gone in between. */
 const briefly = { timeout: 1000 };
+/** Pixels between a lens and the line it stands over, of which there may be several. */
+const NEAR = 90;
 
 /** The palette, quick open and the text editors of a window. */
 export class Editor {
@@ -236,7 +238,8 @@ export class Editor {
   }
 
   /**
-   * Rests the mouse on a text of a file and gives what the hover says.
+   * Rests the mouse on a text of a file and gives what the hover says: the sources of its parts come one after the
+   * other, and it is read when it stays the same.
    *
    * @param {string} path
    * @param {string | RegExp} text a single line of the file, or the start of one that wraps
@@ -255,12 +258,17 @@ export class Editor {
       if (!point) return undefined;
       await this.page.mouse.move(point.x + 40, point.y + 120);
       await this.page.mouse.move(point.x, point.y, { steps: 4 });
-      for (let waited = 0; waited < 20; waited++) {
+      let before = '';
+      let same = 0;
+      for (let waited = 0; waited < 60; waited++) {
         await sleep(100);
         const text = (await hover.allInnerTexts()).join('\n').trim();
-        if (text && !/^Loading/.test(text)) return text;
+        same = text !== '' && text === before ? same + 1 : 0;
+        before = text;
+        if (same >= 3 && !/^Loading|Checking for quick fixes/m.test(text)) return text;
+        if (text === '' && waited >= 20) return undefined;
       }
-      return undefined;
+      return before || undefined;
     });
     return plain(body);
   }
@@ -337,17 +345,21 @@ export class Editor {
   async lens(path, text, title, occurrence) {
     await this.show(path, text, occurrence);
     const cursor = this.page.locator('.editor-group-container.active .cursors-layer .cursor').first();
+    // Lenses come one after the other and move each other: what stands still for two looks is the one.
+    let before = Number.NaN;
     return until(`the lens "${title}" over "${text}"`, async () => {
       const below = await cursor.boundingBox(briefly).catch(() => null);
       const links = await this.#lensLinks().all();
       let best;
       for (const link of links) {
         const box = await link.boundingBox(briefly).catch(() => null);
-        if (!box || !below || box.y > below.y + 4) continue;
+        if (!box || !below || box.y > below.y + 4 || box.y < below.y - NEAR) continue;
         if (plain((await link.textContent(briefly).catch(() => '')) ?? '').trim() !== title) continue;
         if (!best || box.y > best.y) best = { y: box.y, link };
       }
-      return best?.link;
+      const stands = best?.y === before;
+      before = best?.y ?? Number.NaN;
+      return stands ? best?.link : undefined;
     });
   }
 
