@@ -27,11 +27,18 @@ describe('a value in words', () => {
     expect(hmmEntryText(kernel, (1n << 63n) | (1n << 60n) | (9n << 53n) | 0x1200n, hmmRange())).toBe(
       '0x9120000000001200: VALID|DMA_MAPPED, pfn 0x1200, order 9',
     );
+    expect(hmmEntryText(kernel, (1n << 63n) | (7n << 58n) | 0x1200n, hmmRange())).toBe(
+      '0x9c00000000001200: VALID|DMA_MAPPED|P2PDMA|P2PDMA_BUS, pfn 0x1200, order 0',
+    );
   });
 
   it('reads the fixed bits of 4.14, and the bits that a driver of 5.4 brings along', () => {
     expect(hmmEntryText(boot('4.14').kernel, (0x1200n << 7n) | 5n, hmmRange())).toBe(
       '0x90005: VALID|WRITE, pfn 0x1200',
+    );
+    expect(hmmEntryText(boot('4.14').kernel, 16n, hmmRange())).toBe('0x10: EMPTY');
+    expect(hmmEntryText(boot('5.8').kernel, (1n << 63n) | 0x1200n, hmmRange())).toBe(
+      '0x8000000000001200: VALID, pfn 0x1200',
     );
     const words = (...elements: bigint[]) => ({
       kind: 'pointer' as const,
