@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Machine, partsOf, presets, type Release, runShellLine, textOf, watched } from '../../sim/index.ts';
+import { Machine, partsOf, presets, type Release, readMemory, runShellLine, textOf, watched } from '../../sim/index.ts';
 import { hmmEntryText, migrateEntryText } from '../../sim/view/values.ts';
 
 function boot(release: Release): Machine {
@@ -111,5 +111,26 @@ describe('a value in words', () => {
     }
     expect(machine.kernel.mark()).toBe(mark);
     expect(machine.canonical()).toBe(before);
+  });
+});
+
+describe('memory of a device', () => {
+  it('is read by the linear map where the CPU reaches it: a coherent page in use, not a private one', () => {
+    const machine = boot('6.12');
+    for (const line of [
+      'modprobe test_hmm spm_addr_dev0=0x200000000 spm_addr_dev1=0x210000000',
+      'p = proc new app',
+      'gpu open 0 p',
+      'gpu open 2 p',
+      'a = proc mmap p 4',
+      'proc write p a 4 7',
+      'gpu to-dev 2 p a 2',
+      'gpu to-dev 0 p a+0x2000 2',
+    ])
+      expect(runShellLine(machine, line)?.error?.message, line).toBeUndefined();
+    const { kernel } = machine;
+    const at = (pfn: number): Uint8Array => readMemory(kernel, kernel.arch.PAGE_OFFSET + BigInt(pfn) * 4096n, 4);
+    expect([...at(0x21ffff)]).toEqual([7, 0, 0, 0]);
+    expect(at(0xfcfffff)).toHaveLength(0);
   });
 });
