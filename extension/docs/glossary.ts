@@ -148,6 +148,10 @@ const BARE_FIELDS: Readonly<Record<string, string>> = {
   owner: 'field:mmu_notifier_range.owner',
   pfns: 'field:hmm_range.pfns',
   flags: 'field:page.flags',
+  lru: 'field:page.lru',
+  mapping: 'field:page.mapping',
+  _refcount: 'field:page._refcount',
+  _mapcount: 'field:page._mapcount',
 };
 /** Callbacks several structs have or had: the one a name alone means. */
 const BARE_CALLBACKS: Readonly<Record<string, string>> = {

@@ -234,8 +234,11 @@ function* unmet(
   wish: Wish,
   run: (line: string) => Piecewise<Answer>,
 ): Piecewise<string | undefined> {
-  const { status, output } = yield* run(expectation.line);
+  const { status, output, isDone } = yield* run(expectation.line);
   const { is, isNot, has, lacks, fails } = wish;
+  const { sameAs, differsFrom } = expectation;
+  // A line that breaks off or waits proves nothing by what it does not print.
+  if (!isDone && (isNot ?? lacks ?? differsFrom) !== undefined) return 'a line that runs to its end';
   if (is !== undefined && output !== is) return is;
   if (isNot !== undefined && output === isNot) return `anything but ${isNot}`;
   if (has !== undefined && !output.includes(has)) return `… ${has} …`;
@@ -244,7 +247,6 @@ function* unmet(
     const errno = fails === '' ? 0 : -(ERRNO.get(fails) ?? Number.NaN);
     if (status !== errno) return fails === '' ? 'success' : `-${fails}`;
   }
-  const { sameAs, differsFrom } = expectation;
   if (sameAs !== undefined && (yield* run(sameAs)).output !== output) return output;
   if (differsFrom !== undefined && (yield* run(differsFrom)).output === output) return `anything but ${output}`;
   return undefined;

@@ -148,13 +148,29 @@ export function swpEntry(kernel: Kernel, pte: Pte): { type: number; offset: bigi
   return { type, offset };
 }
 
-/** arch/x86/include/asm/pgtable_64.h:__swp_entry: the type in the top five bits, below it the inverted offset. */
+/** arch/x86/include/asm/pgtable_64.h:__swp_entry since 4.19: the type in the top five bits, below it the inverted offset. */
 export const x86SwapWord = (type: number, offset: bigint): bigint =>
   (BigInt.asUintN(64, ~offset << 14n) >> 5n) | (BigInt(type) << 59n);
-/** arch/arm64/include/asm/pgtable.h:__swp_entry (since 6.1): type in bits 6 to 10, offset from bit 12. */
+/** The same in a release: before 4.19 the offset is on top as it is, and the type low. */
+export function x86SwapWordIn(kernel: Kernel, type: number, offset: bigint): bigint {
+  if (kernel.has('swapEntryInverted')) return x86SwapWord(type, offset);
+  const [typeBit, offsetBit] = kernel.has('swapEntryAboveGlobal') ? [9n, 14n] : [1n, 9n];
+  return BigInt.asUintN(64, (offset << offsetBit) | (BigInt(type) << typeBit));
+}
+/** Where x86SwapWordIn puts them, in words. */
+export const x86SwapWhere = (kernel: Kernel): string => {
+  if (kernel.has('swapEntryInverted')) return 'type in bits 59-63, the inverted offset in bits 9-58';
+  return kernel.has('swapEntryAboveGlobal')
+    ? 'type in bits 9-13, the offset in bits 14-63'
+    : 'type in bits 1-5, the offset in bits 9-63';
+};
+/** arch/arm64/include/asm/pgtable.h:__swp_entry (6.12): type in bits 6 to 10, offset from bit 12. */
 export const arm64SwapWord = (type: number, offset: bigint): bigint => (BigInt(type) << 6n) | (offset << 12n);
-/** include/linux/swapops.h: the architecture independent word, 5 bits of type above 58 of offset. */
-export const genericSwapWord = (type: number, offset: bigint): bigint => (BigInt(type) << 58n) + offset;
+/** include/linux/swapops.h:SWP_TYPE_SHIFT: what exceptional entries of the radix tree, later of the xarray, leave. */
+export const swapTypeShift = (kernel: Kernel): number => (kernel.has('swapEntryInXarray') ? 58 : 57);
+/** The architecture independent word: 5 bits of type above the offset. */
+export const genericSwapWord = (type: number, offset: bigint, shift = 58): bigint =>
+  (BigInt(type) << BigInt(shift)) + offset;
 
 /* ---- the word ---- */
 
@@ -220,9 +236,11 @@ export function pteWord(kernel: Kernel, pte: Pte, huge = false): bigint {
   const names = pteBitNames(kernel, pte, huge);
   if (kind >= PteKind.Swap) {
     const { type, offset } = swpEntry(kernel, pte);
-    return x86SwapWord(type, offset) | bitsOf(X86_SWAP_BITS, names);
+    const bits = kernel.has('swapSoftDirtyLow') ? X86_SWAP_BITS : { ...X86_SWAP_BITS, SOFT_DIRTY: 7 };
+    return x86SwapWordIn(kernel, type, offset) | bitsOf(bits, names);
   }
   const frame = BigInt(pte_pfn(pte)) << 12n;
-  // An entry that is not present must not name memory the CPU might speculate on (pgtable-invert.h).
-  return (kind === PteKind.ProtNone ? ~frame & PFN_MASK : frame & PFN_MASK) | bitsOf(X86_PRESENT_BITS, names);
+  // An entry that is not present must not name memory the CPU might speculate on (pgtable-invert.h, 4.19).
+  const isInverted = kind === PteKind.ProtNone && kernel.has('swapEntryInverted');
+  return (isInverted ? ~frame & PFN_MASK : frame & PFN_MASK) | bitsOf(X86_PRESENT_BITS, names);
 }

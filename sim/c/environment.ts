@@ -25,12 +25,12 @@ export interface CEnvironment {
   /** Calls a kernel function; its arguments are already converted to its prototype. */
   call(name: string, args: readonly CValue[], span: SourceSpan): KernelGenerator<CValue>;
 
-  /** A member of a struct page, `undefined` if the engine has no such member. */
-  loadPage(pfn: number, field: string): CValue | undefined;
+  /** A member of a struct page, or of the folio that begins with it; `undefined` if the engine has no such member. */
+  loadPage(pfn: number, field: string, of?: 'page' | 'folio'): CValue | undefined;
   /** False if the engine has no such member, or not for writing. */
   storePage(pfn: number, field: string, value: CValue): boolean;
   /** What `&page->field` points to, where the engine keeps that as an object. */
-  pageField?(pfn: number, field: string): Target | undefined;
+  pageField?(pfn: number, field: string, of?: 'page' | 'folio'): Target | undefined;
 
   /** A stable simulated address. */
   addressOf(target: Target): bigint;
@@ -66,6 +66,8 @@ export interface CEnvironment {
   readonly limits?: Partial<Limits>;
   /** Sizes of types in bytes, by their C spelling. */
   readonly sizes?: Readonly<Record<string, number>>;
+  /** Whether the kernel was built without an option that members of structs depend on. */
+  readonly lacks?: (option: string) => boolean;
   /** The variables of the shell: a frame record that outlives one command. See `newFrame`. */
   readonly shell?: CStruct;
   /** The same, but named only by what fills holes and arguments: a text of its own does not see them. */

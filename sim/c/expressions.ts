@@ -209,7 +209,10 @@ export abstract class Expressions extends Calls {
 
   private *memberPlace(node: MemberNode): KernelGenerator<Place> {
     const base = yield* this.memberBase(node);
-    if (base.kind === 'page') return this.pageMember(base.pfn, node.field, node.fieldSpan);
+    if (base.kind === 'page') {
+      const of = base.type.kind === 'struct' && base.type.tag === 'folio' ? 'folio' : 'page';
+      return this.pageMember(base.pfn, of, node.field, node.fieldSpan);
+    }
     if (base.kind === 'object') return this.member(base.object, node.field, node.fieldSpan);
     throw this.stop(
       'type',

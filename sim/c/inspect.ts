@@ -253,6 +253,7 @@ function look(machine: Machine, program: Task | undefined, at: Declarations | un
         const value = finish(evaluate(kernel, at, text, notes));
         const { objects, pages } = store.changes(from, store.mark());
         objects.delete(kernel.state.addresses);
+        objects.delete(kernel.state.addressEnd);
         const changed = objects.size > 0 || pages.length > 0;
         return { ok: true, value, text: print(kernel, value), type: typeName(value), changed, notes };
       } catch (error) {

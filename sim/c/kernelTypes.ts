@@ -12,6 +12,7 @@ export const KERNEL_STRUCTS: ReadonlyMap<string, ReadonlyMap<string, CType>> = n
   ['atomic_t', new Map([['counter', INT]])],
   ['atomic64_t', new Map([['counter', integerType('long long')]])],
   ['atomic_long_t', new Map([['counter', LONG]])],
+  ['memdesc_flags_t', new Map([['f', integerType('unsigned long')]])],
   ['refcount_t', new Map([['refs', named('atomic_t')]])],
   ['kref', new Map([['refcount', named('refcount_t')]])],
   [

@@ -75,7 +75,7 @@ export class Layouts {
     const own = this.program.structs.get(tag) ?? this.env.program?.structs.get(tag);
     if (own) return own;
     const record = this.structRecord(tag);
-    return record ? fieldsIn(record, this.env.release) : KERNEL_STRUCTS.get(tag);
+    return record ? fieldsIn(record, this.env.release, this.env.lacks) : KERNEL_STRUCTS.get(tag);
   }
 
   /** The size in bytes, or `undefined` where it is not known. A struct's is laid out from the members we know. */

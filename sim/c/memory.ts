@@ -26,7 +26,7 @@ export type Place =
   /** A whole struct or array. */
   | { kind: 'object'; object: CObject; type: CType }
   | { kind: 'page'; pfn: number; type: CType }
-  | { kind: 'pageField'; pfn: number; field: string; type: CType };
+  | { kind: 'pageField'; pfn: number; of: 'page' | 'folio'; field: string; type: CType };
 
 export class Memory extends Overlays {
   // ---- places ----
@@ -69,7 +69,7 @@ export class Memory extends Overlays {
         return this.dereference({ ...pointer, target: found }, what, span);
       }
       case 'page':
-        if (pointer.to !== 'struct page')
+        if (pointer.to !== 'struct page' && pointer.to !== 'struct folio')
           throw this.stop('unsupported', `A struct page cannot be read as ${pointer.to}.`, span);
         return { kind: 'page', pfn: target.pfn, type };
       case 'function':
@@ -129,8 +129,9 @@ export class Memory extends Overlays {
       case 'page':
         return { kind: 'pointer', to, target: { kind: 'page', pfn: place.pfn } };
       case 'pageField': {
-        const target = this.env.pageField?.(place.pfn, place.field);
-        if (!target) throw this.stop('unsupported', `The address of page->${place.field} is not simulated.`, span);
+        const target = this.env.pageField?.(place.pfn, place.field, place.of);
+        if (!target)
+          throw this.stop('unsupported', `The address of ${place.of}->${place.field} is not simulated.`, span);
         return { kind: 'pointer', to, target };
       }
       case 'slot':
@@ -147,10 +148,10 @@ export class Memory extends Overlays {
   load(place: Place, what: string, span: SourceSpan): CValue {
     switch (place.kind) {
       case 'page':
-        throw this.stop('unsupported', 'A whole struct page cannot be copied: read its members.', span);
+        throw this.stop('unsupported', `A whole ${spell(place.type)} cannot be copied: read its members.`, span);
       case 'pageField': {
-        const value = this.env.loadPage(place.pfn, place.field);
-        if (!value) throw this.stop('no-such-field', `struct page has no member ${place.field} here.`, span);
+        const value = this.env.loadPage(place.pfn, place.field, place.of);
+        if (!value) throw this.stop('no-such-field', `struct ${place.of} has no member ${place.field} here.`, span);
         return value;
       }
       case 'object': {
@@ -200,7 +201,7 @@ export class Memory extends Overlays {
   store(place: Place, value: CValue, span: SourceSpan): void {
     if (place.kind === 'pageField') {
       if (!this.env.storePage(place.pfn, place.field, value))
-        throw this.stop('unsupported', `page->${place.field} cannot be written by a program.`, span);
+        throw this.stop('unsupported', `${place.of}->${place.field} cannot be written by a program.`, span);
       return;
     }
     if (place.kind === 'page') throw this.stop('unsupported', 'A whole struct page cannot be written.', span);
@@ -294,15 +295,17 @@ export class Memory extends Overlays {
     if (instead !== undefined && instead !== field) return this.member(object, instead, span);
     throw this.stop('no-such-field', this.fieldMessage(tag, field), span);
   }
-  pageMember(pfn: number, field: string, span: SourceSpan): Place {
-    const type = this.fields('page')?.get(field);
-    if (type) return { kind: 'pageField', pfn, field, type };
-    const value = this.env.loadPage(pfn, field);
-    if (value) return { kind: 'pageField', pfn, field, type: typeOfValue(value) };
-    this.noSuchField('page', field, span);
-    const instead = this.env.fieldStandIn?.('page', field);
-    if (instead) return { kind: 'pageField', pfn, field: instead, type: this.fields('page')?.get(instead) ?? ULONG };
-    throw this.stop('no-such-field', this.fieldMessage('page', field), span);
+  /** `->field` of a struct page, or of the folio that begins with it. */
+  pageMember(pfn: number, of: 'page' | 'folio', field: string, span: SourceSpan): Place {
+    const type = this.fields(of)?.get(field);
+    if (type?.kind === 'struct' && type.tag === 'page') return { kind: 'page', pfn, type };
+    if (type) return { kind: 'pageField', pfn, of, field, type };
+    const value = this.env.loadPage(pfn, field, of);
+    if (value) return { kind: 'pageField', pfn, of, field, type: typeOfValue(value) };
+    this.noSuchField(of, field, span);
+    const instead = this.env.fieldStandIn?.(of, field);
+    if (instead) return { kind: 'pageField', pfn, of, field: instead, type: this.fields(of)?.get(instead) ?? ULONG };
+    throw this.stop('no-such-field', this.fieldMessage(of, field), span);
   }
   protected noSuchField(tag: string, field: string, span: SourceSpan): void {
     this.tell('no-such-field', this.fieldMessage(tag, field), span, 'error');
@@ -318,6 +321,8 @@ export class Memory extends Overlays {
       .filter((each) => each.name === field)
       .sort((a, b) => compareReleases(a.since, b.since));
     const [first, last] = [held[0], held.at(-1)];
+    const without = held.find((each) => each.option !== undefined && this.env.lacks?.(each.option))?.option;
+    if (without !== undefined) return `struct ${tag} has no member ${field} here: ${without} is not set.`;
     if (!first || !last || held.some((each) => spanHolds(each, release)))
       return `struct ${tag} never had a member ${field}.`;
     // A member that changed its type has more than one record.

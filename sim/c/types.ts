@@ -200,9 +200,15 @@ export function commonType(a: IntegerType, b: IntegerType): IntegerType {
 export const convertInteger = (value: CInteger, type: IntegerType): CInteger =>
   value.type === type ? value : integer(value.value, type);
 
-/** The members a struct has in one release, in order. */
-export function fieldsIn(record: StructRecord, release: Release): ReadonlyMap<string, CType> {
+/** The members a struct has in one release, in order, less those of options that a kernel `lacks`. */
+export function fieldsIn(
+  record: StructRecord,
+  release: Release,
+  lacks?: (option: string) => boolean,
+): ReadonlyMap<string, CType> {
   const fields = new Map<string, CType>();
-  for (const field of record.fields) if (spanHolds(field, release)) fields.set(field.name, parseTypeName(field.type));
+  for (const field of record.fields)
+    if (spanHolds(field, release) && !(field.option !== undefined && lacks?.(field.option)))
+      fields.set(field.name, parseTypeName(field.type));
   return fields;
 }

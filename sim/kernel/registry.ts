@@ -60,6 +60,8 @@ export interface FieldRecord extends Span {
   contract: string;
   /** The name that replaced it, where it ended. */
   replacedBy?: string;
+  /** The configuration option that brings it. */
+  option?: string;
 }
 
 export interface StructRecord extends Span {

@@ -2,10 +2,11 @@
 import { PteKind, pte_pfn, pteKind } from '../arch/pte.ts';
 import type { CEnvironment } from '../c/environment.ts';
 import { CStop } from '../c/environment.ts';
-import { callC } from '../c/evaluate.ts';
-import { fieldsIn } from '../c/types.ts';
+import { callC, makeProgram } from '../c/evaluate.ts';
+import { Layouts } from '../c/layout.ts';
+import { parseC } from '../c/parse.ts';
+import { fieldsIn, parseTypeName, spell } from '../c/types.ts';
 import {
-  addressPointer,
   CallArgs,
   type CObject,
   type CStruct,
@@ -18,10 +19,8 @@ import {
 import { currentProcess } from '../kernel/current.ts';
 import { ALL_RECORDS, constantValue, lookup, recordsOf, variantOf } from '../kernel/names.ts';
 import { spanHolds } from '../kernel/release.ts';
-import { page_ref_count } from '../mm/compound_page.ts';
 import { mmStruct, taskStruct, vmaStruct } from '../mm/cviews.ts';
-import { flagsWord } from '../mm/page_flags.ts';
-import { page_pgmap } from '../mm/pagemap.ts';
+import { pageMember } from '../mm/pageMembers.ts';
 import { pteAt } from '../mm/pgtable.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { hex, type Kernel } from './kernel.ts';
@@ -40,6 +39,7 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
     store: kernel.store,
     budget: { statements: STATEMENT_BUDGET, elements: ELEMENT_BUDGET },
     sizes: { 'struct page': kernel.arch.sizeofPage },
+    lacks: (option) => option === 'CONFIG_PAGE_EXTENSION' && !kernel.config.config.pageExtension,
     lookup: (name) => lookup(name, kernel.release),
     lookupAny: (name) => recordsOf(name)[0],
     constant: (name) => {
@@ -57,9 +57,13 @@ export function createEnvironment(kernel: Kernel, parts: EnvironmentParts): CEnv
           : [],
       ),
     call: (name, args) => call(kernel, name, args, env),
-    loadPage: (pfn, field) => loadPage(kernel, pfn, field),
+    loadPage: (pfn, field, of) => loadPage(kernel, pfn, field, of),
+    pageField: (pfn, field, of) => {
+      const value = loadPage(kernel, pfn, field, of);
+      return value?.kind === 'aggregate' ? { kind: 'object', object: value.object } : undefined;
+    },
     storePage: () => false,
-    addressOf: (target) => addressOf(kernel, target),
+    addressOf: (target) => addressOf(kernel, target, env),
     atAddress: (address) => atAddress(kernel, address),
     warn: (text) => kernel.WARN(text),
     printk: (level, text) => {
@@ -144,24 +148,14 @@ function* call(kernel: Kernel, name: string, args: readonly CValue[], env: CEnvi
   return 'kind' in result ? result : yield* result;
 }
 
-function loadPage(kernel: Kernel, pfn: number, field: string): CValue | undefined {
-  switch (field) {
-    case 'flags':
-      return integer(flagsWord(kernel, pfn).word, 'unsigned long');
-    case '_refcount':
-      return integer(page_ref_count(kernel, pfn));
-    case '_mapcount':
-      return integer(kernel.pages.mapcount.get(pfn) | 0);
-    case 'pgmap': {
-      const map = page_pgmap(kernel, pfn);
-      return map ? objectPointer(map.pgmap) : addressPointer(0n, 'struct dev_pagemap');
-    }
-    default:
-      return undefined;
-  }
+/** A member of a page, or of the folio that begins with it, if the release has it. */
+function loadPage(kernel: Kernel, pfn: number, field: string, of = 'page'): CValue | undefined {
+  const record = lookup(`struct ${of}`, kernel.release) ?? lookup(of, kernel.release);
+  const type = record?.kind === 'struct' ? fieldsIn(record, kernel.release).get(field) : undefined;
+  return type && pageMember(kernel, pfn, field, spell(type));
 }
 
-function addressOf(kernel: Kernel, target: Target): bigint {
+function addressOf(kernel: Kernel, target: Target, env: CEnvironment): bigint {
   switch (target.kind) {
     case 'address':
       return target.address;
@@ -170,20 +164,24 @@ function addressOf(kernel: Kernel, target: Target): bigint {
     case 'object':
       return kernel.addressOf(target.object);
     case 'slot':
-      return kernel.addressOf(target.object) + BigInt(offsetOf(target.object, target.key) * 8);
+      return kernel.addressOf(target.object) + BigInt(offsetOf(target.object, target.key, env));
     case 'function':
       return kernel.addressOf(target.function);
   }
 }
 
-function offsetOf(object: CObject, key: string | number): number {
-  if (typeof key === 'number') return key;
-  return Math.max(
-    0,
-    Object.keys(object as CStruct)
-      .filter((name) => !name.startsWith('$'))
-      .indexOf(key),
-  );
+const NOWHERE = { start: 0, end: 0 };
+const WORD = 8;
+
+/** Bytes from the start of an object to what it holds under a key; where no layout is known, each part has a word. */
+function offsetOf(object: CObject, key: string | number, env: CEnvironment): number {
+  const layouts = new Layouts(env, env.program ?? makeProgram(parseC('', 'file')));
+  if ('$array' in object) return Number(key) * (layouts.size(parseTypeName(object.$array as string), NOWHERE) ?? WORD);
+  const struct = object as CStruct;
+  const known = layouts.layout(struct.$struct, NOWHERE)?.offsets.get(String(key));
+  if (known !== undefined) return known;
+  const names = Object.keys(struct).filter((name) => !name.startsWith('$'));
+  return WORD * Math.max(0, names.indexOf(String(key)));
 }
 
 function atAddress(kernel: Kernel, address: bigint): Target | undefined {

@@ -311,8 +311,10 @@ export class Kernel {
   addressOf(object: object): bigint {
     const known = this.state.addresses.get(object);
     if (known !== undefined) return known;
-    const address = this.arch.PAGE_OFFSET + 0x4000000n + BigInt(this.state.addresses.size) * 0x400n;
-    this.store.mapSet(this.state.addresses, object, address);
+    const { addresses, addressEnd } = this.state;
+    const address = this.arch.PAGE_OFFSET + ADDRESSES_START + BigInt(addressEnd.used);
+    this.store.mapSet(addresses, object, address);
+    this.store.set(addressEnd, 'used', addressEnd.used + Math.ceil(roomOf(object) / ADDRESSES_STEP) * ADDRESSES_STEP);
     return address;
   }
 
@@ -325,6 +327,22 @@ export class Kernel {
     return this.store.mark();
   }
 }
+
+const ADDRESSES_START = 0x4000000n;
+const ADDRESSES_STEP = 0x400;
+
+/** At least the bytes that an object has in any layout: a word for each number and pointer in it, or what a lock takes. */
+function roomOf(slot: unknown, depth = 0): number {
+  if (typeof slot !== 'object' || slot === null || 'kind' in slot || depth > 16) return 8;
+  if ('$array' in slot && 'elements' in slot && Array.isArray(slot.elements))
+    return slot.elements.length * roomOf(slot.elements[0], depth + 1);
+  if (!('$struct' in slot)) return ADDRESSES_STEP;
+  let bytes = 0;
+  for (const [name, part] of Object.entries(slot)) if (!name.startsWith('$')) bytes += roomOf(part, depth + 1);
+  return Math.max(bytes, LARGEST_OPAQUE);
+}
+/** Of structs that are opaque to programs the largest have 32 bytes. */
+const LARGEST_OPAQUE = 32;
 
 /** `0x1f` style, as %#lx prints. */
 export const hex = (value: number | bigint): string => `0x${value.toString(16)}`;

@@ -162,6 +162,8 @@ export interface KernelState {
   devmap_managed_key: number;
   /** struct objects that were asked for their address, in that order. */
   readonly addresses: Map<object, bigint>;
+  /** How many bytes they take, from the first on. */
+  readonly addressEnd: { used: number };
 }
 
 /** References or pins on one page frame that `proc gup` took. */
@@ -256,4 +258,5 @@ export const newState = (config: MachineConfig): KernelState => ({
   swap: new Map(),
   devmap_managed_key: 0,
   addresses: new Map(),
+  addressEnd: { used: 0 },
 });

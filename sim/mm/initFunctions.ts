@@ -41,7 +41,10 @@ export const INIT_FUNCTIONS: readonly FunctionRecord[] = [
     name: 'memblock_free_all',
     contract:
       'Ends the life of the boot-time allocator: every range of memory that is not reserved goes to the page allocator, in naturally aligned blocks. Only from here on does managed_pages count anything.',
-    variants: [{ since: '4.20', file: 'mm/memblock.c', prototype: 'void memblock_free_all(void)' }],
+    variants: [
+      { since: '4.20', until: '5.12', file: 'mm/memblock.c', prototype: 'unsigned long memblock_free_all(void)' },
+      { since: '5.13', file: 'mm/memblock.c', prototype: 'void memblock_free_all(void)' },
+    ],
   },
   {
     kind: 'function',

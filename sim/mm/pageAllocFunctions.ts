@@ -5,6 +5,7 @@ import { type ErrorCase, type FunctionRecord, fn, variant } from '../kernel/regi
 import type { Release } from '../kernel/release.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { compound_head } from './compound_page.ts';
+import { folioHead } from './folio.ts';
 import { __free_pages, drain_all_pages, split_page } from './freePages.ts';
 import { __GFP_HIGHMEM, __GFP_ZERO, gfpText } from './gfp.ts';
 import { __alloc_pages } from './page_alloc.ts';
@@ -246,6 +247,17 @@ export const PAGE_ALLOC_FUNCTIONS: readonly FunctionRecord[] = [
         pagePointer(compound_head(kernel, pageArg(kernel, args))),
       ),
     ],
+  ),
+  fn(
+    'page_folio',
+    'The folio that a page belongs to: a pointer to its first struct page, by the type that is never a tail.',
+    [
+      variant('5.16', 'include/linux/page-flags.h', '#define page_folio(page)', (kernel, args) => ({
+        ...pagePointer(folioHead(kernel, pageArg(kernel, args))),
+        to: 'struct folio',
+      })),
+    ],
+    { macro: true },
   ),
   fn('compound_order', 'The order of the compound page that begins here; 0 for any other page.', [
     variant('4.3', 'include/linux/mm.h', 'unsigned int compound_order(struct page *page)', (kernel, args) => {

@@ -8,9 +8,11 @@ import {
   pteKind,
   pteWord,
   swapTypeName,
+  swapTypeShift,
   swapTypes,
   swpEntry,
-  x86SwapWord,
+  x86SwapWhere,
+  x86SwapWordIn,
 } from '../arch/pte.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import { hugePmdAt, pteAt } from '../mm/pgtable.ts';
@@ -42,15 +44,20 @@ export function explainPte(kernel: Kernel, args: readonly string[]): string {
   const isSlot = kind === PteKind.Swap;
   return [
     `${head}: type ${type} (${name}), offset ${hex(offset)}${isSlot || kind === PteKind.Marker ? '' : `, pfn ${hex(pte_pfn(entry))}`}, bits ${bits}`,
-    ...wordsOf(type, offset),
+    ...wordsOf(kernel, type, offset),
   ].join('\n');
 }
 
-const wordsOf = (type: number, offset: bigint): string[] => [
-  `  swp_entry_t ${word(genericSwapWord(type, offset))}: type << 58 | offset`,
-  `  x86_64      ${word(x86SwapWord(type, offset))}: type in bits 59-63, the inverted offset in bits 9-58`,
-  `  arm64       ${word(arm64SwapWord(type, offset))}: type in bits 6-10, the offset in bits 12-61`,
-];
+const wordsOf = (kernel: Kernel, type: number, offset: bigint): string[] => {
+  const shift = swapTypeShift(kernel);
+  const arm64 = `  arm64       ${word(arm64SwapWord(type, offset))}: type in bits 6-10, the offset in bits 12-61`;
+  return [
+    `  swp_entry_t ${word(genericSwapWord(type, offset, shift))}: type << ${shift} | offset`,
+    `  x86_64      ${word(x86SwapWordIn(kernel, type, offset))}: ${x86SwapWhere(kernel)}`,
+    // In older releases it is not known where they stand there.
+    ...(kernel.has('arm64SwapTypeFromSix') ? [arm64] : []),
+  ];
+};
 
 /** Which types the kernel keeps for itself in this release, and how many are left for swap files. */
 export function explainSwapTypes(kernel: Kernel): string {
@@ -69,5 +76,5 @@ export function explainSwpEntry(kernel: Kernel, args: readonly string[]): string
   const value = numberOf(kernel, offset, 'explain swp_entry', EXPLAIN_PTE);
   if (number < 0n || number > 31n) throw new ShellError('explain swp_entry: a type is 0 to 31');
   if (value < 0n || value >= 1n << 50n) throw new ShellError('explain swp_entry: an offset has 50 bits');
-  return wordsOf(Number(number), value).join('\n');
+  return wordsOf(kernel, Number(number), value).join('\n');
 }

@@ -17,7 +17,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import { page_ref_count } from '../mm/compound_page.ts';
 import { pageData, wordOf } from '../mm/contents.ts';
 import { flagsWord } from '../mm/page_flags.ts';
-import { page_pgmap } from '../mm/pagemap.ts';
+import { page_pgmap, typeOf } from '../mm/pagemap.ts';
 import { hugePmdAt, pteAt } from '../mm/pgtable.ts';
 import { pfn_valid } from '../mm/sparse.ts';
 
@@ -62,7 +62,7 @@ function pageBytes(kernel: Kernel, pfn: number): Uint8Array | undefined {
   if (!pfn_valid(kernel, pfn)) return undefined;
   const kind = kindOf(kernel.pages.state.get(pfn));
   const map = page_pgmap(kernel, pfn);
-  const isPrivate = kind === PageKind.DevicePrivate || (map !== undefined && kind === PageKind.DeviceInUse);
+  const isPrivate = kind === PageKind.DevicePrivate || (map !== undefined && typeOf(kernel, map.pgmap) === 'PRIVATE');
   if (isPrivate || kind === PageKind.Hole || kind === PageKind.Poisoned || kind === PageKind.Offline) return undefined;
   const view = new DataView(new ArrayBuffer(PAGE));
   const data = pageData(kernel, pfn);

@@ -118,7 +118,8 @@ export function hmmEntryText(kernel: Kernel, word: bigint, range: CStruct): stri
   }
   if (constantValue('HMM_PFN_VALID', kernel.release, kernel.arch.name) === 1n) {
     const names = constantsOf(kernel, 'HMM_PFN_').filter(({ value }) => value < 128n && (word & value) !== 0n);
-    return `${hex(word)}: ${names.map(({ name }) => name.slice(8)).join('|')}, pfn ${hex(word >> 7n)}`;
+    const pfn = (word & 1n) === 0n ? '' : `, pfn ${hex(word >> 7n)}`;
+    return `${hex(word)}: ${names.map(({ name }) => name.slice(8)).join('|')}${pfn}`;
   }
   const entry = hmmPfnEntry(kernel, word);
   const pfn = hmm_pfn(entry);
@@ -128,8 +129,10 @@ export function hmmEntryText(kernel: Kernel, word: bigint, range: CStruct): stri
     (word & (1n << 62n)) !== 0n && (pfn === 0 ? 'REQ_WRITE' : 'WRITE'),
     (word & (1n << 61n)) !== 0n && 'ERROR',
     kernel.has('hmmPfnDmaMapped') && (word & (1n << 60n)) !== 0n && 'DMA_MAPPED',
+    kernel.has('hmmPfnDmaMapped') && (word & (1n << 59n)) !== 0n && 'P2PDMA',
+    kernel.has('hmmPfnDmaMapped') && (word & (1n << 58n)) !== 0n && 'P2PDMA_BUS',
   ]);
-  return `${hex(word)}: ${names || 'not valid'}${pfn === 0 ? '' : `, pfn ${hex(pfn)}, order ${order}`}`;
+  return `${hex(word)}: ${names || 'not valid'}${pfn === 0 ? '' : `, pfn ${hex(pfn)}${kernel.has('hmmPfnOrder') ? `, order ${order}` : ''}`}`;
 }
 
 /** A range of 4.17 to 5.7 brings the driver's own bits along. */

@@ -77,6 +77,13 @@ describe('judging', () => {
     ]);
   });
 
+  it('takes a line that breaks off for no proof of what it does not print', () => {
+    for (const test of [{ lacks: 'PRESENT' }, { isNot: '0' }, { differsFrom: '1' }]) {
+      expect(hear({ expect: [{ line: 'explain pte nobody 0x1000', ...test }] })).toMatchObject({ holds: false });
+      expect(hear({ expect: [{ line: '2', ...test }] })).toMatchObject({ holds: true });
+    }
+  });
+
   it('knows its tests', () => {
     const holds = (expectation: Claim['expect'][number]): boolean => hear({ expect: [expectation] }).holds;
     expect(holds({ line: 'echo abc', has: 'b' })).toBe(true);

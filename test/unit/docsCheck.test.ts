@@ -121,6 +121,13 @@ describe('members', () => {
     expect(block('thing->pfns = 0;').said).toEqual([]);
   });
 
+  it('are those of each release: a range had its vma from 5.2 to 6.2', () => {
+    const code = 'bool f(const struct mmu_notifier_range *range)\n{\n    return range->vma != NULL;\n}';
+    for (const release of ['5.2', '6.2'] as const) expect(block(code, release).said).toEqual([]);
+    expect(block(code, '6.3').findings[0]?.message).toContain('it ended with 6.2');
+    expect(block(code, '5.1').findings[0]?.message).toContain('it came with 5.2');
+  });
+
   it('of a struct known in part may be any', () => {
     expect(block('struct page *page = get();\nx = page->whatever;').said).toEqual([]);
   });

@@ -334,7 +334,7 @@ describe('from C and the shell', () => {
     const machine = boot();
     sh(machine, 'c = alloc_pages(GFP_KERNEL | __GFP_COMP, 3)', 'get_page(c + 5)');
     for (const page of ['c', 'c + 5', 'c + 7']) expect(sh(machine, `page_count(${page})`).valueText, page).toBe('2');
-    expect(sh(machine, '(c + 5)->_refcount').valueText).toBe('0');
+    expect(sh(machine, '(c + 5)->_refcount.counter').valueText).toBe('0');
     sh(machine, 'put_page(c + 7)', 'n = page_to_pfn(c)', 'put_page(c + 1)');
     const { value } = sh(machine, 'n');
     const head = value?.kind === 'integer' ? Number(value.value) : -1;

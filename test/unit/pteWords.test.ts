@@ -49,6 +49,19 @@ describe('the words of swap entries', () => {
     expect(arm64SwapWord(27, 0x3ffff0000n)).toBe((27n << 6n) | (0x3ffff0000n << 12n));
     expect(genericSwapWord(27, 0x3ffff0000n)).toBe((27n << 58n) + 0x3ffff0000n);
   });
+  it('had the offset on top, as it is, before 4.19; the type moved in 4.8', () => {
+    const offset = 0x3ffff0000n;
+    const words = (release: Release): string => lines(release, 'explain swp_entry 30 0x3ffff0000');
+    const at = (typeBit: bigint, offsetBit: bigint): string =>
+      `x86_64      0x${((30n << typeBit) | (offset << offsetBit)).toString(16).padStart(16, '0')}`;
+    expect(words('4.3')).toContain(at(1n, 9n));
+    expect(words('4.14')).toContain(`${at(9n, 14n)}: type in bits 9-13, the offset in bits 14-63`);
+    expect(words('4.18')).toContain(at(9n, 14n));
+    expect(words('4.19')).toContain(`x86_64      0x${x86SwapWord(30, offset).toString(16)}`);
+    expect(words('4.19')).toContain('type << 57');
+    expect(words('4.20')).toContain('type << 58');
+    expect(words('5.4')).not.toContain('arm64');
+  });
   it.each([
     'explain swp_entry',
     'explain swp_entry 32 0',
@@ -77,6 +90,13 @@ describe('explain pte', () => {
     const [, none = ''] = /^PTE (0x\w+): .*PROTNONE/.exec(sh(machine, 'explain pte 100 a').output.join()) ?? [];
     expect((BigInt(none) >> 12n) & ((1n << 40n) - 1n)).toBe(~BigInt(pfn) & ((1n << 40n) - 1n));
     expect(BigInt(none) & 1n).toBe(0n);
+  });
+  it('without access keeps its frame as it is before 4.19', () => {
+    const machine = boot(undefined, '4.14');
+    sh(machine, ...setUp, 'proc write 100 a 1', 'proc mprotect 100 a 1 none');
+    const [, none = '', pfn = ''] =
+      /^PTE (0x\w+): pfn (0x\w+), .*PROTNONE/.exec(sh(machine, 'explain pte 100 a').output.join()) ?? [];
+    expect((BigInt(none) >> 12n) & ((1n << 40n) - 1n)).toBe(BigInt(pfn));
   });
   it('shows a page of a device as an entry of swap', () => {
     const text = lines(

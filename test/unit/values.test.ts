@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Machine, partsOf, presets, type Release, runShellLine, textOf, watched } from '../../sim/index.ts';
+import { Machine, partsOf, presets, type Release, readMemory, runShellLine, textOf, watched } from '../../sim/index.ts';
 import { hmmEntryText, migrateEntryText } from '../../sim/view/values.ts';
 
 function boot(release: Release): Machine {
@@ -27,11 +27,18 @@ describe('a value in words', () => {
     expect(hmmEntryText(kernel, (1n << 63n) | (1n << 60n) | (9n << 53n) | 0x1200n, hmmRange())).toBe(
       '0x9120000000001200: VALID|DMA_MAPPED, pfn 0x1200, order 9',
     );
+    expect(hmmEntryText(kernel, (1n << 63n) | (7n << 58n) | 0x1200n, hmmRange())).toBe(
+      '0x9c00000000001200: VALID|DMA_MAPPED|P2PDMA|P2PDMA_BUS, pfn 0x1200, order 0',
+    );
   });
 
   it('reads the fixed bits of 4.14, and the bits that a driver of 5.4 brings along', () => {
     expect(hmmEntryText(boot('4.14').kernel, (0x1200n << 7n) | 5n, hmmRange())).toBe(
       '0x90005: VALID|WRITE, pfn 0x1200',
+    );
+    expect(hmmEntryText(boot('4.14').kernel, 16n, hmmRange())).toBe('0x10: EMPTY');
+    expect(hmmEntryText(boot('5.8').kernel, (1n << 63n) | 0x1200n, hmmRange())).toBe(
+      '0x8000000000001200: VALID, pfn 0x1200',
     );
     const words = (...elements: bigint[]) => ({
       kind: 'pointer' as const,
@@ -104,5 +111,26 @@ describe('a value in words', () => {
     }
     expect(machine.kernel.mark()).toBe(mark);
     expect(machine.canonical()).toBe(before);
+  });
+});
+
+describe('memory of a device', () => {
+  it('is read by the linear map where the CPU reaches it: a coherent page in use, not a private one', () => {
+    const machine = boot('6.12');
+    for (const line of [
+      'modprobe test_hmm spm_addr_dev0=0x200000000 spm_addr_dev1=0x210000000',
+      'p = proc new app',
+      'gpu open 0 p',
+      'gpu open 2 p',
+      'a = proc mmap p 4',
+      'proc write p a 4 7',
+      'gpu to-dev 2 p a 2',
+      'gpu to-dev 0 p a+0x2000 2',
+    ])
+      expect(runShellLine(machine, line)?.error?.message, line).toBeUndefined();
+    const { kernel } = machine;
+    const at = (pfn: number): Uint8Array => readMemory(kernel, kernel.arch.PAGE_OFFSET + BigInt(pfn) * 4096n, 4);
+    expect([...at(0x21ffff)]).toEqual([7, 0, 0, 0]);
+    expect(at(0xfcfffff)).toHaveLength(0);
   });
 });

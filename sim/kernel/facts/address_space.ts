@@ -5,6 +5,20 @@ export const ADDRESS_SPACE_FACTS = {
     since: '5.19',
     source: 'include/linux/swap.h: PG_anon_exclusive, its bit in swap PTEs, and SWP_MIGRATION_READ_EXCLUSIVE',
   },
+  swapEntryInverted: {
+    since: '4.19',
+    source: 'arch/x86/include/asm/pgtable_64.h, pgtable-invert.h: offsets and frames of absent entries are inverted',
+  },
+  swapEntryAboveGlobal: {
+    since: '4.8',
+    source: 'arch/x86/include/asm/pgtable_64.h: the swap type stands from bit 9 on, clear of accessed and dirty',
+  },
+  swapSoftDirtyLow: { since: '4.14', source: 'arch/x86/include/asm/pgtable_types.h: _PAGE_SWP_SOFT_DIRTY is bit 1' },
+  arm64SwapTypeFromSix: {
+    since: '6.12',
+    source: 'arch/arm64/include/asm/pgtable.h: type in bits 6 to 10, offset from bit 12 (seen in 6.12)',
+  },
+  swapEntryInXarray: { since: '4.20', source: 'include/linux/swapops.h: SWP_TYPE_SHIFT leaves one bit to the xarray' },
   pteMarkers: { since: '5.19', source: 'include/linux/swap.h: SWP_PTE_MARKER' },
   migrationEntryYoungDirty: {
     since: '6.1',

@@ -84,6 +84,13 @@ export const STRUCT_RECORDS: readonly StructRecord[] = [
       'A page, or a power of two of pages that are managed as one; its first part overlays the first struct page.',
     fields: [
       field('page', 'struct page', 'the first page of the folio', '5.16'),
+      field('flags', 'unsigned long', 'those of its first page', '5.16', '6.17'),
+      field('flags', 'memdesc_flags_t', 'those of its first page', '6.18'),
+      field('lru', 'struct list_head', 'link on a list of reclaimable folios', '5.16'),
+      field('mapping', 'struct address_space *', 'the file it caches, or the anonymous reverse mapping', '5.16'),
+      field('index', 'unsigned long', 'where it stands in its mapping, in pages', '5.16'),
+      field('_mapcount', 'atomic_t', 'how many page tables map its first page, less one', '5.16'),
+      field('_refcount', 'atomic_t', 'the reference count of the folio', '5.16'),
       field('pgmap', 'struct dev_pagemap *', 'for device folios: the pagemap that made them', '6.15'),
     ],
   },
@@ -126,6 +133,13 @@ export const STRUCT_RECORDS: readonly StructRecord[] = [
       field('dev', 'struct device *', 'the host device, for messages', '4.5', '5.3'),
       field('data', 'void *', 'handed to page_free', '4.14', '5.2'),
       field('type', 'enum memory_type', 'the kind of memory: one of MEMORY_DEVICE_*', '4.14'),
+      field(
+        'pci_p2pdma_bus_offset',
+        'u64',
+        'what an address on the bus differs by from that of the CPU; later it is private to p2pdma',
+        '4.20',
+        '5.3',
+      ),
       field('flags', 'unsigned int', 'PGMAP_ALTMAP_VALID or 0', '5.3'),
       field(
         'vmemmap_shift',
@@ -235,7 +249,14 @@ export const STRUCT_RECORDS: readonly StructRecord[] = [
         ...field('pageblock_flags', 'unsigned long *', 'migrate types of the blocks of the section', '4.3', '5.2'),
         replacedBy: 'usage',
       },
-      field('page_ext', 'struct page_ext *', 'extra data for each page, with CONFIG_PAGE_EXTENSION'),
+      {
+        ...field('page_ext', 'struct page_ext *', 'extra data for each page, with CONFIG_PAGE_EXTENSION'),
+        option: 'CONFIG_PAGE_EXTENSION',
+      },
+      {
+        ...field('pad', 'unsigned long', 'makes the size a power of two, with CONFIG_PAGE_EXTENSION'),
+        option: 'CONFIG_PAGE_EXTENSION',
+      },
     ],
   },
   {
@@ -371,6 +392,7 @@ export const STRUCT_RECORDS: readonly StructRecord[] = [
     since: '5.0',
     contract: 'What notifiers are told of one change: which addresses of which mm, why, and on whose behalf.',
     fields: [
+      field('vma', 'struct vm_area_struct *', 'the mapping that changes, or NULL', '5.2', '6.2'),
       field('mm', 'struct mm_struct *', 'the address space that changes', '5.0'),
       field('start', 'unsigned long', 'first address', '5.0'),
       field('end', 'unsigned long', 'the address after the last one', '5.0'),
