@@ -116,6 +116,37 @@ describe('a prototype', () => {
   });
 });
 
+describe('a call with the arguments of another release', () => {
+  const SCENE =
+    'static uint64_t words[4];\nstatic struct hmm_range scene_range = { .start = 0x7ffff7ffb000, .end = 0x7ffff7fff000, .pfns = words };';
+  const call = (release: Release, text: string, holes: Record<string, string> = {}) =>
+    interfaceOf(withProcess(release), `${SCENE}\n${text}`, { declarations: false, holes });
+
+  it('is given those that fit: by the name of the parameter, or else by type', () => {
+    const beside =
+      'struct vm_area_struct *vma = NULL;\nbool block = true;\nbool write = false;\nunsigned long start = 0;';
+    const fault = call('4.17', `${beside}\nhmm_vma_fault(vma, &scene_range, start, start, words, write, block);`);
+    expect(fault.findings.map(({ message }) => message)).toEqual([
+      'hmm_vma_fault() of 4.17 takes 2 arguments, and is given 7.',
+    ]);
+    // It looks at the range that it was given, which has no table of flags.
+    expect(fault.program.error?.message).toBe('hmm_vma_fault: range->flags: the array of the range is missing');
+  });
+
+  it('gets from the scene what it lacks, each in its place', () => {
+    const holes = { 'hmm_range_register.start': 'scene_range.start', 'hmm_range_register.end': 'scene_range.end' };
+    const { codes, output, program } = call('5.2', 'hmm_range_register(&scene_range, PAGE_SHIFT);', holes);
+    expect([codes, output, program.error?.message]).toEqual([['argument-count'], [], undefined]);
+  });
+
+  it('keeps an argument that fits nowhere in its place, where it is told', () => {
+    const { program } = call('5.2', 'hmm_mirror_unregister(&scene_range, 3);');
+    expect(program.error?.message).toBe(
+      'hmm_mirror_unregister: argument 1 is a struct hmm_range, not a struct hmm_mirror',
+    );
+  });
+});
+
 describe('the definition of a struct', () => {
   it('that is as in the kernel says so', () => {
     const text =
@@ -133,7 +164,9 @@ describe('the definition of a struct', () => {
       ['no-such-field', 'colour'],
     ]);
     expect(findings[1]?.message).toContain('only from 4.14 to 5.7; it is hmm_pfns now');
-    expect(output[0]).toMatch(/^struct hmm_range: 4 members, 3 not as in 6.12; the kernel's has also .*hmm_pfns/);
+    expect(output[0]).toMatch(
+      /^struct hmm_range: 4 members, 3 not as in 6.12 \(end, pfns, colour\); the kernel's has also .*hmm_pfns/,
+    );
   });
   it('of callbacks with other arguments says which', () => {
     const text =
