@@ -55,6 +55,13 @@ describe('a prototype', () => {
     const mm = [...machine.kernel.state.mms.values()][0];
     expect(mm?.notifier_subscriptions).toMatchObject({ itree: [expect.anything()] });
   });
+  it('prints what it did, and what commands of its scene print; not what their lines set or give', () => {
+    const { output } = interfaceOf(withProcess('6.12'), 'bool pfn_valid(unsigned long pfn);', {
+      setup: ['pages = 4', 'b = proc mmap p 2', 'pfn_to_page(1)', 'proc write p a 4', 'pages = pages + lost_name'],
+      holes: { 'pfn_valid.pfn': 'lost' },
+    });
+    expect(output).toEqual(['4 page(s) written', expect.stringMatching(/^error: .*lost_name/)]);
+  });
   it('without any argument given is called all the same; the record says why it fails', () => {
     const { program, output } = interfaceOf(withProcess('6.12'), INSERT);
     expect(program.status).toBe('done');
@@ -96,6 +103,18 @@ describe('a prototype', () => {
     const { output, codes } = interfaceOf(machine, text);
     expect(output).toHaveLength(1);
     expect(codes).toEqual(['undeclared', 'not-in-release']);
+  });
+  it('that came and went says when, whatever its variants', () => {
+    const told = (release: Release, text: string): string | undefined =>
+      interfaceOf(withProcess(release), text).findings[0]?.message;
+    const remove = 'void hmm_devmem_remove(struct hmm_devmem *devmem);';
+    expect(told('5.2', remove)).toMatch(
+      /^hmm_devmem_remove is not in 5.2: it exists only from 4.14 to 4.18 and in 4.20;/,
+    );
+    expect(told('4.19', remove)).toContain('from 4.14 to 4.18 and in 4.20');
+    // It has had three prototypes.
+    expect(told('5.4', 'int migrate_vma(int a);')).toMatch(/it exists only from 4.14 to 5.3\b/);
+    expect(told('6.12', 'int hmm_range_fault_unlocked_timeout(int a);')).toContain('it exists only since 7.3');
   });
   it('with other parameters than the kernel has is a finding, and called with those of the same name', () => {
     const machine = withProcess('5.3');
