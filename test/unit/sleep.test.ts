@@ -48,6 +48,19 @@ describe('sleep', () => {
   });
 });
 
+describe('time in C', () => {
+  it('passes in msleep(), and is compared as the kernel does', () => {
+    const machine = boot('qemu-2g', '6.12');
+    sh(machine, 'end = jiffies + msecs_to_jiffies(20)');
+    expect(shown(machine, 'time_after(jiffies, end) + 2 * time_before(jiffies, end)')).toBe('2');
+    sh(machine, 'msleep(10)');
+    expect(shown(machine, 'jiffies_to_msecs(end - jiffies)')).toBe('4');
+    sh(machine, 'int poll(void) { int n = 0; while (time_before_eq(jiffies, end)) { msleep(4); n++; } return n; }');
+    expect(shown(machine, 'poll()')).toBe('1');
+    expect(shown(machine, 'time_after_eq(jiffies, end)')).toBe('1');
+  });
+});
+
 describe('hmm_range_fault_unlocked_timeout of 7.3', () => {
   it.each([
     ['a longer sleep', 'sleep 21ms', '-16'],
