@@ -193,6 +193,14 @@ describe('the definition of a struct', () => {
     const { findings } = interfaceOf(withProcess('4.14'), text);
     expect(findings).toMatchObject([{ code: 'field-differs', message: expect.stringContaining('4 arguments, not 2') }]);
   });
+  it('of callbacks that return another type says which', () => {
+    const text =
+      'struct dev_pagemap_ops {\n\tint (*migrate_to_ram)(struct vm_fault *vmf);\n\tvoid (*kill)(struct dev_pagemap *pgmap);\n};';
+    const { findings } = interfaceOf(withProcess('5.4'), text);
+    expect(findings.map(({ message }) => message)).toEqual([
+      'migrate_to_ram of struct dev_pagemap_ops is otherwise in 5.4: it returns unsigned int, not int.',
+    ]);
+  });
   it('that this release does not have says when there was one; one of the text itself is none of the kernel', () => {
     const { codes, output } = interfaceOf(
       withProcess('6.12'),
