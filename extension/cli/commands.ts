@@ -22,7 +22,7 @@ import { runToStep, stepAt } from '../session/steps.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
 import { check } from './check.ts';
-import { listRunnable, runnableAt } from './runnable.ts';
+import { findingsOf, listRunnable, runnableAt } from './runnable.ts';
 
 export interface Surroundings {
   print(text: string): void;
@@ -266,6 +266,9 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
     report();
   }
   await judge();
+  for (const { line, column, severity, message } of findingsOf(session, source))
+    if (request.json) around.print(JSON.stringify({ finding: message, severity, line, column }));
+    else around.complain(`${request.file}:${line}:${column}: ${severity}: ${message}`);
   const failed = state?.status !== 'done' || isWrong;
   if (state?.status !== 'done' && !request.json) around.complain(`stopped: ${state?.why ?? ''}`);
   session.dispose();

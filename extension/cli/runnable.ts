@@ -1,6 +1,8 @@
 /** What `zonescope run FILE:LINE` means: a scene, or a step of one. */
+
 import type { Span } from '../docs/rst.ts';
 import type { PlacedScene } from '../docs/scenes.ts';
+import type { Session } from '../session/types.ts';
 
 export interface Runnable {
   readonly placed: PlacedScene;
@@ -35,4 +37,17 @@ export function listRunnable(all: readonly PlacedScene[], source: string): strin
   return places
     .sort((a, b) => a.start - b.start)
     .map(({ start, title }) => `${source.slice(0, start).split('\n').length}: ${title}`);
+}
+
+/** What was found in the text while it ran, each once, in its order. */
+export function findingsOf({ debuggee }: Session, source: string) {
+  const { findings = [], toDocument } = debuggee ?? {};
+  if (!toDocument) return [];
+  const said = new Map<string, { line: number; column: number; severity: string; message: string }>();
+  for (const { message, severity, span } of [...findings].sort((a, b) => a.span.start - b.span.start)) {
+    const before = source.slice(0, toDocument(span.start)).split('\n');
+    const found = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1, severity, message };
+    if (severity !== 'information') said.set(`${found.line}:${found.column} ${message}`, found);
+  }
+  return said.values();
 }

@@ -1,5 +1,5 @@
 /** The example that is running or was run last: where it stands in its document, and what it has done. */
-import { ERRNO, type Machine, type Program, type Step } from '../../sim/index.ts';
+import { type Block, ERRNO, type Machine, type Program, type Step } from '../../sim/index.ts';
 import type { SceneVariant } from '../docs/scenes.ts';
 import { type ExampleText, exampleText } from './example.ts';
 import { fromPlaces, type SavedExample } from './programs.ts';
@@ -13,7 +13,7 @@ export interface Running {
   /** From the block to the document; absent where no text of a document runs. */
   toDocument: ((offset: number) => number) | undefined;
   shown: Set<number>;
-  findings: readonly { message: string; span: { start: number; end: number } }[];
+  findings: readonly Pick<Block['findings'][number], 'message' | 'severity' | 'span'>[];
   /** Who drives it, if it is debugged. */
   control?: RunControl;
   pauseRequested?: boolean;

@@ -1,5 +1,6 @@
 /** What the reader's session offers to everything that shows or drives it. No vscode here: the command line uses it too. */
 import type {
+  Block,
   Evaluation,
   FileSource,
   Machine,
@@ -92,7 +93,7 @@ export interface RunControl {
 export interface Debuggee {
   readonly machine: Machine;
   readonly program: Program;
-  readonly findings: readonly { message: string; span: { start: number; end: number } }[];
+  readonly findings: readonly Pick<Block['findings'][number], 'message' | 'severity' | 'span'>[];
   readonly uri: string;
   /** From an offset of the text that runs to the document; absent for lines of a scene. */
   readonly toDocument?: (offset: number) => number;

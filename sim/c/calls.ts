@@ -135,7 +135,7 @@ export abstract class Calls extends Names implements Evaluating {
     if (functionRecord(this.env.lookup(name))) {
       const callee: CFunction = { kind: 'kernel', name };
       const args = yield* this.values(node.arguments, this.parameterTypes(callee));
-      return yield* this.invoke(callee, yield* this.completed(name, args, node.span), node.span);
+      return yield* this.invoke(callee, yield* this.completed(node, name, args), node.span);
     }
     const standIn = this.env.standIn(name);
     if (standIn) {
@@ -168,7 +168,11 @@ export abstract class Calls extends Names implements Evaluating {
     });
   }
   /** Arguments for a call that has not as many as it takes. */
-  protected abstract completed(name: string, args: CValue[], span: SourceSpan): KernelGenerator<CValue[]>;
+  protected abstract completed(
+    node: Extract<Expression, { kind: 'call' }>,
+    name: string,
+    args: CValue[],
+  ): KernelGenerator<CValue[]>;
 
   private *callStandIn(callable: CCallable, args: readonly CValue[], span: SourceSpan): KernelGenerator<CValue> {
     const result = yield* this.located(span, function* () {

@@ -181,10 +181,10 @@ const NUMBERS: readonly (readonly [string, Simple])[] = [
   ],
 ];
 
-/** They order accesses, yield or pass time, of which the simulation has none to tell. */
+/** They order accesses, yield, or take less time than a jiffy, of which the simulation has none to tell. */
 const QUIET = [
   ...['mb', 'rmb', 'wmb', 'smp_mb', 'smp_rmb', 'smp_wmb', 'barrier', 'cpu_relax', 'might_sleep_if', 'dma_wmb'],
-  ...['msleep', 'udelay', 'ndelay', 'mdelay', 'usleep_range', 'schedule', 'preempt_disable', 'preempt_enable'],
+  ...['udelay', 'ndelay', 'mdelay', 'usleep_range', 'schedule', 'preempt_disable', 'preempt_enable'],
   ...['rcu_read_lock', 'rcu_read_unlock', 'lockdep_assert_held', 'smp_mb__after_atomic', 'smp_mb__before_atomic'],
   ...['mmap_assert_locked', 'lockdep_assert_held_write', 'lockdep_assert_held_read', 'kmem_cache_shrink'],
 ];

@@ -2,7 +2,7 @@
 
 import { ERRNO } from '../include/errno.ts';
 import { type KernelRecord, spansOf } from '../kernel/registry.ts';
-import { spanHolds } from '../kernel/release.ts';
+import { RELEASES, type Release, spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { Expression, FunctionNode, HoleNode } from './ast.ts';
 import { VALUES } from './builtins.ts';
@@ -138,14 +138,9 @@ export abstract class Names extends Values {
     const record = this.recordNamed(name);
     const { release } = this.env;
     if (record && record.kind !== 'never') {
-      const when = spansOf(record).find((each) => !spanHolds(each, release));
-      const period = when
-        ? when.until
-          ? `it exists only from ${when.since} to ${when.until}`
-          : `it exists only since ${when.since}`
-        : 'it does not exist there';
+      const period = periodsOf(spansOf(record));
       const now = 'replacedBy' in record && record.replacedBy ? `; ${record.replacedBy} took its place` : '';
-      const message = `${name} is not in ${release}: ${period}${now}.`;
+      const message = `${name} is not in ${release}: ${period ? `it exists only ${period}` : 'it does not exist there'}${now}.`;
       this.tell('not-in-release', message, span, 'error');
       return this.stop('not-in-release', message, span);
     }
@@ -230,4 +225,23 @@ export function describeHole(node: HoleNode): string {
     case 'comment':
       return `what the comment stands for${words}`;
   }
+}
+
+/** The releases that any of these is of: `from 4.14 to 4.18 and in 4.20`, `since 5.8`. */
+function periodsOf(spans: ReturnType<typeof spansOf>): string {
+  const runs: Release[][] = [];
+  let isOpen = false;
+  for (const release of RELEASES) {
+    const isIn = spans.some((each) => spanHolds(each, release));
+    if (isIn && isOpen) runs.at(-1)?.push(release);
+    else if (isIn) runs.push([release]);
+    isOpen = isIn;
+  }
+  return runs
+    .map((run) => {
+      const [first, last] = [run[0], run.at(-1)];
+      if (last === RELEASES.at(-1)) return `since ${first}`;
+      return first === last ? `in ${first}` : `from ${first} to ${last}`;
+    })
+    .join(' and ');
 }

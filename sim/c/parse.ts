@@ -280,6 +280,9 @@ class StatementParser extends ExpressionParser {
     if (this.startsType(token) && !(this.isTypedef(token) && ['=', '->', '.', '(', '['].includes(this.peek().text)))
       return true;
     if (['typedef', 'static', 'extern'].includes(token.text)) return true;
+    // A pointer to a function that returns such a type.
+    if (this.isTypedef(token) && /^\(\*\w+\)\($/.test([1, 2, 3, 4, 5].map((at) => this.peek(at).text).join('')))
+      return true;
     if (!this.isName(token)) return false;
     let ahead = 1;
     while (this.peek(ahead).text === '*' && ahead < 8) ahead++;

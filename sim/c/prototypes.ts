@@ -7,7 +7,8 @@ import { prose } from '../kernel/prose.ts';
 import type { FunctionRecord } from '../kernel/registry.ts';
 import { spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
-import type { DeclarationNode, Declarator, FieldNode, ParameterNode, TypeNode } from './ast.ts';
+import type { DeclarationNode, Declarator, Expression, FieldNode, ParameterNode, TypeNode } from './ast.ts';
+import type { Prototype } from './calls.ts';
 
 import { functionRecord } from './environment.ts';
 import { parseC } from './parse.ts';
@@ -18,6 +19,7 @@ import { type CObject, type CValue, errorOf, integer, stringPointer } from './va
 import { decayed } from './values.ts';
 
 type FunctionType = Extract<TypeNode, { kind: 'function' }>;
+type CallNode = Extract<Expression, { kind: 'call' }>;
 
 /** How the arguments of a call that the text leaves open are called: by place, or by the name of the parameter. */
 export const argumentNames = (call: string, index: number, parameter: string): string[] => [
@@ -104,15 +106,20 @@ export abstract class Prototypes extends StandIns {
     }
     return args;
   }
-  /** A call with too few arguments or too many, as an older text has it: what is missing is what the scene has, or makes sense. */
-  protected override *completed(name: string, args: CValue[], span: SourceSpan): KernelGenerator<CValue[]> {
+  /** A call with too few arguments or too many, as another release has it: those that fit, and for the others what the scene has. */
+  protected override *completed(node: CallNode, name: string, args: CValue[]): KernelGenerator<CValue[]> {
     const theirs = this.isLenient && this.env.argument ? this.prototype(name) : undefined;
     if (!theirs || theirs.variadic || args.length === theirs.nodes.length) return args;
+    const { span } = node;
     const [count, here] = [theirs.nodes.length, args.length];
     const message = `${name}() of ${this.env.release} takes ${count} argument${count === 1 ? '' : 's'}, and is given ${here}.`;
     this.tell('argument-count', message, span, 'error');
-    if (here > count) return args.slice(0, count);
-    return [...args, ...(yield* this.argumentsFor(name, theirs.nodes, span, theirs.nodes, here))];
+    const meant = meantBy(theirs, node, args) ?? theirs.nodes.map((_, index) => args[index]);
+    const all: CValue[] = [];
+    for (const [index, value] of meant.entries())
+      if (value) all.push(value);
+      else all.push(...(yield* this.argumentsFor(name, theirs.nodes.slice(0, index + 1), span, theirs.nodes, index)));
+    return all;
   }
   private *given(text: string, call: string, index: number, span: SourceSpan): KernelGenerator<CValue> {
     const unit = parseC(text, 'expression');
@@ -161,7 +168,7 @@ export abstract class Prototypes extends StandIns {
       return;
     }
     const theirs = fieldsIn(record, release);
-    let differences = 0;
+    const differing: string[] = [];
     for (const field of fields) {
       const own = record.fields.find((each) => each.name === field.name && spanHolds(each, release));
       if (!own) this.noSuchField(tag, field.name, field.span);
@@ -170,13 +177,13 @@ export abstract class Prototypes extends StandIns {
         const message = `${field.name} of struct ${tag} is otherwise in ${release}: ${difference}.`;
         this.tell('field-differs', message, field.span, 'error');
       }
-      if (!own || difference) differences++;
+      if (!own || difference) differing.push(field.name);
     }
     const missing = [...theirs.keys()].filter((name) => !fields.some((field) => field.name === name));
     const also = missing.length ? `; the kernel's has also ${missing.join(', ')}` : '';
     const count = `${fields.length} member${fields.length === 1 ? '' : 's'}`;
     this.env.print?.(
-      `struct ${tag}: ${count}, ${differences ? `${differences} not as in ${release}` : `all as in ${release}`}${also}`,
+      `struct ${tag}: ${count}, ${differing.length ? `${differing.length} not as in ${release} (${differing.join(', ')})` : `all as in ${release}`}${also}`,
     );
   }
   /** In what a member's type is not `theirs`; undefined where it is the same. */
@@ -208,6 +215,34 @@ export abstract class Prototypes extends StandIns {
     return a === b ? undefined : `it returns ${b}, not ${a}`;
   }
 }
+
+/** For each parameter the argument that is called like it or, of the others, the first that fits; undefined: some fit nowhere. */
+function meantBy(theirs: Prototype, node: CallNode, args: readonly CValue[]): (CValue | undefined)[] | undefined {
+  const types = theirs.parameters.map(decayed);
+  const left = new Set(args.keys());
+  const taken = types.map((type, place) => {
+    const at = [...left].find((i) => nameOf(node.arguments[i]) === theirs.nodes[place]?.name && fits(type, args[i]));
+    if (at !== undefined) left.delete(at);
+    return at;
+  });
+  for (const [place, type] of types.entries()) {
+    const at = taken[place] ?? [...left].find((i) => fits(type, args[i]));
+    taken[place] = at;
+    if (at !== undefined) left.delete(at);
+  }
+  const isEachUsed = taken.filter((at) => at !== undefined).length === Math.min(types.length, args.length);
+  return isEachUsed ? taken.map((at) => (at === undefined ? undefined : args[at])) : undefined;
+}
+const nameOf = (node: Expression | undefined): string | undefined =>
+  node?.kind === 'name'
+    ? node.name
+    : node?.kind === 'unary' && node.operator === '&'
+      ? nameOf(node.operand)
+      : undefined;
+const fits = (type: CType, value: CValue | undefined): boolean =>
+  type.kind === 'pointer'
+    ? value?.kind === 'pointer' && (value.to === spell(type.to) || value.to === 'void')
+    : type.kind === value?.kind;
 
 const callType = (type: TypeNode): FunctionType | undefined =>
   type.kind === 'pointer' ? callType(type.to) : type.kind === 'function' ? type : undefined;

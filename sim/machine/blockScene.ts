@@ -13,12 +13,22 @@ import type { Kernel } from './kernel.ts';
 /** The variable of the shell that holds what the last block gave. */
 export const RESULT = 'result';
 
-/** Runs shell lines as part of a block's program. Their statements are no places to stop at: the block's are. */
+/**
+ * Runs shell lines as part of a block's program. Their statements are no places to stop at: the block's are. What they
+ * set and give is no output of the block; what commands print, and what goes wrong, is.
+ */
 export function* setScene(kernel: Kernel, lines: readonly string[], program: Program): KernelGenerator<void> {
   for (const line of lines) {
+    const before = program.output.length;
+    program.valueText = undefined;
     const running = runLine(kernel, line, program);
     for (let next = running.next(); !next.done; next = running.next())
       if (next.value.kind !== 'statement') yield next.value;
+    const isSet = /^[A-Za-z_]\w*\s*=(?!=)/.test(line);
+    const printed = program.output.splice(before);
+    program.output.push(
+      ...printed.filter((text) => /^(error|warning): /.test(text) || (!isSet && text !== program.valueText)),
+    );
   }
 }
 

@@ -164,16 +164,30 @@ export class Machine {
 
   /** The program's next point. Where it fails, or would wait in a circle, it ends and its locks are released. */
   private next(program: Program): Point | undefined {
-    const point = program.next();
-    const circle = program.status === 'waiting' ? this.circleOf(program) : undefined;
-    if (circle) program.fail(new Deadlock(`deadlock: ${circle}`));
+    let point = program.next();
+    for (;;) {
+      const circle = program.status === 'waiting' ? this.circleOf(program) : undefined;
+      if (!circle) break;
+      if (!this.passTime(circle)) program.fail(new Deadlock(`deadlock: ${inWords(circle)}`));
+      else if (!program.waitsFor?.ready()) break;
+      else point = program.next();
+    }
     if (program.status !== 'failed') return point;
     this.abandon(program);
     return undefined;
   }
 
-  /** The circle of tasks that this wait would close, in words. */
-  private circleOf(program: Program): string | undefined {
+  /** Nobody in a circle can go on: time passes until the first of them gives up. */
+  private passTime(circle: readonly Program[]): boolean {
+    const ends = circle.flatMap(({ waitsFor }) => waitsFor?.until ?? []);
+    if (ends.length === 0) return false;
+    const { state, store } = this.kernel;
+    store.set(state, 'jiffies', Math.max(state.jiffies, Math.min(...ends)));
+    return true;
+  }
+
+  /** The circle of tasks that this wait would close. */
+  private circleOf(program: Program): readonly Program[] | undefined {
     const follow = (task: Program, path: readonly Program[]): readonly Program[] | undefined => {
       for (const id of task.waitsFor?.holderTasks?.() ?? []) {
         const holder = this.programs.get(id);
@@ -184,13 +198,7 @@ export class Machine {
       }
       return undefined;
     };
-    const circle = follow(program, [program]);
-    return circle
-      ?.map((task, index) => {
-        const holder = circle[index + 1] ?? program;
-        return `"${task.spec.label}" waits for ${task.waitsFor?.what ?? 'a lock'}, held by "${holder.spec.label}"`;
-      })
-      .join('; ');
+    return follow(program, [program]);
   }
 
   private opened(program: Program): NonNullable<Machine['open']> {
@@ -388,6 +396,14 @@ export class Machine {
   canonical(): string {
     return this.kernel.store.canonical(this.kernel.roots());
   }
+}
+
+function inWords(circle: readonly Program[]): string {
+  const each = circle.map((task, index) => {
+    const holder = circle[index + 1] ?? circle[0];
+    return `"${task.spec.label}" waits for ${task.waitsFor?.what ?? 'a lock'}, held by "${holder?.spec.label}"`;
+  });
+  return each.join('; ');
 }
 
 /** A program that runs `body` as one step. */

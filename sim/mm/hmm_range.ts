@@ -91,6 +91,7 @@ export function* hmm_range_wait_until_valid(kernel: Kernel, range: OldHmmRange, 
         ready: () => range.valid || hmm.dead || kernel.state.jiffies >= deadline,
         holders: () => runningOf(mm).map(({ label }) => label),
         holderTasks: () => runningOf(mm).map(({ id }) => id),
+        until: deadline,
       },
     };
   return range.valid;

@@ -16,6 +16,12 @@ import { find_vma, vma_lookup } from './vma.ts';
 /** A timeout that never comes: half of what a long holds. */
 const MAX_JIFFY_OFFSET = (1n << 62n) - 2n;
 
+function msecs_to_jiffies(ms: bigint): bigint {
+  const m = BigInt.asUintN(32, ms);
+  // What does not fit an int is no time at all, but for ever.
+  return m >= 1n << 31n ? MAX_JIFFY_OFFSET : (m * BigInt(HZ) + 999n) / 1000n;
+}
+
 export const mmArg = (args: CallArgs, index: number): Mm => mmOf(args.pointer(index), args.name);
 
 /** handle_mm_fault with the VMA as argument `first`: VM_FAULT_* bits. */
@@ -91,11 +97,11 @@ export const MM_FUNCTIONS: readonly FunctionRecord[] = withCode(MM_LOCK_RECORDS,
     '4.19': (kernel, args) => mmFault(kernel, args, 0),
     '5.9': (kernel, args) => mmFault(kernel, args, 0),
   },
-  msecs_to_jiffies(_kernel, args) {
-    const m = BigInt.asUintN(32, args.big(0));
-    // What does not fit an int is no time at all, but for ever.
-    if (m >= 1n << 31n) return integer(MAX_JIFFY_OFFSET, 'unsigned long');
-    return integer((m * BigInt(HZ) + 999n) / 1000n, 'unsigned long');
+  msecs_to_jiffies: (_kernel, args) => integer(msecs_to_jiffies(args.big(0)), 'unsigned long'),
+  jiffies_to_msecs: (_kernel, args) => integer((BigInt.asUintN(64, args.big(0)) * 1000n) / BigInt(HZ), 'unsigned int'),
+  msleep({ state, store }, args) {
+    store.set(state, 'jiffies', state.jiffies + Number(msecs_to_jiffies(args.big(0)) + 1n));
+    return VOID;
   },
   find_vma: (kernel, args) => vmaPointer(kernel, find_vma(mmArg(args, 0), vpnOf(args.big(1)))),
 });

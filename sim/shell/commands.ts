@@ -34,6 +34,7 @@ import { OCCUPY } from './occupy.ts';
 import { PAGEMAP } from './pagemapCommand.ts';
 import { PAGE_TYPES } from './pageTypes.ts';
 import { PROC_COMMAND } from './proc.ts';
+import { SLEEP } from './sleep.ts';
 import { SWAP_COMMANDS } from './swap.ts';
 
 const findNode = (kernel: Kernel, path: string) => nodeAt(kernel, MOUNTS, path);
@@ -185,6 +186,7 @@ const list: readonly Command[] = [
   EXPLAIN,
   PROC_COMMAND,
   ...SWAP_COMMANDS,
+  SLEEP,
   ...KERNEL_COMMANDS,
 ];
 export const COMMANDS: ReadonlyMap<string, Command> = new Map(list.map((command) => [command.name, command]));

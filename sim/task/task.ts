@@ -34,6 +34,8 @@ export interface WaitObject {
   readonly holders: () => readonly string[];
   /** The tasks among the holders: a cycle through them is a deadlock. */
   readonly holderTasks?: () => readonly number[];
+  /** The jiffies at which it gives up. */
+  readonly until?: number;
 }
 
 export type Point =

@@ -20,8 +20,9 @@ const MIGRATION = 'Migration to and from device memory';
 const REGISTER = 'int hmm_mirror_register(struct hmm_mirror *mirror, struct mm_struct *mm);';
 const REGISTER_BOTH = `${REGISTER}\nint hmm_mirror_register_locked(struct hmm_mirror *mirror, struct mm_struct *mm);`;
 const UPDATE = 'struct hmm_mirror_ops {\n\tvoid (*update)(struct hmm_mirror *mirror, unsigned long start);\n};';
-const mirrorOps = (update: string): string =>
-  `struct hmm_mirror_ops {\n\tvoid (*release)(struct hmm_mirror *mirror);\n\tint (*sync_cpu_device_pagetables)(struct hmm_mirror *mirror, const struct ${update} *update);\n};`;
+/** 5.4 has no struct hmm_update any more; its text does. */
+const MIRROR_OPS =
+  'struct hmm_mirror_ops {\n\tvoid (*release)(struct hmm_mirror *mirror);\n\tint (*sync_cpu_device_pagetables)(struct hmm_mirror *mirror, const struct hmm_update *update);\n};';
 
 const BY_VMA = `int hmm_vma_get_pfns(struct vm_area_struct *vma, struct hmm_range *range,
                      unsigned long start, unsigned long end, hmm_pfn_t *pfns);
@@ -171,7 +172,7 @@ export const OLD_TEXTS: readonly OldText[] = [
     sections: {
       [MIRRORING]: [
         REGISTER,
-        mirrorOps('hmm_update'),
+        MIRROR_OPS,
         'long hmm_range_snapshot(struct hmm_range *range);\nlong hmm_range_fault(struct hmm_range *range, bool block);',
         populateRegistered(
           'hmm_range_register(&range)',
@@ -191,7 +192,7 @@ export const OLD_TEXTS: readonly OldText[] = [
     sections: {
       [MIRRORING]: [
         REGISTER,
-        mirrorOps('mmu_notifier_range'),
+        MIRROR_OPS,
         'long hmm_range_fault(struct hmm_range *range, unsigned int flags);',
         populateRegistered(
           'hmm_range_register(&range, mirror)',

@@ -55,6 +55,13 @@ describe('a prototype', () => {
     const mm = [...machine.kernel.state.mms.values()][0];
     expect(mm?.notifier_subscriptions).toMatchObject({ itree: [expect.anything()] });
   });
+  it('prints what it did, and what commands of its scene print; not what their lines set or give', () => {
+    const { output } = interfaceOf(withProcess('6.12'), 'bool pfn_valid(unsigned long pfn);', {
+      setup: ['pages = 4', 'b = proc mmap p 2', 'pfn_to_page(1)', 'proc write p a 4', 'pages = pages + lost_name'],
+      holes: { 'pfn_valid.pfn': 'lost' },
+    });
+    expect(output).toEqual(['4 page(s) written', expect.stringMatching(/^error: .*lost_name/)]);
+  });
   it('without any argument given is called all the same; the record says why it fails', () => {
     const { program, output } = interfaceOf(withProcess('6.12'), INSERT);
     expect(program.status).toBe('done');
@@ -97,6 +104,18 @@ describe('a prototype', () => {
     expect(output).toHaveLength(1);
     expect(codes).toEqual(['undeclared', 'not-in-release']);
   });
+  it('that came and went says when, whatever its variants', () => {
+    const told = (release: Release, text: string): string | undefined =>
+      interfaceOf(withProcess(release), text).findings[0]?.message;
+    const remove = 'void hmm_devmem_remove(struct hmm_devmem *devmem);';
+    expect(told('5.2', remove)).toMatch(
+      /^hmm_devmem_remove is not in 5.2: it exists only from 4.14 to 4.18 and in 4.20;/,
+    );
+    expect(told('4.19', remove)).toContain('from 4.14 to 4.18 and in 4.20');
+    // It has had three prototypes.
+    expect(told('5.4', 'int migrate_vma(int a);')).toMatch(/it exists only from 4.14 to 5.3\b/);
+    expect(told('6.12', 'int hmm_range_fault_unlocked_timeout(int a);')).toContain('it exists only since 7.3');
+  });
   it('with other parameters than the kernel has is a finding, and called with those of the same name', () => {
     const machine = withProcess('5.3');
     const text =
@@ -113,6 +132,37 @@ describe('a prototype', () => {
         interfaceOf(withProcess('6.12'), INSERT, { holes: { 'argument 3 of mmu_interval_notifier_insert': text } })
           .program.error?.message,
       ).toBeTruthy();
+  });
+});
+
+describe('a call with the arguments of another release', () => {
+  const SCENE =
+    'static uint64_t words[4];\nstatic struct hmm_range scene_range = { .start = 0x7ffff7ffb000, .end = 0x7ffff7fff000, .pfns = words };';
+  const call = (release: Release, text: string, holes: Record<string, string> = {}) =>
+    interfaceOf(withProcess(release), `${SCENE}\n${text}`, { declarations: false, holes });
+
+  it('is given those that fit: by the name of the parameter, or else by type', () => {
+    const beside =
+      'struct vm_area_struct *vma = NULL;\nbool block = true;\nbool write = false;\nunsigned long start = 0;';
+    const fault = call('4.17', `${beside}\nhmm_vma_fault(vma, &scene_range, start, start, words, write, block);`);
+    expect(fault.findings.map(({ message }) => message)).toEqual([
+      'hmm_vma_fault() of 4.17 takes 2 arguments, and is given 7.',
+    ]);
+    // It looks at the range that it was given, which has no table of flags.
+    expect(fault.program.error?.message).toBe('hmm_vma_fault: range->flags: the array of the range is missing');
+  });
+
+  it('gets from the scene what it lacks, each in its place', () => {
+    const holes = { 'hmm_range_register.start': 'scene_range.start', 'hmm_range_register.end': 'scene_range.end' };
+    const { codes, output, program } = call('5.2', 'hmm_range_register(&scene_range, PAGE_SHIFT);', holes);
+    expect([codes, output, program.error?.message]).toEqual([['argument-count'], [], undefined]);
+  });
+
+  it('keeps an argument that fits nowhere in its place, where it is told', () => {
+    const { program } = call('5.2', 'hmm_mirror_unregister(&scene_range, 3);');
+    expect(program.error?.message).toBe(
+      'hmm_mirror_unregister: argument 1 is a struct hmm_range, not a struct hmm_mirror',
+    );
   });
 });
 
@@ -133,13 +183,23 @@ describe('the definition of a struct', () => {
       ['no-such-field', 'colour'],
     ]);
     expect(findings[1]?.message).toContain('only from 4.14 to 5.7; it is hmm_pfns now');
-    expect(output[0]).toMatch(/^struct hmm_range: 4 members, 3 not as in 6.12; the kernel's has also .*hmm_pfns/);
+    expect(output[0]).toMatch(
+      /^struct hmm_range: 4 members, 3 not as in 6.12 \(end, pfns, colour\); the kernel's has also .*hmm_pfns/,
+    );
   });
   it('of callbacks with other arguments says which', () => {
     const text =
       'struct hmm_mirror_ops {\n\tvoid (*sync_cpu_device_pagetables)(struct hmm_mirror *mirror, unsigned long start);\n};';
     const { findings } = interfaceOf(withProcess('4.14'), text);
     expect(findings).toMatchObject([{ code: 'field-differs', message: expect.stringContaining('4 arguments, not 2') }]);
+  });
+  it('of callbacks that return another type says which', () => {
+    const text =
+      'struct dev_pagemap_ops {\n\tint (*migrate_to_ram)(struct vm_fault *vmf);\n\tvoid (*kill)(struct dev_pagemap *pgmap);\n};';
+    const { findings } = interfaceOf(withProcess('5.4'), text);
+    expect(findings.map(({ message }) => message)).toEqual([
+      'migrate_to_ram of struct dev_pagemap_ops is otherwise in 5.4: it returns unsigned int, not int.',
+    ]);
   });
   it('that this release does not have says when there was one; one of the text itself is none of the kernel', () => {
     const { codes, output } = interfaceOf(

@@ -11,7 +11,7 @@ const LINE = TOUR.slice(0, TOUR.indexOf('Whatever is on the device stays charged
 
 /** Documents of our own beside the tour. */
 const TEXTS: Readonly<Record<string, string>> = {
-  'hmm.rst': `${DEVICE_MEMORY}\nAnd this::\n\n    struct page *pfn_to_page(unsigned long pfn);\n`,
+  'hmm.rst': `${DEVICE_MEMORY}\nAnd this::\n\n    struct page *pfn_to_page(unsigned long pfn);\n\nThen::\n\n    int n = page_count(pfn_to_page(0x1000), 3);\n    n = page_count(lost);\n`,
   'memory-model.rst':
     'SPARSEMEM\n=========\n\n.. math::\n\n   NR\\_MEM\\_SECTIONS = 2 ^ {(MAX\\_PHYSMEM\\_BITS - SECTION\\_SIZE\\_BITS)}\n',
 };
@@ -65,6 +65,21 @@ describe('zonescope run', () => {
     expect(out).toMatch(
       /^> struct page \*pfn_to_page\(unsigned long pfn\);\n(?: {4}.*\n)* {4}pfn_to_page\(\) returned 0x/m,
     );
+  });
+
+  it('says what is wrong with the text, with the place', async () => {
+    const line = lineOf('hmm.rst', 'int n = page_count');
+    const { status, err } = await zonescope([], 'run', `hmm.rst:${line}`, '--release', '6.12');
+    expect([status, err.split('\n')]).toEqual([
+      1,
+      [
+        `hmm.rst:${line}:13: error: page_count() of 6.12 takes 1 argument, and is given 2.`,
+        expect.stringMatching(`^hmm\\.rst:${line + 1}:20: error: lost is not declared`),
+        expect.stringMatching('^stopped: '),
+      ],
+    ]);
+    const json = await zonescope([], 'run', `hmm.rst:${line}`, '--release', '6.12', '--json');
+    expect(json.out).toContain(`"severity":"error","line":${line},"column":13}`);
   });
 
   it('computes a formula, and says whether the machine agrees', async () => {

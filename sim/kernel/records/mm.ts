@@ -214,6 +214,20 @@ export const MM_LOCK_RECORDS: readonly FunctionRecord[] = [
       },
     ],
   },
+  {
+    kind: 'function',
+    name: 'jiffies_to_msecs',
+    contract: 'Converts jiffies, the ticks that kernel timeouts count, to milliseconds.',
+    variants: [
+      { since: '4.3', file: 'kernel/time/time.c', prototype: 'unsigned int jiffies_to_msecs(const unsigned long j)' },
+    ],
+  },
+  {
+    kind: 'function',
+    name: 'msleep',
+    contract: 'Sleeps for so many milliseconds, and a jiffy longer than asked for.',
+    variants: [{ since: '4.3', file: 'kernel/time/timer.c', prototype: 'void msleep(unsigned int msecs)' }],
+  },
 ];
 
 /** Their code is in sim/mm/migrateFunctions.ts. */
