@@ -17,7 +17,7 @@ export { argumentNames } from './c/prototypes.ts';
 export type { CValue } from './c/value.ts';
 export { ERRNO, errnoName } from './include/errno.ts';
 export { PageKind } from './include/types.ts';
-export { ALL_RECORDS, lookup, recordsOf, variantOf } from './kernel/names.ts';
+export { ALL_RECORDS, lookup, recordsOf, spansOf, variantOf } from './kernel/names.ts';
 export { provideProse, withProse } from './kernel/prose.ts';
 export type { FieldRecord, KernelRecord, StructRecord } from './kernel/registry.ts';
 export * from './kernel/release.ts';

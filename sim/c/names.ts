@@ -1,6 +1,7 @@
 /** What names and holes stand for. */
 
 import { ERRNO } from '../include/errno.ts';
+import { spansOf } from '../kernel/names.ts';
 import type { KernelRecord } from '../kernel/registry.ts';
 import { spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
@@ -138,7 +139,13 @@ export abstract class Names extends Values {
     const record = this.recordNamed(name);
     const { release } = this.env;
     if (record && record.kind !== 'never') {
-      const when = spansOf(record).find((each) => !spanHolds(each, release));
+      const spans = spansOf(record);
+      if (spans.some((each) => spanHolds(each, release))) {
+        const message = `${name} of ${release} is known, but has no value in C.`;
+        this.tell('unsupported', message, span, 'error');
+        return this.stop('unsupported', message, span);
+      }
+      const [when] = spans;
       const period = when
         ? when.until
           ? `it exists only from ${when.since} to ${when.until}`
@@ -229,20 +236,5 @@ export function describeHole(node: HoleNode): string {
       return 'what stands for these statements';
     case 'comment':
       return `what the comment stands for${words}`;
-  }
-}
-
-function spansOf(record: KernelRecord): readonly { since: `${number}.${number}`; until?: `${number}.${number}` }[] {
-  switch (record.kind) {
-    case 'function':
-      return record.variants;
-    case 'constant':
-    case 'macro':
-    case 'errno':
-      return record.values;
-    case 'never':
-      return [];
-    default:
-      return [record];
   }
 }

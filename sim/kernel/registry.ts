@@ -81,6 +81,8 @@ export interface ConstantRecord {
   values: readonly (Span & { value: bigint; arch?: string; expression?: string })[];
   /** What took its place, where it ended. */
   replacedBy?: string;
+  /** The release it is there from, where its value is known only from a later one. */
+  namedSince?: Release;
 }
 
 /** A global object: `iomem_resource`, `mem_map`, `vmemmap`. */

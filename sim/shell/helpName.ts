@@ -1,5 +1,5 @@
 /** What `help` says of a kernel name in a release, from its records. */
-import { constantValue, recordsOf, variantOf } from '../kernel/names.ts';
+import { constantValue, recordsOf, spansOf, valueKnownSince, variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
 import type { KernelRecord } from '../kernel/registry.ts';
 import { compareReleases, type Release, type Span, spanHolds } from '../kernel/release.ts';
@@ -48,6 +48,8 @@ function declaration(record: Real, release: Release, arch: string): string[] {
     case 'config':
       return [record.name];
     default: {
+      const known = valueKnownSince(record, release);
+      if (known !== undefined) return [`${record.name}: its value in ${release} is not known, only that since ${known}`];
       const value = constantValue(record.name, release, arch);
       return [value === undefined ? `${record.name}: not on ${arch}` : `${record.name} = ${value}`];
     }
@@ -60,10 +62,6 @@ function memberText(name: string, type: string): string {
   const array = /\[.*\]$/.exec(type)?.[0] ?? '';
   const bare = type.slice(0, type.length - array.length);
   return `${bare}${bare.endsWith('*') ? '' : ' '}${name}${array}`;
-}
-
-function spansOf(record: Real): readonly Span[] {
-  return record.kind === 'function' ? record.variants : 'values' in record ? record.values : [record];
 }
 
 function spanText(spans: readonly Span[]): string {

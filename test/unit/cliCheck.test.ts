@@ -176,6 +176,7 @@ describe('zonescope check', () => {
 
   it('finds the documents of a kernel tree, and takes the release of the tree', async () => {
     const tree = {
+      'linux/Documentation/index.rst': '',
       'linux/Makefile': '# SPDX\nVERSION = 5\nPATCHLEVEL = 1\nSUBLEVEL = 3\n',
       'linux/Documentation/vm/hmm.rst': RIGHT.replace('That is all', 'See Documentation/vm/gone.rst'),
     };

@@ -9,6 +9,7 @@ import {
   recordsOf,
   type Span,
   spanHolds,
+  spansOf,
 } from '../../../sim/index.ts';
 
 export type Standing =
@@ -37,21 +38,6 @@ function standingOf(spans: readonly Span[], release: Release, instead: () => str
   const name = instead();
   return { state: 'gone', since: after(ended), ...(name === undefined ? {} : { instead: name }) };
 }
-
-const spansOf = (record: KernelRecord): readonly Span[] => {
-  switch (record.kind) {
-    case 'function':
-      return record.variants;
-    case 'constant':
-    case 'macro':
-    case 'errno':
-      return record.values;
-    case 'never':
-      return [];
-    default:
-      return [record];
-  }
-};
 
 const replacementOf = (record: KernelRecord): string | undefined =>
   'replacedBy' in record ? record.replacedBy : undefined;
