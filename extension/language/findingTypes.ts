@@ -40,8 +40,7 @@ export function shownFindings(
   const isShown = ({ code }: DocFinding): boolean => !isDisabled(code, filter.disabled);
   const ofRules = filter.findings ? findings.filter(isShown) : [];
   const failed = filter.claims ? claims.flatMap((one) => claimFindingIn(source, one, ofRules) ?? []) : [];
-  return [...ofRules, ...failed.filter(isShown)]
-    .sort((a, b) => a.start - b.start || a.end - b.end);
+  return [...ofRules, ...failed.filter(isShown)].sort((a, b) => a.start - b.start || a.end - b.end);
 }
 
 /**

@@ -3,7 +3,7 @@
 import { ERRNO } from '../include/errno.ts';
 import { spansOf } from '../kernel/names.ts';
 import type { KernelRecord } from '../kernel/registry.ts';
-import { spanHolds } from '../kernel/release.ts';
+import { compareReleases, spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { Expression, FunctionNode, HoleNode } from './ast.ts';
 import { VALUES } from './builtins.ts';
@@ -145,12 +145,10 @@ export abstract class Names extends Values {
         this.tell('unsupported', message, span, 'error');
         return this.stop('unsupported', message, span);
       }
-      const [when] = spans;
-      const period = when
-        ? when.until
-          ? `it exists only from ${when.since} to ${when.until}`
-          : `it exists only since ${when.since}`
-        : 'it does not exist there';
+      const [first] = spans.map(({ since }) => since).sort(compareReleases);
+      const ends = spans.flatMap(({ until }) => until ?? []).sort(compareReleases);
+      const period =
+        ends.length < spans.length ? `it exists only since ${first}` : `it exists only from ${first} to ${ends.at(-1)}`;
       const now = 'replacedBy' in record && record.replacedBy ? `; ${record.replacedBy} took its place` : '';
       const message = `${name} is not in ${release}: ${period}${now}.`;
       this.tell('not-in-release', message, span, 'error');

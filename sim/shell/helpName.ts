@@ -49,7 +49,8 @@ function declaration(record: Real, release: Release, arch: string): string[] {
       return [record.name];
     default: {
       const known = valueKnownSince(record, release);
-      if (known !== undefined) return [`${record.name}: its value in ${release} is not known, only that since ${known}`];
+      if (known !== undefined)
+        return [`${record.name}: its value in ${release} is not known, only that since ${known}`];
       const value = constantValue(record.name, release, arch);
       return [value === undefined ? `${record.name}: not on ${arch}` : `${record.name} = ${value}`];
     }

@@ -198,6 +198,10 @@ describe('calls', () => {
       { code: 'stale-prototype' },
     ]);
     expect(block('long hmm_range_fault(struct hmm_range *range);', '6.12').findings).toMatchObject([{ since: '5.8' }]);
+    const ops = (returns: string): string =>
+      `struct dev_pagemap_ops {\n    ${returns} (*migrate_to_ram)(struct vm_fault *vmf);\n};`;
+    expect(block(ops('vm_fault_t'), '6.12').said).toEqual([]);
+    expect(block(ops('int'), '6.12').said).toEqual(['stale-prototype migrate_to_ram']);
   });
 
   it('do not shift a constant out of its type', () => {

@@ -410,7 +410,9 @@ describe('constants', () => {
         expect(standing(name, release), name).toEqual({ state: 'here' });
       }
     expect(standing('__GFP_RETRY_MAYFAIL', '4.12')).toEqual({ state: 'not-yet', since: '4.13' });
-    expect(helpOfName(boot('qemu-2g', '4.14').kernel, 'GFP_KERNEL')).toMatch(/its value in 4\.14 is not known, only that since 5\.0/);
+    expect(helpOfName(boot('qemu-2g', '4.14').kernel, 'GFP_KERNEL')).toMatch(
+      /its value in 4\.14 is not known, only that since 5\.0/,
+    );
   });
   it('arm64 and 32-bit x86 differ', () => {
     expect(constantAt('NR_MEM_SECTIONS', '6.12', 'arm64')).toBe(2097152n);
