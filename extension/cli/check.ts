@@ -8,7 +8,7 @@ import type { DocExample } from '../docs/exampleTypes.ts';
 import { kernelTreeOf, releaseOfPlace } from '../docs/kernelTree.ts';
 import { recognise } from '../docs/release.ts';
 import { parseDocument, type RstDocument } from '../docs/rst.ts';
-import { loadScenes, type Scene } from '../docs/scenes.ts';
+import { loadScenes, releasesOf, type Scene } from '../docs/scenes.ts';
 import { Judge } from '../session/claims.ts';
 import { endsAsSaid } from '../session/expectations.ts';
 import { createSession } from '../session/session.ts';
@@ -94,6 +94,15 @@ interface Text {
   readonly releases: readonly Release[];
 }
 
+/** In another release than those of its scene, names of the scene may be missing that the text does not have. */
+function whyNot({ scene, text }: DocExample, { why }: ExampleState, release: Release): string {
+  const name = /^(\w+) is declared nowhere/.exec(why)?.[1];
+  if (name === undefined || text.includes(name)) return why;
+  const releases = scene.release === undefined ? undefined : releasesOf(scene.release);
+  if (releases === undefined || releases.includes(release)) return why;
+  return `what it needs was there from ${releases[0]} to ${releases.at(-1)}.`;
+}
+
 /** Judges claims and runs examples. */
 class Runner {
   private readonly judge = new Judge();
@@ -163,7 +172,7 @@ class Runner {
           severity: example.isAuthored ? 'warning' : 'information',
           start: state.span?.start ?? start,
           end: state.span?.end ?? end,
-          message: `This example does not run in ${release}: ${state.why}`,
+          message: `This example does not run in ${release}: ${whyNot(example, state, release)}`,
         });
       examples.push({
         line: places.at(start).line,
