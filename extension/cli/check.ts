@@ -98,7 +98,7 @@ interface Text {
 function whyNot({ scene, text }: DocExample, { why }: ExampleState, release: Release): string {
   const name = /^(\w+) is declared nowhere/.exec(why)?.[1];
   if (name === undefined || text.includes(name)) return why;
-  const releases = scene.release === undefined ? undefined : releasesOf(scene.release);
+  const releases = releasesOf(scene.release);
   if (releases === undefined || releases.includes(release)) return why;
   return `what it needs was there from ${releases[0]} to ${releases.at(-1)}.`;
 }
