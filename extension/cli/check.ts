@@ -2,18 +2,19 @@
 import type { Release } from '../../sim/index.ts';
 import { checkDocument } from '../docs/check/check.ts';
 import type { DocFinding } from '../docs/check/types.ts';
-import { claimFinding, loadClaims, placeClaims } from '../docs/claims.ts';
+import { claimFinding, isToldByRule, loadClaims, placeClaims } from '../docs/claims.ts';
 import { examplesOf } from '../docs/examples.ts';
 import type { DocExample } from '../docs/exampleTypes.ts';
+import { kernelTreeOf, releaseOfPlace } from '../docs/kernelTree.ts';
 import { recognise } from '../docs/release.ts';
 import { parseDocument, type RstDocument } from '../docs/rst.ts';
-import { loadScenes, type Scene } from '../docs/scenes.ts';
+import { loadScenes, releasesOf, type Scene } from '../docs/scenes.ts';
 import { Judge } from '../session/claims.ts';
 import { endsAsSaid } from '../session/expectations.ts';
 import { createSession } from '../session/session.ts';
 import type { ExampleState, Session } from '../session/types.ts';
 import { type CheckRequest, UsageError } from './args.ts';
-import { filesOf, presence, releaseOfTree, textOf } from './checkFiles.ts';
+import { filesOf, presence, textOf } from './checkFiles.ts';
 import {
   asJson,
   asSarif,
@@ -63,21 +64,22 @@ async function checkFile(
         : `${file}: nothing in the text says of which release it is; say so with --release`,
     );
   const document = parseDocument(file, source);
-  const tree = request.release === undefined ? await releaseOfTree(file, around.files) : undefined;
-  const against = request.against ?? tree;
+  const tree = await kernelTreeOf(around.files, file);
+  const placed = request.release === undefined ? releaseOfPlace(tree, file, releases) : undefined;
+  const against = request.against ?? placed;
   const findings = checkDocument({
     document,
     source,
     kind,
     releases,
     ...(against === undefined ? {} : { against }),
-    hasFile: await presence(file, source, around.files),
+    hasFile: await presence(tree, source, around.files),
   });
   const shown = { file, source, recognised: { releases, by } };
   const release = against ?? releases.at(-1);
   if (runner === undefined || release === undefined) return { ...shown, examples: [], claims: [], findings };
   const of = { document, source, kind, release, releases };
-  const claims = runner.claims(of);
+  const claims = runner.claims(of, findings);
   const examples = await runner.examples(of, findings);
   const all = [...findings, ...claims.findings, ...examples.findings].sort((a, b) => a.start - b.start);
   return { ...shown, examples: examples.examples, claims: claims.claims, findings: all };
@@ -90,6 +92,15 @@ interface Text {
   /** The one it is held against. */
   readonly release: Release;
   readonly releases: readonly Release[];
+}
+
+/** In another release than those of its scene, names of the scene may be missing that the text does not have. */
+function whyNot({ scene, text }: DocExample, { why }: ExampleState, release: Release): string {
+  const name = /^(\w+) is declared nowhere/.exec(why)?.[1];
+  if (name === undefined || text.includes(name)) return why;
+  const releases = releasesOf(scene.release);
+  if (releases === undefined || releases.includes(release)) return why;
+  return `what it needs was there from ${releases[0]} to ${releases.at(-1)}.`;
 }
 
 /** Judges claims and runs examples. */
@@ -113,7 +124,10 @@ class Runner {
     return new Runner(around, scenes, loaded.claims);
   }
 
-  claims({ document, source, kind, release }: Text): { claims: CheckedClaim[]; findings: DocFinding[] } {
+  claims(
+    { document, source, kind, release }: Text,
+    found: readonly DocFinding[],
+  ): { claims: CheckedClaim[]; findings: DocFinding[] } {
     const places = new Places(source);
     const placed = placeClaims(this.all, kind, release, document, source);
     const verdicts = this.judge.judgeAll(
@@ -126,7 +140,7 @@ class Runner {
       const verdict = verdicts[index];
       if (verdict === undefined) continue;
       const finding = claimFinding(each, verdict);
-      if (finding) findings.push(finding);
+      if (finding && !isToldByRule(each, verdict, found, source)) findings.push(finding);
       const why = verdict.problem ?? verdict.why;
       claims.push({
         id: each.claim.id,
@@ -158,7 +172,7 @@ class Runner {
           severity: example.isAuthored ? 'warning' : 'information',
           start: state.span?.start ?? start,
           end: state.span?.end ?? end,
-          message: `This example does not run in ${release}: ${state.why}`,
+          message: `This example does not run in ${release}: ${whyNot(example, state, release)}`,
         });
       examples.push({
         line: places.at(start).line,

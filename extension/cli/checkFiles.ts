@@ -1,9 +1,7 @@
-/** The documents that `zonescope check` is given: files, or folders of a kernel tree, and what release that tree is. */
-import type { Release } from '../../sim/index.ts';
-import { RELEASES } from '../../sim/index.ts';
+/** The documents that `zonescope check` is given: files, or folders of a kernel tree. */
 import { gunzip, isGzip } from '../docs/gunzip.ts';
+import { hasDocument, type KernelTree } from '../docs/kernelTree.ts';
 import type { DocumentFiles } from '../docs/locate.ts';
-import { releaseInPath } from '../docs/release.ts';
 import { UsageError } from './args.ts';
 
 const NAMES = ['memory-model.rst', 'hmm.rst', 'hmm.txt'];
@@ -62,42 +60,19 @@ export async function textOf(path: string, files: DocumentFiles): Promise<string
   return new TextDecoder().decode(bytes);
 }
 
-/** The kernel tree a document lies in; undefined if it lies elsewhere. */
-export const rootOfTree = (path: string): string | undefined => /^(.*?)(?:^|[\\/])Documentation[\\/]/.exec(path)?.[1];
+/** A document names some twenty files. */
+const MOST_FILES = 100;
 
-/** The release of that tree, as its Makefile or the path says. */
-export async function releaseOfTree(path: string, files: DocumentFiles): Promise<Release | undefined> {
-  const root = rootOfTree(path);
-  if (root !== undefined) {
-    const makefile = await files.read(join(root === '' ? '.' : root, 'Makefile')).catch(() => undefined);
-    const head = makefile && new TextDecoder().decode(makefile.slice(0, 1000));
-    const version = head && /^VERSION = (\d+)$/m.exec(head)?.[1];
-    const patch = head && /^PATCHLEVEL = (\d+)$/m.exec(head)?.[1];
-    const release = RELEASES.find((each) => each === `${version}.${patch}`);
-    if (release !== undefined) return release;
-  }
-  return releaseInPath(path);
-}
-
-/** Tells which documents that a text names are in its tree: only for folders that are there at all. */
+/** Tells which documents that a text names are in its tree; of a tree that lacks documents nothing can be told. */
 export async function presence(
-  path: string,
+  tree: KernelTree | undefined,
   source: string,
   files: DocumentFiles,
 ): Promise<(path: string) => boolean | undefined> {
-  const root = rootOfTree(path);
   const known = new Map<string, boolean>();
-  if (root === undefined) return () => undefined;
-  const named = new Set(source.match(/\bDocumentation\/[\w./-]{1,200}\w/g)?.slice(0, 100));
-  for (const name of named) {
-    const at = join(root === '' ? '.' : root, name);
-    const listed = await files.list(at.slice(0, at.lastIndexOf('/'))).catch(() => undefined);
-    const file = at.slice(at.lastIndexOf('/') + 1);
-    if (listed !== undefined)
-      known.set(
-        name,
-        ENDINGS.some((end) => listed.includes(`${file}${end}`)),
-      );
+  if (tree?.hasAllDocuments) {
+    const named = new Set(source.match(/\bDocumentation\/[\w./-]{1,200}\w/g)?.slice(0, MOST_FILES));
+    for (const name of named) known.set(name, await hasDocument(files, tree.root, name));
   }
   return (name) => known.get(name);
 }

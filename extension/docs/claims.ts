@@ -237,6 +237,24 @@ export function placeClaims(
     .sort((a, b) => a.place.span.start - b.place.span.start);
 }
 
+/** What rules say of a name that a release does not have. */
+const OF_NAMES: ReadonlySet<string> = new Set(['gone-name', 'never-existed', 'not-yet']);
+
+/** Whether a rule says the same at the name in the claim's sentence: then one finding is enough. */
+export function isToldByRule(
+  { place: { span } }: PlacedClaim,
+  { evidence }: ClaimVerdict,
+  findings: readonly DocFinding[],
+  source: string,
+): boolean {
+  const name = /^help (\w+)$/.exec(evidence.at(-1)?.line ?? '')?.[1];
+  if (name === undefined) return false;
+  return findings.some(
+    ({ code, start, end }) =>
+      OF_NAMES.has(code) && span.start <= start && end <= span.end && source.slice(start, end) === name,
+  );
+}
+
 /** What a claim that does not hold is as a finding; undefined if it holds, or nobody knows. */
 export function claimFinding({ claim, place }: PlacedClaim, verdict: ClaimVerdict): DocFinding | undefined {
   if (verdict.holds || verdict.problem !== undefined) return undefined;

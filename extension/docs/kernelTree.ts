@@ -1,8 +1,10 @@
 /** The kernel tree that a document lies in: which release it is, and which documents it has. */
 import { RELEASES, type Release } from '../../sim/index.ts';
 import type { DocumentFiles } from './locate.ts';
+import { releaseInPath } from './release.ts';
 
 export interface KernelTree {
+  /** Without a separator at its end: `.` for a path that begins with Documentation. */
   readonly root: string;
   /** As its Makefile says, if it has one and the release is known. */
   readonly release?: Release;
@@ -10,17 +12,29 @@ export interface KernelTree {
   readonly hasAllDocuments: boolean;
 }
 
-const IN_TREE = /^(.*?)\/?Documentation\/(?:.+\/)?[^/]+$/;
+const IN_TREE = /^(|.*?[\\/])Documentation[\\/](?:.+[\\/])?[^\\/]+$/;
 /** The release stands in the first lines. */
 const HEAD = 4096;
 
 /** By the path of a document, or its URI; undefined if it lies in no folder called Documentation. */
 export async function kernelTreeOf(files: DocumentFiles, path: string): Promise<KernelTree | undefined> {
-  const root = IN_TREE.exec(path)?.[1];
-  if (root === undefined) return undefined;
+  const before = IN_TREE.exec(path)?.[1];
+  if (before === undefined) return undefined;
+  const root = before === '' ? '.' : before.slice(0, -1);
   const release = await releaseOfMakefile(files, `${root}/Makefile`);
   const hasAllDocuments = await hasDocument(files, root, 'Documentation/index.rst');
   return { root, hasAllDocuments, ...(release === undefined ? {} : { release }) };
+}
+
+/** The release that the place of a text names: its tree, or a folder of a release that has the text. */
+export function releaseOfPlace(
+  tree: KernelTree | undefined,
+  path: string,
+  releases: readonly Release[],
+): Release | undefined {
+  if (tree?.release !== undefined) return tree.release;
+  const inPath = releaseInPath(path);
+  return releases.find((release) => release === inPath);
 }
 
 /** Whether a tree has a document, unpacked or as distributions pack it. */

@@ -1,7 +1,7 @@
 /** What is known to be right and wrong in one version of an open document. Free of vscode. */
 import type { Release } from '../../sim/index.ts';
 import type { DocFinding } from '../docs/check/types.ts';
-import { type ClaimVerdict, claimFinding, type PlacedClaim } from '../docs/claims.ts';
+import { type ClaimVerdict, claimFinding, isToldByRule, type PlacedClaim } from '../docs/claims.ts';
 import type { Span } from '../docs/rst.ts';
 
 export interface JudgedClaim extends PlacedClaim {
@@ -37,16 +37,25 @@ export function shownFindings(
   filter: FindingFilter,
   source: string,
 ): DocFinding[] {
-  const failed = claims.flatMap((one) => claimFindingIn(source, one) ?? []);
-  return [...(filter.findings ? findings : []), ...(filter.claims ? failed : [])]
-    .filter(({ code }) => !isDisabled(code, filter.disabled))
-    .sort((a, b) => a.start - b.start || a.end - b.end);
+  const isShown = ({ code }: DocFinding): boolean => !isDisabled(code, filter.disabled);
+  const ofRules = filter.findings ? findings.filter(isShown) : [];
+  const failed = filter.claims ? claims.flatMap((one) => claimFindingIn(source, one, ofRules) ?? []) : [];
+  return [...ofRules, ...failed.filter(isShown)].sort((a, b) => a.start - b.start || a.end - b.end);
 }
 
-/** A failed claim as a finding at its key words: a sentence of four lines with a wave below all of it cannot be read. */
-export function claimFindingIn(source: string, one: JudgedClaim): DocFinding | undefined {
-  const finding = one.verdict && claimFinding(one, one.verdict);
-  return finding && { ...finding, ...keySpanOf(source, one) };
+/**
+ * A failed claim as a finding at its key words: a sentence of four lines with a wave below all of it cannot be read.
+ * None if one of the rules' findings says it already.
+ */
+export function claimFindingIn(
+  source: string,
+  one: JudgedClaim,
+  ofRules: readonly DocFinding[] = [],
+): DocFinding | undefined {
+  const { verdict } = one;
+  const finding = verdict && claimFinding(one, verdict);
+  if (verdict === undefined || finding === undefined || isToldByRule(one, verdict, ofRules, source)) return undefined;
+  return { ...finding, ...keySpanOf(source, one) };
 }
 
 /** From the first key word of a claim to its last, if they are near each other; else the longest of them. */

@@ -7,8 +7,8 @@ import type { Release } from '../../sim/index.ts';
 import { RELEASES } from '../../sim/index.ts';
 import type { CheckInput, DocFinding } from '../docs/check/types.ts';
 import { type Claim, placeClaims } from '../docs/claims.ts';
-import { hasDocument, type KernelTree, kernelTreeOf } from '../docs/kernelTree.ts';
-import { type KernelDocument, releaseInPath } from '../docs/release.ts';
+import { hasDocument, type KernelTree, kernelTreeOf, releaseOfPlace } from '../docs/kernelTree.ts';
+import type { KernelDocument } from '../docs/release.ts';
 import { workspaceFiles } from '../files/readonlyFiles.ts';
 import type { Platform } from '../platform.ts';
 import type { Reporter } from '../report.ts';
@@ -186,12 +186,9 @@ export class Findings implements vscode.Disposable {
     this.changed.fire(room.text.uri);
   }
 
-  /** The release that the place of a text names: its tree, or a folder of a release that has the text. */
   private async namedRelease(text: KernelText): Promise<Release | undefined> {
     const tree = await this.treeOf(text.uri);
-    const { releases } = await text.releases;
-    const inPath = releaseInPath(text.uri.path);
-    return tree?.release ?? releases.find((release) => release === inPath);
+    return releaseOfPlace(tree, text.uri.path, (await text.releases).releases);
   }
 
   /** The one it names, else the newest that has the text, or whose words it uses. */
@@ -255,7 +252,7 @@ export class Findings implements vscode.Disposable {
       if (isCancelled()) return undefined;
       progress(index, placed.length);
       const verdict = await this.ask(one.claim, release, isCancelled);
-      const finding = verdict && claimFindingIn(text.source, { ...one, verdict });
+      const finding = verdict && claimFindingIn(text.source, { ...one, verdict }, found);
       if (finding !== undefined) found.push(finding);
     }
     return isCancelled() ? undefined : found;

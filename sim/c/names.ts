@@ -1,7 +1,8 @@
 /** What names and holes stand for. */
 
 import { ERRNO } from '../include/errno.ts';
-import { type KernelRecord, spansOf } from '../kernel/registry.ts';
+import { spansOf } from '../kernel/names.ts';
+import type { KernelRecord } from '../kernel/registry.ts';
 import { RELEASES, type Release, spanHolds } from '../kernel/release.ts';
 import type { KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { Expression, FunctionNode, HoleNode } from './ast.ts';
@@ -138,7 +139,13 @@ export abstract class Names extends Values {
     const record = this.recordNamed(name);
     const { release } = this.env;
     if (record && record.kind !== 'never') {
-      const period = periodsOf(spansOf(record));
+      const spans = spansOf(record);
+      if (spans.some((each) => spanHolds(each, release))) {
+        const message = `${name} of ${release} is known, but has no value in C.`;
+        this.tell('unsupported', message, span, 'error');
+        return this.stop('unsupported', message, span);
+      }
+      const period = periodsOf(spans);
       const now = 'replacedBy' in record && record.replacedBy ? `; ${record.replacedBy} took its place` : '';
       const message = `${name} is not in ${release}: ${period ? `it exists only ${period}` : 'it does not exist there'}${now}.`;
       this.tell('not-in-release', message, span, 'error');

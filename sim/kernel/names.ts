@@ -2,8 +2,8 @@
 import { FUNCTIONS } from '../mm/functions.ts';
 import { INIT_FUNCTIONS } from '../mm/initFunctions.ts';
 import { RECORDS } from './records/all.ts';
-import { type FunctionVariant, type KernelRecord, spansOf } from './registry.ts';
-import { type Release, spanHolds } from './release.ts';
+import type { FunctionVariant, KernelRecord } from './registry.ts';
+import { compareReleases, type Release, type Span, spanHolds } from './release.ts';
 
 /** All records, those that run first. */
 export const ALL_RECORDS: readonly KernelRecord[] = [...FUNCTIONS, ...INIT_FUNCTIONS, ...RECORDS];
@@ -31,8 +31,44 @@ export function lookup(name: string, release: Release): KernelRecord | undefined
   return recordsOf(name).find((record) => holds(record, release));
 }
 
-const holds = (record: KernelRecord, release: Release): boolean =>
-  spansOf(record).some((span) => spanHolds(span, release));
+function holds(record: KernelRecord, release: Release): boolean {
+  switch (record.kind) {
+    case 'function':
+      return record.variants.some((variant) => spanHolds(variant, release));
+    case 'constant':
+    case 'macro':
+    case 'errno':
+      return record.values.some((value) => spanHolds(value, release));
+    case 'never':
+      return false;
+    default:
+      return spanHolds(record, release);
+  }
+}
+
+/** The spans of releases that have a name, those in which the value of a constant is not known included. */
+export function spansOf(record: KernelRecord): readonly Span[] {
+  switch (record.kind) {
+    case 'function':
+      return record.variants;
+    case 'constant':
+    case 'macro':
+    case 'errno':
+      return record.namedSince === undefined ? record.values : [{ since: record.namedSince }, ...record.values];
+    case 'never':
+      return [];
+    default:
+      return [record];
+  }
+}
+
+/** Of a constant that a release has, but whose value there is not known: the release from which it is. */
+export function valueKnownSince(record: KernelRecord, release: Release): Release | undefined {
+  if (!('values' in record) || record.namedSince === undefined) return undefined;
+  if (compareReleases(release, record.namedSince) < 0) return undefined;
+  const [first] = record.values.map(({ since }) => since).sort(compareReleases);
+  return first !== undefined && compareReleases(release, first) < 0 ? first : undefined;
+}
 
 /** The variant of a function in `release`. */
 export function variantOf(record: KernelRecord, release: Release): FunctionVariant | undefined {

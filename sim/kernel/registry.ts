@@ -83,6 +83,8 @@ export interface ConstantRecord {
   values: readonly (Span & { value: bigint; arch?: string; expression?: string })[];
   /** What took its place, where it ended. */
   replacedBy?: string;
+  /** The release it is there from, where its value is known only from a later one. */
+  namedSince?: Release;
 }
 
 /** A global object: `iomem_resource`, `mem_map`, `vmemmap`. */
@@ -122,22 +124,6 @@ export type KernelRecord =
   | SymbolRecord
   | ConfigRecord
   | NeverRecord;
-
-/** The releases in which the kernel has what a record names. */
-export function spansOf(record: KernelRecord): readonly Span[] {
-  switch (record.kind) {
-    case 'function':
-      return record.variants;
-    case 'constant':
-    case 'macro':
-    case 'errno':
-      return record.values;
-    case 'never':
-      return [];
-    default:
-      return [record];
-  }
-}
 
 /* ---- ways to write records ---- */
 

@@ -1,7 +1,7 @@
 /** What `help` says of a kernel name in a release, from its records. */
-import { constantValue, recordsOf, variantOf } from '../kernel/names.ts';
+import { constantValue, recordsOf, spansOf, valueKnownSince, variantOf } from '../kernel/names.ts';
 import { prose } from '../kernel/prose.ts';
-import { type KernelRecord, spansOf } from '../kernel/registry.ts';
+import type { KernelRecord } from '../kernel/registry.ts';
 import { compareReleases, type Release, type Span, spanHolds } from '../kernel/release.ts';
 import type { Kernel } from '../machine/kernel.ts';
 
@@ -48,6 +48,9 @@ function declaration(record: Real, release: Release, arch: string): string[] {
     case 'config':
       return [record.name];
     default: {
+      const known = valueKnownSince(record, release);
+      if (known !== undefined)
+        return [`${record.name}: its value in ${release} is not known, only that since ${known}`];
       const value = constantValue(record.name, release, arch);
       return [value === undefined ? `${record.name}: not on ${arch}` : `${record.name} = ${value}`];
     }

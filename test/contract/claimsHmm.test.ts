@@ -13,11 +13,23 @@ const judge = new Judge();
 /** What is wrong with the text of a release by its own kernel, and since when. */
 const WRONG: Readonly<Record<string, readonly string[]>> = {
   '4.14': ['hmm-old-locked-variant'],
+  '4.17': ['hmm-old-locked-variant'],
+  '4.18': ['hmm-old-locked-variant'],
+  '4.20': ['hmm-old-locked-variant'],
+  '5.2': ['hmm-old-fault-all', 'hmm-old-locked-variant'],
   '5.3': ['hmm-old-fault-all'],
-  '5.10': ['B23', 'B24'],
-  '6.1': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24'],
+  '5.4': ['hmm-old-fault-all', 'hmm-both-functions 5.4'],
+  '5.6': ['hmm-both-functions 5.4'],
+  '5.7': ['hmm-both-functions 5.4'],
+  '5.8': ['hmm-both-functions 5.4'],
+  '5.10': ['B23', 'B24', 'hmm-both-functions 5.4'],
+  '5.14': ['B23', 'B24', 'hmm-both-functions 5.4'],
+  '6.1': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24', 'hmm-both-functions 5.4'],
+  '6.3': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24', 'hmm-both-functions 5.4'],
+  '6.6': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24'],
   '6.12': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24'],
-  '7.3': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24'],
+  '6.17': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24', 'hmm-exclusive-range 6.15'],
+  '7.3': ['B18 6.0', 'B22 6.0', 'B22-pin 6.0', 'B23', 'B24', 'hmm-exclusive-range 6.15'],
 };
 
 describe('the claims of hmm.rst', () => {

@@ -442,12 +442,25 @@ describe('findings of a run', () => {
       name: 'old_take',
       contract: '',
       replacedBy: 'queue_take',
-      variants: [{ since: '4.14', until: '5.9', file: 'mm/x.c', prototype: 'int old_take(void)' }],
+      variants: [
+        { since: '4.17', until: '5.9', file: 'mm/x.c', prototype: 'int old_take(int how)' },
+        { since: '4.14', until: '4.16', file: 'mm/x.c', prototype: 'int old_take(void)' },
+      ],
     });
     expect(caught(() => runText('old_take();', machine)).message).toBe(
       'old_take is not in 6.12: it exists only from 4.14 to 5.9; queue_take took its place.',
     );
     expect(machine.codes()).toEqual(['not-in-release']);
+    machine.others.set('CONFIG_X', {
+      kind: 'config',
+      name: 'CONFIG_X',
+      contract: '',
+      file: 'mm/Kconfig',
+      since: '4.3',
+    });
+    expect(caught(() => runText('CONFIG_X;', machine)).message).toBe(
+      'CONFIG_X of 6.12 is known, but has no value in C.',
+    );
   });
   it('an undeclared name is taken from the scene, and is a finding once', () => {
     const machine = device();

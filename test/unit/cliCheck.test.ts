@@ -100,6 +100,15 @@ describe('zonescope check', () => {
     );
   });
 
+  it('of an example that runs in other releases only it names those, not what its scene calls things', async () => {
+    const title = 'Address space mirroring implementation and API';
+    const ops = 'void (*update)(struct hmm_mirror *mirror, unsigned long start);';
+    const text = `${title}\n${'='.repeat(title.length)}\n\nA mirror::\n\n  int hmm_mirror_register(struct hmm_mirror *mirror,\n                          struct mm_struct *mm);\n\nand::\n\n  struct hmm_mirror_ops {\n      ${ops}\n  };\n`;
+    const { out } = await zonescope({ '5.0/hmm.rst': text }, '--release', '5.0', '--against', '6.12', '5.0/hmm.rst');
+    expect(out).toMatch(/does not run in 6\.12: what it needs was there from 4\.14 to 5\.4\. \[example-fails\]/);
+    expect(out).not.toContain('scene_');
+  });
+
   it('tells of an example without an end, and goes on', async () => {
     const endless = `${RIGHT}\nNot so::\n\n    int f(int a)\n    {\n        return f(a + 1);\n    }\n\nNor so::\n\n    void g(void)\n    {\n    again:\n        goto again;\n    }\n`;
     const { out, status } = await zonescope({ 'hmm.rst': endless }, '--release', '6.12', 'hmm.rst');
@@ -176,6 +185,7 @@ describe('zonescope check', () => {
 
   it('finds the documents of a kernel tree, and takes the release of the tree', async () => {
     const tree = {
+      'linux/Documentation/index.rst': '',
       'linux/Makefile': '# SPDX\nVERSION = 5\nPATCHLEVEL = 1\nSUBLEVEL = 3\n',
       'linux/Documentation/vm/hmm.rst': RIGHT.replace('That is all', 'See Documentation/vm/gone.rst'),
     };

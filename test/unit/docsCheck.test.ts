@@ -47,6 +47,15 @@ describe('syntax', () => {
   });
 });
 
+describe('a function that has the name of a later struct', () => {
+  it('is gone all the same', () => {
+    const call = 'int migrate_vma(const struct migrate_vma_ops *ops);';
+    expect(block(call, '5.4').said).toContain('gone-name migrate_vma');
+    expect(block('struct migrate_vma args = { 0 };', '5.4').said).toEqual([]);
+    expect(block('struct migrate_vma args = { 0 };', '5.3').said).toEqual(['not-yet struct migrate_vma']);
+  });
+});
+
 describe('calls in prose', () => {
   it('have brackets that pair up', () => {
     const text = checked('See ``pte_none(()`` and ``f(a`` and `g()` and ``h(b(c))``.\n');
@@ -205,6 +214,10 @@ describe('calls', () => {
       { code: 'stale-prototype' },
     ]);
     expect(block('long hmm_range_fault(struct hmm_range *range);', '6.12').findings).toMatchObject([{ since: '5.8' }]);
+    const ops = (returns: string): string =>
+      `struct dev_pagemap_ops {\n    ${returns} (*migrate_to_ram)(struct vm_fault *vmf);\n};`;
+    expect(block(ops('vm_fault_t'), '6.12').said).toEqual([]);
+    expect(block(ops('int'), '6.12').said).toEqual(['stale-prototype migrate_to_ram']);
   });
 
   it('do not shift a constant out of its type', () => {

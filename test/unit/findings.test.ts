@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DocFinding } from '../../extension/docs/check/types.ts';
 import { claimScene, linesToShow } from '../../extension/docs/claimScene.ts';
 import type { Claim, ClaimVerdict } from '../../extension/docs/claims.ts';
-import { kernelTreeOf, releaseInMakefile } from '../../extension/docs/kernelTree.ts';
+import { kernelTreeOf, releaseInMakefile, releaseOfPlace } from '../../extension/docs/kernelTree.ts';
 import { claimText, evidenceText, verdictWords } from '../../extension/language/claimText.ts';
 import {
   claimFindingIn,
@@ -83,6 +83,18 @@ describe('what is shown of what was found', () => {
   test('a sentence without its key words is marked as a whole', () => {
     const found = claimFindingIn(source, judged(claim('a', ['nothing of the kind']), {}));
     expect([found?.start, found?.end]).toEqual([start, end]);
+  });
+
+  test('what a rule says at the name is not said again by the claim that the name is there', () => {
+    const at = source.indexOf('count');
+    const named = { ...finding('gone-name', at), end: at + 'count'.length };
+    const evidence = [{ line: 'help count', output: 'count: not in 6.12', wanted: 'without: not in' }];
+    const all = known([named], [judged(claim('a'), { evidence })]);
+    expect(shownFindings(all, on, source).map(({ code }) => code)).toEqual(['gone-name']);
+    expect(shownFindings(all, { ...on, findings: false }, source).map(({ code }) => code)).toEqual(['claim/a']);
+    expect(shownFindings(all, { ...on, disabled: ['gone-name'] }, source).map(({ code }) => code)).toEqual(['claim/a']);
+    const other = known([{ ...named, code: 'leak' }], [judged(claim('a'), { evidence })]);
+    expect(shownFindings(other, on, source)).toHaveLength(2);
   });
 
   test('a comparison shows only what the text does not have already', () => {
@@ -198,6 +210,19 @@ describe('the tree a document lies in', () => {
       hasAllDocuments: false,
     });
     expect(await kernelTreeOf(files({}), '/home/me/hmm.rst')).toBeUndefined();
+  });
+  test('begins where a folder is called Documentation and nothing else, with either separator, or here', async () => {
+    const here = files({ './Makefile': makefile });
+    expect(await kernelTreeOf(here, 'Documentation/mm/hmm.rst')).toMatchObject({ root: '.', release: '6.12' });
+    expect(await kernelTreeOf(files({}), 'C:\\src\\Documentation\\mm\\hmm.rst')).toMatchObject({ root: 'C:\\src' });
+    expect(await kernelTreeOf(files({}), '/Documentation/mm/hmm.rst')).toMatchObject({ root: '' });
+    expect(await kernelTreeOf(files({}), '/src/MyDocumentation/mm/hmm.rst')).toBeUndefined();
+  });
+  test('a folder named after a release counts only for a text that the release has', async () => {
+    const tree = await kernelTreeOf(files({ '/src/Makefile': makefile }), '/src/Documentation/mm/hmm.rst');
+    expect(releaseOfPlace(tree, '/src/Documentation/mm/hmm.rst', ['6.1'])).toBe('6.12');
+    expect(releaseOfPlace(undefined, '/texts/5.9/hmm.rst', ['5.8', '5.9'])).toBe('5.9');
+    expect(releaseOfPlace(undefined, '/work-6.12/old/hmm.rst', ['5.8', '5.9'])).toBeUndefined();
   });
   test('a release nobody knows, or a Makefile of something else, is none', () => {
     expect(releaseInMakefile('VERSION = 99\nPATCHLEVEL = 1\n')).toBeUndefined();

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { standing } from '../../extension/docs/check/standing.ts';
 import { ALL_RECORDS } from '../../sim/kernel/names.ts';
 import { RECORDS } from '../../sim/kernel/records/all.ts';
 import type { KernelRecord, Span } from '../../sim/kernel/registry.ts';
@@ -12,6 +13,8 @@ import {
   type Release,
   spanHolds,
 } from '../../sim/kernel/release.ts';
+import { helpOfName } from '../../sim/shell/helpName.ts';
+import { boot } from '../support/machines.ts';
 
 const known = (release: Release): boolean => (RELEASES as readonly Release[]).includes(release);
 const isOrdered = ({ since, until }: Span): boolean => until === undefined || compareReleases(since, until) <= 0;
@@ -399,6 +402,18 @@ describe('constants', () => {
   ];
   it.each(table)('%s at %s is %s', (name, release, value) => expect(constantAt(name, release)).toBe(value));
 
+  it('flags of the allocator are there before 5.0, where their numbers are not known', () => {
+    const asked = ['GFP_KERNEL', '__GFP_ZERO', 'GFP_HIGHUSER_MOVABLE'];
+    for (const name of asked)
+      for (const release of ['4.14', '4.20'] as const) {
+        expect(constantAt(name, release), name).toBeUndefined();
+        expect(standing(name, release), name).toEqual({ state: 'here' });
+      }
+    expect(standing('__GFP_RETRY_MAYFAIL', '4.12')).toEqual({ state: 'not-yet', since: '4.13' });
+    expect(helpOfName(boot('qemu-2g', '4.14').kernel, 'GFP_KERNEL')).toMatch(
+      /its value in 4\.14 is not known, only that since 5\.0/,
+    );
+  });
   it('arm64 and 32-bit x86 differ', () => {
     expect(constantAt('NR_MEM_SECTIONS', '6.12', 'arm64')).toBe(2097152n);
     expect(constantAt('SECTION_SIZE_BITS', '5.4', 'x86_32')).toBe(29n);

@@ -47,6 +47,12 @@ export function standing(name: string, release: Release): Standing | undefined {
   return ofRecords(recordsOf(name), release, 0);
 }
 
+/** The same of a name in an expression or a declaration: there no struct goes by its tag alone. */
+export function standingInCode(name: string, release: Release): Standing | undefined {
+  const others = recordsOf(name).filter(({ kind }) => kind !== 'struct');
+  return others.length === 0 ? standing(name, release) : ofRecords(others, release, 0);
+}
+
 function ofRecords(records: readonly KernelRecord[], release: Release, followed: number): Standing | undefined {
   if (records.length === 0) return undefined;
   const spans = records.flatMap(spansOf);

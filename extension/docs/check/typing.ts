@@ -61,11 +61,21 @@ const parsed = new Map<string, FunctionType | undefined>();
 export function prototypeType(prototype: string): FunctionType | undefined {
   if (!parsed.has(prototype)) {
     const [item] = parseC(`${prototype};`, 'file').items;
-    const type = item?.kind === 'declaration' ? item.declarators[0]?.type : undefined;
-    const called = type?.kind === 'pointer' ? type.to : type;
-    parsed.set(prototype, called?.kind === 'function' ? called : undefined);
+    const alone = item?.kind === 'declaration' ? item.declarators[0]?.type : undefined;
+    parsed.set(prototype, functionIn(alone ?? memberType(prototype)));
   }
   return parsed.get(prototype);
+}
+
+const functionIn = (type: TypeNode | undefined): FunctionType | undefined => {
+  const called = type?.kind === 'pointer' ? type.to : type;
+  return called?.kind === 'function' ? called : undefined;
+};
+
+/** `vm_fault_t (*fault)(...)` alone may be a call; as a member it is none. */
+function memberType(prototype: string): TypeNode | undefined {
+  const [item] = parseC(`struct s { ${prototype}; };`, 'file').items;
+  return item?.kind === 'declaration' && item.base.kind === 'struct' ? item.base.fields?.[0]?.type : undefined;
 }
 
 export interface KnownFunction {

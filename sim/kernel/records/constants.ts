@@ -394,6 +394,12 @@ const machine: readonly ConstantRecord[] = [
   macro('NULL', 'include/linux/stddef.h', 'The pointer to nothing.', [at(0n, '4.3')]),
 ];
 
+/** Before 5.0 most of these bits were others, which nobody wrote down here. */
+const CAME_LATER: Readonly<Record<string, Release>> = {
+  __GFP_DIRECT_RECLAIM: '4.4',
+  __GFP_KSWAPD_RECLAIM: '4.4',
+  __GFP_RETRY_MAYFAIL: '4.13',
+};
 const gfp: readonly ConstantRecord[] = [
   macro('__GFP_DMA', GFP, 'From ZONE_DMA.', [at(0x1n, '4.3')]),
   macro('__GFP_HIGHMEM', GFP, 'ZONE_HIGHMEM will do.', [at(0x2n, '4.3')]),
@@ -439,7 +445,11 @@ const gfp: readonly ConstantRecord[] = [
   macro('GFP_HIGHUSER_MOVABLE', GFP, 'Memory for a process that can be moved: anonymous pages and page cache.', [
     at(0x100ccan, '5.0'),
   ]),
-];
+].map((record) =>
+  record.values.some(({ since }) => since === '4.3')
+    ? record
+    : { ...record, namedSince: CAME_LATER[record.name] ?? '4.3' },
+);
 
 const faults: readonly ConstantRecord[] = [
   constant('VM_FAULT_OOM', MM_TYPES, 'The fault failed: no memory.', [at(0x1n, '4.3')]),

@@ -3,7 +3,7 @@ import { ALL_RECORDS, recordsOf, type SourceSpan, type TypeNode } from '../../..
 import { type Candidate, commentsIn, tokenAt } from '../../codeTokens.ts';
 import type { Span } from '../../rstTypes.ts';
 import type { Code, Context } from '../context.ts';
-import { fieldStanding, looseFieldStanding, type Standing, saying, standing } from '../standing.ts';
+import { fieldStanding, looseFieldStanding, type Standing, saying, standing, standingInCode } from '../standing.ts';
 import { eachExpressionIn, eachStatement } from '../walk.ts';
 
 type Wrong = Exclude<Standing, { state: 'here' }>;
@@ -46,7 +46,7 @@ function isRename(name: string, instead: string): boolean {
 function inCode(context: Context, code: Code): void {
   const { release } = context;
   const ask = (span: SourceSpan, key: string, shown: string): void => {
-    const known = standing(key, release);
+    const known = standingInCode(key, release);
     if (isWrong(known)) tell(context, tight(context, context.at(code, span), shown), shown, known);
   };
   const types = (type: TypeNode, defines: boolean): void => {
@@ -165,7 +165,11 @@ function inCandidate(context: Context, candidate: Candidate): Found | undefined 
     if (!spokenOf) return undefined;
   }
   const known =
-    records.some((each) => each.kind === 'struct') && !name.includes('_') ? undefined : standing(name, release);
+    records.some((each) => each.kind === 'struct') && !name.includes('_')
+      ? undefined
+      : form === 'call'
+        ? standingInCode(name, release)
+        : standing(name, release);
   if (known !== undefined) return { name, span: own, standing: known };
   if (never !== undefined && form === 'call') return { name, span: own, standing: never };
   if (/^[A-Z][A-Z_]{7,}$/.test(name)) {
