@@ -40,9 +40,9 @@ async function askStep(entries: ReturnType<typeof timelineEntries>): Promise<num
     void vscode.window.showInformationMessage('Nothing was run yet: run an example, or a line in the shell.');
     return undefined;
   }
-  const items = entries.map(({ step, label, current, undone }) => ({
+  const items = entries.map(({ step, label, current, undone, isGap }) => ({
     step,
-    label: `${current ? '$(arrow-right)' : undone ? '$(circle-outline)' : '$(circle-filled)'} ${label}`,
+    label: `${isGap ? '$(ellipsis)' : current ? '$(arrow-right)' : undone ? '$(circle-outline)' : '$(circle-filled)'} ${label}`,
     description: [step === 0 ? '' : `step ${step}`, current ? 'now' : undone ? 'undone' : '']
       .filter(Boolean)
       .join(' · '),

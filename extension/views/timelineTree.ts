@@ -11,19 +11,34 @@ export interface TimelineEntry {
   readonly undone: boolean;
   /** What its commands printed. */
   readonly output: readonly string[];
+  /** It stands for steps that are not listed, and is the one next to those that are. */
+  readonly isGap?: boolean;
 }
+
+/** A loop that does not end makes steps without end: no more than these are listed, those around the present one. */
+export const MOST_LISTED = 1000;
 
 /** Lines of a tooltip. */
 const MOST_LINES = 20;
 
 /** The steps, newest last, after the boot they began with. */
 export function timelineEntries(session: Session): TimelineEntry[] {
-  const steps = session.timeline();
-  const { step, machine } = session.position;
-  const boot = { step: 0, label: `Boot of ${machine}`, current: step === 0, undone: false, output: [] };
+  const { step, steps, machine } = session.position;
+  const from = Math.max(0, Math.min(steps - MOST_LISTED, step - MOST_LISTED / 2));
+  const to = Math.min(steps, from + MOST_LISTED);
+  const gap = (at: number, label: string): TimelineEntry => ({
+    step: at,
+    label,
+    current: false,
+    undone: at > step,
+    output: [],
+    isGap: true,
+  });
   return [
-    boot,
-    ...steps.map(({ label, undone, output }, i) => ({ step: i + 1, label, current: i + 1 === step, undone, output })),
+    { step: 0, label: `Boot of ${machine}`, current: step === 0, undone: false, output: [] },
+    ...(from > 0 ? [gap(from, `… ${from} earlier ${from === 1 ? 'step' : 'steps'}`)] : []),
+    ...session.timeline(from, to).map((one, i) => ({ step: from + i + 1, ...one })),
+    ...(to < steps ? [gap(steps, `… ${steps - to} later ${steps - to === 1 ? 'step' : 'steps'}`)] : []),
   ];
 }
 
@@ -45,15 +60,21 @@ export class TimelineTree implements vscode.TreeDataProvider<TimelineEntry>, vsc
     return timelineEntries(session).reverse();
   }
 
-  getTreeItem({ step, label, current, undone, output }: TimelineEntry): vscode.TreeItem {
-    const item = new vscode.TreeItem(step === 0 ? label : `${step}  ${label}`);
+  getTreeItem({ step, label, current, undone, output, isGap }: TimelineEntry): vscode.TreeItem {
+    const item = new vscode.TreeItem(step === 0 || isGap ? label : `${step}  ${label}`);
     item.id = `step:${step}`;
     const standing = current ? 'now' : undone ? 'undone' : '';
     item.description = standing;
-    item.iconPath = new vscode.ThemeIcon(current ? 'arrow-right' : undone ? 'circle-outline' : 'circle-filled');
+    item.iconPath = new vscode.ThemeIcon(
+      isGap ? 'ellipsis' : current ? 'arrow-right' : undone ? 'circle-outline' : 'circle-filled',
+    );
     const printed = output.slice(0, MOST_LINES);
     if (output.length > MOST_LINES) printed.push('...');
-    const last = current ? 'The machine stands after this step.' : 'Click to go there.';
+    const last = current
+      ? 'The machine stands after this step.'
+      : isGap
+        ? `Click to go to step ${step}.`
+        : 'Click to go there.';
     item.tooltip = [label, ...printed, last].join('\n');
     const word = step === 0 ? '' : `step ${step}`;
     item.accessibilityInformation = { label: [label, word, standing].filter(Boolean).join(', ') };
