@@ -6,9 +6,8 @@ import type { Services } from '../services.ts';
 import { DebugCore } from './core.ts';
 import { Expressions } from './expressions.ts';
 import { positionIn } from './frames.ts';
+import { DEBUG_TYPE } from './launch.ts';
 import { type Resolved, resolveLaunch, uriOf } from './launcher.ts';
-
-export const DEBUG_TYPE = 'zonescope';
 
 class InlineAdapter implements vscode.DebugAdapter {
   private readonly sent = new vscode.EventEmitter<vscode.DebugProtocolMessage>();

@@ -5,6 +5,9 @@ import type { Scene } from '../docs/scenes.ts';
 import type { ExampleRequest, FileRequest } from '../session/types.ts';
 import { type Fields, fieldsOf, numberIn, RequestError, textIn, textsIn } from './protocol.ts';
 
+/** What a launch of ours is called in launch.json. */
+export const DEBUG_TYPE = 'zonescope';
+
 export interface LaunchArguments {
   /** The document or C file. */
   readonly program: string;

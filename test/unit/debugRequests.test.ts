@@ -164,6 +164,22 @@ describe('a debug session', () => {
     }
   });
 
+  it('shows no value of a call any more once it was taken back', async () => {
+    const client = openFile(FILE);
+    await client.ask('launch', { program: DRIVER, function: 'once', args: ['1'], stopOnEntry: true });
+    await client.ask('configurationDone');
+    const scopes = async () => {
+      const { scopes } = await client.body<{ scopes: { name: string }[] }>('scopes', {
+        frameId: (await client.frames())[0]?.id,
+      });
+      return scopes.map(({ name }) => name);
+    };
+    await client.go('stepOut');
+    expect(await scopes()).toContain('Return Value');
+    await client.go('stepBack');
+    expect(await scopes()).not.toContain('Return Value');
+  });
+
   it('says what is missing where a launch cannot be meant', async () => {
     const messages: string[] = [];
     for (const args of [
