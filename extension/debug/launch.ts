@@ -84,3 +84,19 @@ function expressions(fields: Fields, name: string): Record<string, string> {
 }
 
 const isRelease = (text: string): text is Release => (RELEASES as readonly string[]).includes(text);
+
+/** What a launch without a program means: what stands at the cursor, as `cursor` says; without one what ran last. */
+export function completed<T extends object>(
+  given: T & { program?: unknown; scene?: unknown; function?: unknown; line?: unknown },
+  cursor: { program: string; line: number } | undefined,
+  last: object | undefined,
+): T {
+  if (given.program !== undefined) return given;
+  if (cursor === undefined) return { ...own(last), ...given };
+  const isNamed = given.scene !== undefined || given.function !== undefined || given.line !== undefined;
+  return { ...given, program: cursor.program, ...(isNamed ? {} : { line: cursor.line }) };
+}
+
+/** What a launch said, without what the editor has put in. */
+const own = (config: object = {}): object =>
+  Object.fromEntries(Object.entries(config).filter(([key]) => !key.startsWith('__') && key !== 'noDebug'));

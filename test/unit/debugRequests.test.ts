@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { completed } from '../../extension/debug/launch.ts';
 import type { Response } from '../../extension/debug/protocol.ts';
 import { restored } from '../support/debugClient.ts';
 import { openFile } from '../support/debugFiles.ts';
@@ -178,6 +179,17 @@ describe('a debug session', () => {
     expect(await scopes()).toContain('Return Value');
     await client.go('stepBack');
     expect(await scopes()).not.toContain('Return Value');
+  });
+
+  it('that names no program is of what stands at the cursor; where there is none, of what ran last', () => {
+    const cursor = { program: DRIVER, line: 7 };
+    const last = { type: 'zonescope', name: 'once()', program: '/hmm.rst', scene: 'a-scene' };
+    const kept = { ...last, __sessionId: '1', noDebug: true };
+    expect(completed({ program: '/other.c' }, cursor, last)).toEqual({ program: '/other.c' });
+    expect(completed({}, cursor, last)).toEqual(cursor);
+    expect(completed({ function: 'once' }, cursor, last)).toEqual({ function: 'once', program: DRIVER });
+    expect(completed({ stopOnEntry: true }, undefined, kept)).toEqual({ ...last, stopOnEntry: true });
+    expect(completed({}, undefined, undefined)).toEqual({});
   });
 
   it('says what is missing where a launch cannot be meant', async () => {
