@@ -4,7 +4,7 @@ import type { PagemapSnapshot } from '../../sim/index.ts';
 import { parsePlace } from '../../webview/protocol/place.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
-import { timelineEntries } from '../views/timelineTree.ts';
+import { timelineEntries } from '../views/timelineEntries.ts';
 
 export function timelineActions({ reader, panels }: Services) {
   return {

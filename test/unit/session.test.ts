@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadScenes } from '../../extension/docs/scenes.ts';
+import { MOST_LISTED, timelineEntries } from '../../extension/views/timelineEntries.ts';
 import { allScenes, DEVICE_MEMORY, exampleRequest, newSession, scenesJson } from '../support/sessions.ts';
 
 const device = (session: ReturnType<typeof newSession>['session']): string => session.live('zone:ZONE_DEVICE') ?? '';
@@ -155,7 +156,13 @@ describe('a session that was kept', () => {
     expect(labels.filter((label) => /^… \d+ statements$/.test(label))).toHaveLength(1);
     expect(again.session.position.step).toBe(labels.length);
     expect((await again.session.runLine('b')).value).toBe('4096');
+    const listed = timelineEntries(first.session);
+    expect(listed.length).toBeLessThan(MOST_LISTED + 4);
+    expect(listed[1]).toMatchObject({ isGap: true, label: expect.stringMatching(/^… \d+ earlier steps$/) });
+    expect(listed.at(-1)).toMatchObject({ label: 'b = a', current: true });
     first.session.travel(10000);
+    expect(timelineEntries(first.session).find(({ current }) => current)?.step).toBe(10000);
+    expect(timelineEntries(first.session).at(-1)).toMatchObject({ isGap: true, step: first.session.position.steps });
     await first.session.runLine('a');
     await new Promise((resolve) => setImmediate(resolve));
     const midway = newSession({ storage: { get: (key) => first.kept.get(key), set: () => undefined } });
