@@ -1,13 +1,24 @@
 /** Commands that start the debugger, or run C files. */
 import * as vscode from 'vscode';
-import { DEBUG_TYPE } from '../debug/adapter.ts';
+import { DEBUG_TYPE } from '../debug/launch.ts';
 import { isCFile } from '../debug/launcher.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
 
-/** Starts it; what goes wrong is told by the session itself. */
+let isStarting = false;
+
+/**
+ * Starts it; what goes wrong is told by the session itself. A second click on a lens, which is still there while the
+ * debugger starts, is not meant to end what the first began.
+ */
 async function launch(name: string, more: object, options: vscode.DebugSessionOptions = {}): Promise<void> {
-  await vscode.debug.startDebugging(undefined, { type: DEBUG_TYPE, request: 'launch', name, ...more }, options);
+  if (isStarting) return;
+  isStarting = true;
+  try {
+    await vscode.debug.startDebugging(undefined, { type: DEBUG_TYPE, request: 'launch', name, ...more }, options);
+  } finally {
+    isStarting = false;
+  }
 }
 
 export function debugActions({ examples }: Services) {

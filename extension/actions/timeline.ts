@@ -4,7 +4,7 @@ import type { PagemapSnapshot } from '../../sim/index.ts';
 import { parsePlace } from '../../webview/protocol/place.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
-import { timelineEntries } from '../views/timelineTree.ts';
+import { timelineEntries } from '../views/timelineEntries.ts';
 
 export function timelineActions({ reader, panels }: Services) {
   return {
@@ -40,9 +40,9 @@ async function askStep(entries: ReturnType<typeof timelineEntries>): Promise<num
     void vscode.window.showInformationMessage('Nothing was run yet: run an example, or a line in the shell.');
     return undefined;
   }
-  const items = entries.map(({ step, label, current, undone }) => ({
+  const items = entries.map(({ step, label, current, undone, isGap }) => ({
     step,
-    label: `${current ? '$(arrow-right)' : undone ? '$(circle-outline)' : '$(circle-filled)'} ${label}`,
+    label: `${isGap ? '$(ellipsis)' : current ? '$(arrow-right)' : undone ? '$(circle-outline)' : '$(circle-filled)'} ${label}`,
     description: [step === 0 ? '' : `step ${step}`, current ? 'now' : undone ? 'undone' : '']
       .filter(Boolean)
       .join(' · '),

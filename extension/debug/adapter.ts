@@ -6,9 +6,8 @@ import type { Services } from '../services.ts';
 import { DebugCore } from './core.ts';
 import { Expressions } from './expressions.ts';
 import { positionIn } from './frames.ts';
+import { completed, DEBUG_TYPE } from './launch.ts';
 import { type Resolved, resolveLaunch, uriOf } from './launcher.ts';
-
-export const DEBUG_TYPE = 'zonescope';
 
 class InlineAdapter implements vscode.DebugAdapter {
   private readonly sent = new vscode.EventEmitter<vscode.DebugProtocolMessage>();
@@ -85,24 +84,22 @@ export function registerDebugger(services: Services): vscode.Disposable {
   );
 }
 
-/** F5 without a launch.json: what stands at the cursor. */
+/** F5 without a launch.json: what stands at the cursor, or what ran last. */
 class Configurations implements vscode.DebugConfigurationProvider {
+  private last: vscode.DebugConfiguration | undefined;
+
   resolveDebugConfiguration(
     _: vscode.WorkspaceFolder | undefined,
     given: vscode.DebugConfiguration,
   ): vscode.DebugConfiguration {
     const config = { ...given, type: DEBUG_TYPE, request: given.request || 'launch', name: given.name || 'Example' };
-    if (given.program !== undefined) return config;
     const editor = vscode.window.activeTextEditor;
-    // Without an editor the launch says what is missing.
-    if (editor === undefined) return config;
-    return {
-      ...config,
-      program: editor.document.uri.toString(),
-      ...(given.scene === undefined && given.function === undefined && given.line === undefined
-        ? { line: editor.selection.active.line + 1 }
-        : {}),
-    };
+    // A panel, or what the debugger shows of the kernel, is no place of its own to begin at.
+    const isPlace = editor !== undefined && editor.document.uri.scheme !== 'debug';
+    const cursor = isPlace
+      ? { program: editor.document.uri.toString(), line: editor.selection.active.line + 1 }
+      : undefined;
+    return completed(config, cursor, this.last);
   }
 
   /** A variable of launch.json gives a text. */
@@ -111,6 +108,7 @@ class Configurations implements vscode.DebugConfigurationProvider {
     config: vscode.DebugConfiguration,
   ): vscode.DebugConfiguration {
     const line: unknown = config.line;
-    return typeof line === 'string' && /^\d+$/.test(line) ? { ...config, line: Number(line) } : config;
+    this.last = typeof line === 'string' && /^\d+$/.test(line) ? { ...config, line: Number(line) } : config;
+    return this.last;
   }
 }

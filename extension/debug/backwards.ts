@@ -88,6 +88,7 @@ export class Backwards {
   /** False: the journal does not reach so far, which was told. */
   private async move(points: number): Promise<boolean> {
     this.host.moves();
+    this.steering.returned = undefined;
     try {
       await this.host.session().rewindExample(points, WHY);
       this.steering.history.cut(points);

@@ -5,6 +5,9 @@ import type { Scene } from '../docs/scenes.ts';
 import type { ExampleRequest, FileRequest } from '../session/types.ts';
 import { type Fields, fieldsOf, numberIn, RequestError, textIn, textsIn } from './protocol.ts';
 
+/** What a launch of ours is called in launch.json. */
+export const DEBUG_TYPE = 'zonescope';
+
 export interface LaunchArguments {
   /** The document or C file. */
   readonly program: string;
@@ -81,3 +84,19 @@ function expressions(fields: Fields, name: string): Record<string, string> {
 }
 
 const isRelease = (text: string): text is Release => (RELEASES as readonly string[]).includes(text);
+
+/** What a launch without a program means: what stands at the cursor, as `cursor` says; without one what ran last. */
+export function completed<T extends object>(
+  given: T & { program?: unknown; scene?: unknown; function?: unknown; line?: unknown },
+  cursor: { program: string; line: number } | undefined,
+  last: object | undefined,
+): T {
+  if (given.program !== undefined) return given;
+  if (cursor === undefined) return { ...own(last), ...given };
+  const isNamed = given.scene !== undefined || given.function !== undefined || given.line !== undefined;
+  return { ...given, program: cursor.program, ...(isNamed ? {} : { line: cursor.line }) };
+}
+
+/** What a launch said, without what the editor has put in. */
+const own = (config: object = {}): object =>
+  Object.fromEntries(Object.entries(config).filter(([key]) => !key.startsWith('__') && key !== 'noDebug'));

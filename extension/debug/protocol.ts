@@ -102,8 +102,9 @@ export const CAPABILITIES = {
   exceptionBreakpointFilters: [
     {
       filter: 'stop',
-      label: 'What the program cannot go on from',
-      description: 'A bad access, an open hole, a budget used up: stops where it happened, and one can step back.',
+      label: 'Failures',
+      description:
+        'What the program cannot go on from, as a bad access or a budget used up: stops where it happened, and one can step back.',
       default: true,
     },
     { filter: 'warn', label: 'Kernel warnings (WARN)', default: false },

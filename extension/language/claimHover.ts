@@ -41,7 +41,7 @@ export class ClaimHovers implements vscode.HoverProvider {
         `[${label}](command:${command}?${encodeURIComponent(JSON.stringify(args))})`;
       const links = [
         ...(canBeShown(claim)
-          ? [link('$(play) Run on Your Machine', 'zonescope.runClaim', [text.uri.toString(), claim.id])]
+          ? [link('$(terminal) Show in Shell', 'zonescope.runClaim', [text.uri.toString(), claim.id])]
           : []),
         link('$(book) Explain', 'zonescope.explainFinding', [`claim/${claim.id}`, known.release]),
       ];

@@ -51,13 +51,13 @@ export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
       return [
         new vscode.CodeLens(
           range,
-          commandOf('zonescope.explainFinding', `$(error) ${verdictWords(verdict)}`, args, why),
+          commandOf('zonescope.explainFinding', `$(error) ${verdictWords(verdict, { isShort: true })}`, args, why),
         ),
         ...(canBeShown(claim)
           ? [
               new vscode.CodeLens(
                 range,
-                commandOf('zonescope.runClaim', '$(play) Show It', [uri, claim.id], claim.says),
+                commandOf('zonescope.runClaim', '$(terminal) Show in Shell', [uri, claim.id], claim.says),
               ),
             ]
           : []),

@@ -18,14 +18,14 @@ export interface ClaimTextOptions {
   readonly icons?: boolean;
 }
 
-/** `No longer holds since Linux 6.1 (checked in 6.12)`. */
-export function verdictWords(verdict: ClaimVerdict | undefined): string {
+/** `No longer holds since Linux 6.1 (checked in 6.12)`; short: without where it was checked. */
+export function verdictWords(verdict: ClaimVerdict | undefined, options: { isShort?: boolean } = {}): string {
   if (verdict === undefined) return 'Not judged yet';
   const { holds, problem, release, since } = verdict;
   if (problem !== undefined) return `Could not be judged in Linux ${release}`;
   if (holds) return `Holds in Linux ${release}`;
   if (since === undefined) return `Does not hold in Linux ${release}`;
-  return `No longer holds since Linux ${since}${since === release ? '' : ` (checked in ${release})`}`;
+  return `No longer holds since Linux ${since}${since === release || options.isShort ? '' : ` (checked in ${release})`}`;
 }
 
 function iconOf({ holds, problem }: ClaimVerdict): string {

@@ -1,5 +1,7 @@
 /** Marks the statement a running example stands at, with the reason, and what fills the holes of examples. */
 import * as vscode from 'vscode';
+import { framesOf } from '../debug/frames.ts';
+import { DEBUG_TYPE } from '../debug/launch.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 import type { ExampleState } from '../session/types.ts';
@@ -26,6 +28,7 @@ export class ExampleMarks implements vscode.Disposable {
   private readonly hole: vscode.TextEditorDecorationType;
   private readonly editors: VisibleEditors;
   private readonly examples: Examples;
+  private readonly reader: ReaderSession;
 
   constructor(
     texts: KernelTexts,
@@ -35,6 +38,7 @@ export class ExampleMarks implements vscode.Disposable {
     extensionUri: vscode.Uri,
   ) {
     this.examples = examples;
+    this.reader = reader;
     const icon = (name: Mark): vscode.TextEditorDecorationType => {
       const file = (theme: string): vscode.ThemableDecorationRenderOptions => ({
         gutterIconPath: vscode.Uri.joinPath(extensionUri, 'media', 'icons', `${name}-${theme}.svg`),
@@ -66,7 +70,12 @@ export class ExampleMarks implements vscode.Disposable {
       borderStyle: 'dashed',
       borderColor: new vscode.ThemeColor('editorInfo.foreground'),
     });
-    const changes = [reader.onDidChange, examples.onDidChangeArguments];
+    const changes = [
+      reader.onDidChange,
+      examples.onDidChangeArguments,
+      vscode.debug.onDidChangeActiveDebugSession,
+      vscode.debug.onDidTerminateDebugSession,
+    ];
     this.editors = new VisibleEditors(texts, report, changes, (editor, text) => this.draw(editor, text));
   }
 
@@ -84,7 +93,7 @@ export class ExampleMarks implements vscode.Disposable {
 
   private drawExample(editor: vscode.TextEditor, placed: readonly PlacedScene[]): void {
     const state = this.examples.stateIn(editor.document.uri.toString());
-    const kind = state && markOf(state);
+    const kind = state && !this.isMarkedByDebugger(state) ? markOf(state) : undefined;
     // A scene that runs lines of its own stands at the place it belongs to.
     const own = placed.find(({ scene }) => scene.id === state?.sceneId);
     const standing = state && own && this.examples.stepIn(own.scene, state);
@@ -98,6 +107,13 @@ export class ExampleMarks implements vscode.Disposable {
         marks.map(({ range }) => new vscode.Range(range.start, range.start)),
       );
     }
+  }
+
+  /** A debugger marks the statement itself; ours beside it would be a second arrow. Calls from it are ours to mark. */
+  private isMarkedByDebugger({ status }: ExampleState): boolean {
+    if (status !== 'paused' || vscode.debug.activeDebugSession?.type !== DEBUG_TYPE) return false;
+    const debuggee = this.reader.existing?.debuggee;
+    return debuggee !== undefined && framesOf(debuggee)[0]?.source === 'text';
   }
 
   dispose(): void {

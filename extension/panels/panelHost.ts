@@ -83,13 +83,22 @@ export class PanelHost<In extends { type: string }, Out> implements vscode.Webvi
       const finish = (): void => {
         clearTimeout(timer);
         subscription.dispose();
-        resolve(this.panel?.viewColumn);
+        resolve(this.panel?.viewColumn ?? this.tabColumn());
       };
       const subscription = panel.onDidChangeViewState(() => {
         if (panel.viewColumn !== undefined) finish();
       });
       const timer = setTimeout(finish, PLACED_MS);
     });
+  }
+
+  /** Where the window lists its tab: a busy window is late to tell the panel itself. */
+  private tabColumn(): vscode.ViewColumn | undefined {
+    return vscode.window.tabGroups.all.find(({ tabs }) =>
+      tabs.some(
+        ({ input }) => input instanceof vscode.TabInputWebview && input.viewType.endsWith(PANELS[this.kind.id]),
+      ),
+    )?.viewColumn;
   }
 
   get isOpen(): boolean {

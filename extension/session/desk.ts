@@ -45,16 +45,43 @@ export function restoreDesk(kept: string | undefined): { desk: Desk; running?: R
   }
 }
 
+/** Of a program that makes more steps in a row, so many are kept at either end; those between become one. */
+const KEPT_AT_ENDS = 500;
+
+/** A loop that does not end makes steps without end: a text of all of them would stop the window at each change. */
+function keptSteps({ steps, position }: Machine): Pick<SavedSession, 'steps' | 'position'> {
+  const kept: SavedSession['steps'] = [];
+  const keep = (some: Machine['steps']): void => {
+    for (const { program, points, label } of some) kept.push({ program, points, label });
+  };
+  let keptPosition = 0;
+  for (let from = 0, to = 0; from < steps.length; from = to) {
+    const program = steps[from]?.program ?? 0;
+    for (to = from + 1; to < steps.length && to !== position && steps[to]?.program === program; ) to++;
+    const first = from + KEPT_AT_ENDS;
+    const last = to - KEPT_AT_ENDS;
+    if (last - first > 1) {
+      keep(steps.slice(from, first));
+      let points = 0;
+      for (let index = first; index < last; index++) points += steps[index]?.points ?? 0;
+      kept.push({ program, points, label: `… ${last - first} statements` });
+      keep(steps.slice(last, to));
+    } else keep(steps.slice(from, to));
+    if (to <= position) keptPosition = kept.length;
+  }
+  return { steps: kept, position: keptPosition };
+}
+
 /** A desk as text, to be kept. */
 export function keepDesk({ machine, choice, sources }: Desk, running: Running | undefined): string {
-  const used = new Set(machine.steps.map((step) => step.program));
+  const used = new Set<number>();
+  for (const { program } of machine.steps) used.add(program);
   const saved: SavedSession = {
     version: 1,
     machine: choice,
     release: machine.release,
     programs: [...sources].filter(([id]) => used.has(id)).map(([id, source]) => ({ id, source })),
-    steps: machine.steps.map(({ program, points, label }) => ({ program, points, label })),
-    position: machine.position,
+    ...keptSteps(machine),
   };
   if (running && used.has(running.program))
     saved.example = keepExample(running.program, running.state, running.shown, running.request);

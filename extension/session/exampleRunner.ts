@@ -124,6 +124,11 @@ export class ExampleRunner {
       running.control?.stopped({ ...running.state, status: 'stopped', why: 'the machine was replaced' });
   }
 
+  /** What runs, as its reader calls it. */
+  get label(): string {
+    return this.debuggee?.program.spec.label ?? '';
+  }
+
   get debuggee(): Debuggee | undefined {
     const { running } = this;
     const { machine } = this.desks;
@@ -178,7 +183,7 @@ export class ExampleRunner {
 
   /** A pause that its scene or the reader wants at a point. */
   private dueAt(running: Running, program: Program, point: Point): string | undefined {
-    if (running.pauseRequested) return 'paused by the reader';
+    if (running.pauseRequested) return 'by the reader';
     if (point.kind !== 'statement' || point.frame !== program.base) return undefined;
     const due = running.text?.pauses.find((pause) => pause.after < point.span.start && !running.shown.has(pause.after));
     if (due) running.shown.add(due.after);

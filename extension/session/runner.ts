@@ -5,6 +5,8 @@ import { type ProgramSource, specOf } from './programs.ts';
 import type { Running } from './running.ts';
 
 const SLICE_MS = 10;
+/** Whoever looks on is told no more often: a window that is told of every slice has no time left for its reader. */
+const TELL_MS = 100;
 
 export interface RunnerParts {
   readonly clock: { now(): number; breathe(): Promise<void> };
@@ -50,6 +52,7 @@ export class Runner {
     const { shouldPause, isCancelled, quietly } = options;
     const { machine } = desks;
     this.stopRequested = false;
+    let told = clock.now();
     for (;;) {
       const start = clock.now();
       const slice = (): boolean => clock.now() - start > SLICE_MS;
@@ -60,7 +63,10 @@ export class Runner {
         if (stop === 'done' || stop === 'failed') return 'over';
         if (stop === 'slice' || slice()) break;
       }
-      if (!quietly) touch();
+      if (!quietly && clock.now() - told >= TELL_MS) {
+        told = clock.now();
+        touch();
+      }
       await clock.breathe();
       if (this.stopRequested || isCancelled?.() || desks.machine !== machine) {
         machine.stop(program);

@@ -151,7 +151,9 @@ class ReaderSession implements Session {
       machine: machine.config.name,
       release: machine.release,
       lastStep: machine.lastStep?.label ?? '',
-      ...(paused ? { paused: { why: state.why, where: state.sceneId, canContinue: state.status === 'paused' } } : {}),
+      ...(paused
+        ? { paused: { why: state.why, where: this.examples.label, canContinue: state.status === 'paused' } }
+        : {}),
     };
   }
   zones(): ZonesView {
@@ -173,12 +175,12 @@ class ReaderSession implements Session {
   live(term: string): string | undefined {
     return liveValue(this.desks.machine, term);
   }
-  timeline(): { label: string; current: boolean; undone: boolean; output: readonly string[] }[] {
+  timeline(from = 0, to?: number): { label: string; current: boolean; undone: boolean; output: readonly string[] }[] {
     const { machine } = this.desks;
-    return machine.steps.map((step, index) => ({
+    return machine.steps.slice(from, to).map((step, index) => ({
       label: step.label,
-      current: index === machine.position - 1,
-      undone: index >= machine.position,
+      current: from + index === machine.position - 1,
+      undone: from + index >= machine.position,
       output: step.output,
     }));
   }

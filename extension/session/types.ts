@@ -122,8 +122,11 @@ export interface Session {
   tree(): TreeNode[];
   /** A term's value in the machine now: `zone:ZONE_DEVICE`, `sections`, `maxPfn` ... */
   live(term: string): string | undefined;
-  /** Steps of the timeline, for the timeline view and `zonescope: go to step`. */
-  timeline(): { label: string; current: boolean; undone: boolean; output: readonly string[] }[];
+  /** Steps of the timeline, all or those of a range, for the timeline view and `zonescope: go to step`. */
+  timeline(
+    from?: number,
+    to?: number,
+  ): { label: string; current: boolean; undone: boolean; output: readonly string[] }[];
 
   /** A line that is cancelled stops at its next statement, or does not begin. */
   runLine(line: string, isCancelled?: () => boolean): Promise<LineResult>;

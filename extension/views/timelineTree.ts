@@ -2,30 +2,10 @@
 import * as vscode from 'vscode';
 import { commandOf } from '../language/lens.ts';
 import type { ReaderSession } from '../readerSession.ts';
-import type { Session } from '../session/types.ts';
-
-export interface TimelineEntry {
-  readonly step: number;
-  readonly label: string;
-  readonly current: boolean;
-  readonly undone: boolean;
-  /** What its commands printed. */
-  readonly output: readonly string[];
-}
+import { type TimelineEntry, timelineEntries } from './timelineEntries.ts';
 
 /** Lines of a tooltip. */
 const MOST_LINES = 20;
-
-/** The steps, newest last, after the boot they began with. */
-export function timelineEntries(session: Session): TimelineEntry[] {
-  const steps = session.timeline();
-  const { step, machine } = session.position;
-  const boot = { step: 0, label: `Boot of ${machine}`, current: step === 0, undone: false, output: [] };
-  return [
-    boot,
-    ...steps.map(({ label, undone, output }, i) => ({ step: i + 1, label, current: i + 1 === step, undone, output })),
-  ];
-}
 
 export class TimelineTree implements vscode.TreeDataProvider<TimelineEntry>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<undefined>();
@@ -45,15 +25,21 @@ export class TimelineTree implements vscode.TreeDataProvider<TimelineEntry>, vsc
     return timelineEntries(session).reverse();
   }
 
-  getTreeItem({ step, label, current, undone, output }: TimelineEntry): vscode.TreeItem {
-    const item = new vscode.TreeItem(step === 0 ? label : `${step}  ${label}`);
+  getTreeItem({ step, label, current, undone, output, isGap }: TimelineEntry): vscode.TreeItem {
+    const item = new vscode.TreeItem(step === 0 || isGap ? label : `${step}  ${label}`);
     item.id = `step:${step}`;
     const standing = current ? 'now' : undone ? 'undone' : '';
     item.description = standing;
-    item.iconPath = new vscode.ThemeIcon(current ? 'arrow-right' : undone ? 'circle-outline' : 'circle-filled');
+    item.iconPath = new vscode.ThemeIcon(
+      isGap ? 'ellipsis' : current ? 'arrow-right' : undone ? 'circle-outline' : 'circle-filled',
+    );
     const printed = output.slice(0, MOST_LINES);
     if (output.length > MOST_LINES) printed.push('...');
-    const last = current ? 'The machine stands after this step.' : 'Click to go there.';
+    const last = current
+      ? 'The machine stands after this step.'
+      : isGap
+        ? `Click to go to step ${step}.`
+        : 'Click to go there.';
     item.tooltip = [label, ...printed, last].join('\n');
     const word = step === 0 ? '' : `step ${step}`;
     item.accessibilityInformation = { label: [label, word, standing].filter(Boolean).join(', ') };

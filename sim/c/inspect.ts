@@ -70,7 +70,9 @@ export type Effects = 'take-back' | 'keep';
 export function frameViews(machine: Machine, program: Task): FrameView[] {
   return program.frames.map((frame, index) => {
     const activation = activationOf(frame);
-    const names = activation ? activation.parameterNames : parametersOf(machine.kernel, frame.name);
+    const all = activation ? activation.parameterNames : parametersOf(machine.kernel, frame.name);
+    // A trace may leave arguments out: then nobody knows which of them it has.
+    const names = activation || all.length === frame.args.length ? all : [];
     return {
       index,
       name: frame.name,

@@ -164,6 +164,9 @@ export function pageText(machine: Machine, pfn: number): string {
   return `pfn ${hex(pfn)}: ${page.kindText}${page.zone === undefined ? '' : `, zone ${page.zone}`}${counts}`;
 }
 
+/** An int counts; hexadecimal is for addresses and flags. */
+const isCount = (type: ReturnType<typeof parseTypeName>): boolean => type?.kind === 'integer' && type.type === 'int';
+
 /** One line that says what a value is. */
 export function textOf(machine: Machine, { slot, type, member, role }: Shown): string {
   const { kernel } = machine;
@@ -172,7 +175,7 @@ export function textOf(machine: Machine, { slot, type, member, role }: Shown): s
     if (role?.kind === 'migrate') return migrateEntryText(kernel, slot);
     const named = namedText(kernel, slot, member);
     const parsed = parseTypeName(type === '' ? 'unsigned long' : type);
-    const plain = formatSlot(slot, parsed);
+    const plain = isCount(parsed) ? slot.toString() : formatSlot(slot, parsed);
     const error = slot < 0n && slot >= -4095n ? errnoName(Number(-slot)) : undefined;
     const words = named ?? (error === undefined ? undefined : `-${error}`);
     return words === undefined ? plain : `${plain}: ${words}`;

@@ -98,6 +98,11 @@ export async function run({ check, skip, open, freshFolder, hasDocuments }) {
     await standsAt(line);
     await page.locator('.debug-top-stack-frame-line').first().waitFor();
     await page.locator('.codicon-debug-breakpoint-stackframe, .codicon-debug-stackframe').first().waitFor();
+    const ours = () =>
+      page
+        .locator('.editor-group-container .glyph-margin-widgets *, .editor-group-container .cgmr')
+        .evaluateAll((all) => all.filter((one) => /\/next-/.test(getComputedStyle(one).backgroundImage)).length);
+    await until('no second arrow', async () => (await ours()) === 0 || undefined);
     await window.screenshot('debug-breakpoint');
   });
   await check('the variables are those of the example, decoded', async () => {

@@ -92,7 +92,7 @@ export async function run({ check, skip, open, hasDocuments }) {
     await window.hoverAt(hmm, 'callback is passed a');
     const hover = await until('the whole hover', async () => {
       const text = plain((await page.locator('.monaco-editor .monaco-hover:visible').allInnerTexts()).join('\n'));
-      return /Run on Your Machine/.test(text) ? text : undefined;
+      return /Show in Shell/.test(text) ? text : undefined;
     });
     assert.match(hover, /claim\/B24/);
     assert.match(hover, /Does not hold in Linux 6\.12/);
@@ -131,9 +131,9 @@ export async function run({ check, skip, open, hasDocuments }) {
   });
 
   await check(
-    '"Show It" runs the lines on the reader\'s machine, and types those that show it into the shell',
+    '"Show in Shell" runs the lines on the reader\'s machine, and types those that show it into the shell',
     async () => {
-      await window.clickLens(hmm, 'callback is passed a', 'Show It');
+      await window.clickLens(hmm, 'callback is passed a', 'Show in Shell');
       const shell = new Terminal(window, '#');
       await until(
         'the shell',

@@ -113,6 +113,41 @@ async function assertClean(page, wrong) {
 async function runChecks(ctx, env) {
   const { check } = ctx;
   for (const panel of PANELS) {
+    await check(`${panel}: nothing lies over anything else where a panel is small`, async () => {
+      for (const machine of MACHINES)
+        for (const size of [
+          { width: 300, height: 150 },
+          { width: 560, height: 330 },
+        ]) {
+          const { page } = await open(env, { panel, machine }, size);
+          const parts = await page.evaluate(() =>
+            [...document.querySelectorAll('.toolbar, .banner, main')].map((part) => {
+              const { top, bottom } = part.getBoundingClientRect();
+              const inside = [...part.querySelectorAll('button')].map((each) => each.getBoundingClientRect().bottom);
+              return { top, bottom: part.matches('main') ? bottom : Math.max(bottom, ...inside) };
+            }),
+          );
+          for (const [index, { top }] of parts.entries())
+            assert.ok(top >= (parts[index - 1]?.bottom ?? 0) - 1, `${machine} ${size.width}: ${JSON.stringify(parts)}`);
+          const isCovered = await page.evaluate(() => {
+            const box = document.querySelector('.inspector > .hint')?.getBoundingClientRect();
+            if (!box || box.height === 0) return false;
+            return ['.legend-item', '.legend'].some((name) =>
+              [...document.querySelectorAll(name)].some((each) => {
+                const { top, bottom, left, right } = each.getBoundingClientRect();
+                const side = each.closest('.map-side')?.getBoundingClientRect();
+                const end =
+                  getComputedStyle(each.closest('.map-side') ?? each).overflowY === 'visible'
+                    ? bottom
+                    : Math.min(bottom, side?.bottom ?? bottom);
+                return top < end && end > box.top && top < box.bottom && left < box.right && right > box.left;
+              }),
+            );
+          });
+          assert.equal(isCovered, false, `${machine} ${size.width}: the legend lies over the hint`);
+          await page.close();
+        }
+    });
     await check(`${panel}: every machine, theme and width draws cleanly under the policy`, async () => {
       for (const machine of MACHINES) {
         // Every theme for one machine of each sort; the others in the two common ones.

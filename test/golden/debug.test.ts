@@ -249,7 +249,7 @@ describe('a C file, debugged', () => {
     expect(client.log.filter((line) => !line.includes('driver.c'))).toEqual([
       '> configurationDone',
       '  stopped: step, Step',
-      '  stopped: pause, Paused: paused by the reader',
+      '  stopped: pause, Paused: by the reader',
       '  stopped: breakpoint, Breakpoint [1]',
       '  terminated',
     ]);

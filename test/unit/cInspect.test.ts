@@ -55,6 +55,36 @@ describe('frames', () => {
     expect(views[1]?.args).toEqual([{ name: 'of', value: '9' }]);
     expect(views.map(({ span }) => NESTED.text.slice(span?.start, span?.end))).toEqual(['m = twice(n);', 'calls++;']);
   });
+  it('of the kernel have no names for arguments where the trace has not all of them', () => {
+    const machine = boot();
+    sh(machine, 'p = proc new app', 'a = proc mmap p 4');
+    const text = `struct mm_struct *mm = current->mm;
+unsigned long pfns[1];
+struct mmu_interval_notifier sub;
+struct hmm_range range;
+mmu_interval_notifier_insert(&sub, mm, start, 4096, &ops);
+range.notifier = &sub; range.start = start; range.end = start + 4096; range.hmm_pfns = pfns;
+range.default_flags = HMM_PFN_REQ_FAULT;
+range.notifier_seq = mmu_interval_read_begin(&sub);
+mmap_read_lock(mm);
+hmm_range_fault(&range);`;
+    const standIns = {
+      ops: 'static const struct mmu_interval_notifier_ops ops;',
+      start: 'static unsigned long start = 0x7ffff7ffb000;',
+    };
+    const { spec } = blockProgram(machine.kernel, { label: 'test', text, holes: {}, standIns });
+    const program = machine.start(spec);
+    let names: string[] | undefined;
+    machine.advance(program, {
+      stopAfterStep: false,
+      shouldPause: () => {
+        const fault = frameViews(machine, program).find(({ name }) => name === 'handle_mm_fault');
+        names = fault?.args.map(({ name }) => name);
+        return names !== undefined;
+      },
+    });
+    expect(names).toEqual(['', '']);
+  });
   it('of the kernel have the parameters of its prototype; expressions there are those of the caller', () => {
     const machine = boot();
     sh(machine, 'p = proc new app', 'a = proc mmap p 4');

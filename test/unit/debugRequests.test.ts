@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { completed } from '../../extension/debug/launch.ts';
 import type { Response } from '../../extension/debug/protocol.ts';
 import { restored } from '../support/debugClient.ts';
 import { openFile } from '../support/debugFiles.ts';
@@ -162,6 +163,33 @@ describe('a debug session', () => {
       expect(client.answers()).toBe(client.asked());
       expect((await client.session.runLine('1 + 1')).output).toBe('2');
     }
+  });
+
+  it('shows no value of a call any more once it was taken back', async () => {
+    const client = openFile(FILE);
+    await client.ask('launch', { program: DRIVER, function: 'once', args: ['1'], stopOnEntry: true });
+    await client.ask('configurationDone');
+    const scopes = async () => {
+      const { scopes } = await client.body<{ scopes: { name: string }[] }>('scopes', {
+        frameId: (await client.frames())[0]?.id,
+      });
+      return scopes.map(({ name }) => name);
+    };
+    await client.go('stepOut');
+    expect(await scopes()).toContain('Return Value');
+    await client.go('stepBack');
+    expect(await scopes()).not.toContain('Return Value');
+  });
+
+  it('that names no program is of what stands at the cursor; where there is none, of what ran last', () => {
+    const cursor = { program: DRIVER, line: 7 };
+    const last = { type: 'zonescope', name: 'once()', program: '/hmm.rst', scene: 'a-scene' };
+    const kept = { ...last, __sessionId: '1', noDebug: true };
+    expect(completed({ program: '/other.c' }, cursor, last)).toEqual({ program: '/other.c' });
+    expect(completed({}, cursor, last)).toEqual(cursor);
+    expect(completed({ function: 'once' }, cursor, last)).toEqual({ function: 'once', program: DRIVER });
+    expect(completed({ stopOnEntry: true }, undefined, kept)).toEqual({ ...last, stopOnEntry: true });
+    expect(completed({}, undefined, undefined)).toEqual({});
   });
 
   it('says what is missing where a launch cannot be meant', async () => {

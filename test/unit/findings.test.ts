@@ -143,6 +143,7 @@ describe('a claim in words', () => {
   };
   test('says since when, in which release, why, and shows the lines', () => {
     expect(verdictWords(verdict)).toBe('No longer holds since Linux 6.1 (checked in 6.12)');
+    expect(verdictWords(verdict, { isShort: true })).toBe('No longer holds since Linux 6.1');
     const text = claimText(one, verdict);
     expect(text).toContain('It rests at \\*zero\\*.');
     expect(text).toContain('# page\n`0`\n(the text wants: 1)');

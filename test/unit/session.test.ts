@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { loadScenes } from '../../extension/docs/scenes.ts';
+import { MOST_LISTED, timelineEntries } from '../../extension/views/timelineEntries.ts';
 import { allScenes, DEVICE_MEMORY, exampleRequest, newSession, scenesJson } from '../support/sessions.ts';
 
 const device = (session: ReturnType<typeof newSession>['session']): string => session.live('zone:ZONE_DEVICE') ?? '';
@@ -137,6 +138,50 @@ describe('a session that was kept', () => {
     expect(end).toEqual(endThere);
     expect(end?.status).toBe('done');
     expect(device(again.session)).toBe(device(first.session));
+  });
+
+  it('keeps little of a loop that does not end, and comes back to where it stood', async () => {
+    const first = newSession();
+    const text = 'int count(void)\n{\n\tint i;\n\tfor (i = 0; i < 20000; i++)\n\t\t;\n\treturn i;\n}';
+    await first.session.runLine('a = 4096');
+    await first.session.runFile({ uri: 'file:///a.c', file: { label: 'count()', text, entry: 'count' } });
+    await first.session.runLine('b = a');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(first.session.position.steps).toBeGreaterThan(20000);
+    const kept = [...first.kept.values()].join('');
+    expect(kept.length).toBeLessThan(200_000);
+    const again = newSession({ storage: { get: (key) => first.kept.get(key), set: () => undefined } });
+    const labels = again.session.timeline().map(({ label }) => label);
+    expect(labels.at(-1)).toBe('b = a');
+    expect(labels.filter((label) => /^… \d+ statements$/.test(label))).toHaveLength(1);
+    expect(again.session.position.step).toBe(labels.length);
+    expect((await again.session.runLine('b')).value).toBe('4096');
+    const listed = timelineEntries(first.session);
+    expect(listed.length).toBeLessThan(MOST_LISTED + 4);
+    expect(listed[1]).toMatchObject({ isGap: true, label: expect.stringMatching(/^… \d+ earlier steps$/) });
+    expect(listed.at(-1)).toMatchObject({ label: 'b = a', current: true });
+    first.session.travel(10000);
+    expect(timelineEntries(first.session).find(({ current }) => current)?.step).toBe(10000);
+    expect(timelineEntries(first.session).at(-1)).toMatchObject({ isGap: true, step: first.session.position.steps });
+    await first.session.runLine('a');
+    await new Promise((resolve) => setImmediate(resolve));
+    const midway = newSession({ storage: { get: (key) => first.kept.get(key), set: () => undefined } });
+    expect(midway.session.timeline()[midway.session.position.step - 1]?.label).toBe(
+      first.session.timeline()[first.session.position.step - 1]?.label,
+    );
+  });
+
+  it('tells those who look on of a program that runs and runs some times a second, not at every slice', async () => {
+    let now = 0;
+    const { session } = newSession({ clock: { now: () => (now += 1), breathe: async () => undefined } });
+    let told = 0;
+    session.onDidChange(() => told++);
+    await session.runFile({
+      uri: 'file:///a.c',
+      file: { label: 'spin()', text: 'void spin(void) { int i; for (i = 0; i < 10000; i++) ; }', entry: 'spin' },
+    });
+    expect(now).toBeGreaterThan(10_000);
+    expect(told).toBeLessThan(now / 50);
   });
 
   it('shows the failed statement again where it stands in the document', async () => {

@@ -64,6 +64,8 @@ describe('a value in words', () => {
     expect(shown(3n, 'migrate_vma.flags')).toBe('3: MIGRATE_VMA_SELECT_SYSTEM | MIGRATE_VMA_SELECT_DEVICE_PRIVATE');
     expect(textOf(machine, { slot: -16n, type: 'int' })).toBe('-16: -EBUSY');
     expect(textOf(machine, { slot: -7777n, type: 'int' })).toBe('-7777');
+    expect(textOf(machine, { slot: 500000n, type: 'int' })).toBe('500000');
+    expect(textOf(machine, { slot: 500000n, type: 'unsigned long' })).toBe('0x7a120');
   });
 
   it('shows a page pointer as its page, and what can be watched of it', () => {

@@ -2,7 +2,7 @@ export const PAGEMAP_STYLE = `
 zs-pagemap { display: flex; flex-direction: column; height: 100%; }
 zs-pagemap main { flex: 1; min-height: 0; }
 main.pagemap { display: grid; grid-template-columns: minmax(0, 1fr) 340px; grid-template-rows: minmax(0, 1fr); }
-.map-side { display: flex; flex-direction: column; min-width: 0; min-height: 0; padding: 6px 12px 0; }
+.map-side { display: flex; flex-direction: column; min-width: 0; min-height: 0; padding: 6px 12px 0; overflow: hidden auto; }
 .map-bar { display: flex; align-items: center; gap: 4px 12px; padding-bottom: 6px; }
 .map-bar .group { display: inline-flex; align-items: center; gap: 1px; }
 .map-bar .scale { font-variant-numeric: tabular-nums; color: var(--zs-muted); white-space: nowrap; min-width: 0; overflow: hidden; text-overflow: ellipsis; }
@@ -81,5 +81,6 @@ button.legend-item:hover { background: var(--zs-hover); outline: 1px dashed var(
   .inspector { border-left: 0; border-top: 1px solid var(--zs-line); padding: 10px 14px 16px; }
   .inspector:has(> .hint:only-child) { padding: 2px 14px 8px; }
 }
+@media (max-width: 819px) and (max-height: 320px) { .inspector:has(> .hint:only-child) { display: none; } }
 @media (max-width: 819px) and (min-width: 480px) { .place { columns: 2; column-gap: 20px; } .fact { break-inside: avoid; } }
 `;

@@ -53,6 +53,11 @@ body.vscode-high-contrast :focus-visible, body.vscode-high-contrast-light :focus
 body.vscode-high-contrast .changed-mark, body.vscode-high-contrast-light .changed-mark { color: var(--zs-fg); }
 .is-changed { box-shadow: inset 2px 0 0 var(--zs-changed); }
 
+.toolbar, .banner { flex: none; }
+@media (max-height: 260px) {
+  body zs-zones, body zs-pagemap { overflow-y: auto; }
+  body zs-zones main, body zs-pagemap main { flex: none; height: 160px; }
+}
 .toolbar {
   display: flex; flex-wrap: wrap; align-items: center; gap: 2px 8px; padding: 5px 12px; min-height: 36px;
   border-bottom: 1px solid var(--zs-line); background: var(--zs-bg);
