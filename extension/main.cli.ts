@@ -4,7 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArguments, USAGE, UsageError } from './cli/args.ts';
-import { execute, type Surroundings } from './cli/commands.ts';
+import { execute } from './cli/commands.ts';
+import type { Surroundings } from './cli/surroundings.ts';
 
 const DATA = new URL('.', import.meta.url);
 const VERSION = process.env.ZONESCOPE_VERSION ?? '0.1.0';

@@ -24,7 +24,7 @@ import {
   type CheckedFile,
   Places,
 } from './checkReport.ts';
-import type { Surroundings } from './commands.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** An example that runs longer has no end. */
 const EXAMPLE_MS = 2000;

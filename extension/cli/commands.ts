@@ -9,41 +9,21 @@ import {
   recordsOf,
 } from '../../sim/index.ts';
 import { placeExamples } from '../docs/examples.ts';
-import { buildTermIndex, type GlossaryEntry, parseGlossary } from '../docs/glossary.ts';
-import { type DocumentFiles, locateDocuments } from '../docs/locate.ts';
+import { buildTermIndex, parseGlossary } from '../docs/glossary.ts';
+import { locateDocuments } from '../docs/locate.ts';
 import { isKernelDocument, recognise } from '../docs/release.ts';
 import { parseDocument } from '../docs/rst.ts';
 import { stepOfVariant } from '../docs/sceneSteps.ts';
 import { loadScenes } from '../docs/scenes.ts';
 import { verdicts } from '../session/expectations.ts';
-import { type FolderFiles, importFolder } from '../session/machineFolder.ts';
+import { importFolder } from '../session/machineFolder.ts';
 import { createSession } from '../session/session.ts';
 import { runToStep, stepAt } from '../session/steps.ts';
 import type { ExampleState, LineResult, Session } from '../session/types.ts';
 import { type Request, UsageError } from './args.ts';
 import { check } from './check.ts';
 import { findingsOf, listRunnable, runnableAt } from './runnable.ts';
-
-export interface Surroundings {
-  print(text: string): void;
-  complain(text: string): void;
-  /** Lines of standard input, with a prompt if someone types them. */
-  lines(prompt: () => string): AsyncIterable<string>;
-  readText(path: string): Promise<string>;
-  readBytes(path: string): Promise<Uint8Array>;
-  readonly files: DocumentFiles;
-  readonly machines: FolderFiles;
-  readonly folder: string;
-  readonly version: string;
-  readonly cache: string;
-  glossary(): Promise<readonly GlossaryEntry[]>;
-  scenes(): Promise<unknown>;
-  claims(): Promise<unknown>;
-  /** The table of codes that findings have. */
-  findings(): Promise<unknown>;
-  now(): number;
-  breathe(): Promise<void>;
-}
+import type { Surroundings } from './surroundings.ts';
 
 /** Runs a request; the exit status. */
 export async function execute(

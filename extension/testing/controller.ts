@@ -1,24 +1,13 @@
 /** The Test Explorer: document, section, and in it the claims, examples and scenes of the text. */
 import * as vscode from 'vscode';
 import { nameOf } from '../language/examples.ts';
-import type { KernelTexts } from '../language/kernelTexts.ts';
-import type { Platform } from '../platform.ts';
-import type { Reporter } from '../report.ts';
-import type { Verdicts } from '../session/verdicts.ts';
 import { releasesText } from '../views/documentsTree.ts';
 import { TextCoverage } from './coverage.ts';
 import { debugTest } from './debugging.ts';
 import type { TestEntry, TestSubject } from './outline.ts';
-import { runTests, type TestLeaf } from './run.ts';
-import type { TestDocument, TestDocuments } from './testDocuments.ts';
-
-export interface TestsParts {
-  readonly texts: KernelTexts;
-  readonly documents: TestDocuments;
-  readonly verdicts: Verdicts;
-  readonly platform: Platform;
-  readonly report: Reporter;
-}
+import { runTests } from './run.ts';
+import type { TestDocument } from './testDocuments.ts';
+import type { TestLeaf, TestsParts } from './types.ts';
 
 const DELAY_MS = 400;
 /** Tests that a debugger can step through. */

@@ -3,8 +3,8 @@ import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import { placeClaims } from '../docs/claims.ts';
 import { coverageOf } from '../docs/coverage.ts';
-import type { TestLeaf } from './run.ts';
 import type { TestDocument } from './testDocuments.ts';
+import type { TestLeaf } from './types.ts';
 
 /** With the sentences behind the counts, so that they can be shown when somebody opens the document. */
 export class TextCoverage extends vscode.FileCoverage {

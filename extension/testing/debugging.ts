@@ -1,6 +1,6 @@
 /** Starts the debugger on an example or a scene of a document. */
 import * as vscode from 'vscode';
-import type { TestLeaf } from './run.ts';
+import type { TestLeaf } from './types.ts';
 
 export async function debugTest({ item, subject, document }: TestLeaf): Promise<void> {
   if (subject.kind === 'claim') return;

@@ -2,17 +2,10 @@
 import * as vscode from 'vscode';
 import type { Release } from '../../sim/index.ts';
 import { type Tried, tryExample } from '../session/trial.ts';
-import type { TestsParts } from './controller.ts';
 import { addCoverage } from './coverage.ts';
 import type { TestSubject } from './outline.ts';
 import { claimResult, type Failure, type Result, trialResult } from './results.ts';
-import type { TestDocument } from './testDocuments.ts';
-
-export interface TestLeaf {
-  readonly item: vscode.TestItem;
-  readonly subject: TestSubject;
-  readonly document: TestDocument;
-}
+import type { TestLeaf, TestsParts } from './types.ts';
 
 type Trials = Map<string, ReturnType<typeof tryExample>>;
 

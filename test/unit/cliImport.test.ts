@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseArguments, USAGE } from '../../extension/cli/args.ts';
-import { execute, type Surroundings } from '../../extension/cli/commands.ts';
+import { execute } from '../../extension/cli/commands.ts';
+import type { Surroundings } from '../../extension/cli/surroundings.ts';
 import { type ImportFiles, readMachine } from '../../sim/index.ts';
 import { folderOf, machineFiles } from '../support/imports.ts';
 

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../../extension/cli/args.ts';
-import { execute, type Surroundings } from '../../extension/cli/commands.ts';
+import { execute } from '../../extension/cli/commands.ts';
+import type { Surroundings } from '../../extension/cli/surroundings.ts';
 import { DEVICE_MEMORY, scenesJson } from '../support/sessions.ts';
 
 const TOUR = readFileSync(new URL('../../media/tour/tour.rst', import.meta.url), 'utf8');

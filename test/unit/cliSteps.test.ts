@@ -1,7 +1,8 @@
 /** `zonescope run FILE:LINE` where the line belongs to a step of a scene. */
 import { describe, expect, it } from 'vitest';
 import { parseArguments } from '../../extension/cli/args.ts';
-import { execute, type Surroundings } from '../../extension/cli/commands.ts';
+import { execute } from '../../extension/cli/commands.ts';
+import type { Surroundings } from '../../extension/cli/surroundings.ts';
 
 const TEXT = `Heterogeneous Memory Management (HMM)
 =====================================
