@@ -10,6 +10,8 @@ import * as esbuild from 'esbuild';
 const root = fileURLToPath(new URL('.', import.meta.url));
 const dist = join(root, 'dist');
 const distTest = join(root, 'dist-test');
+/** @type {{version: string}} */
+const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
 const at = (/** @type {string[]} */ ...path) => join(root, ...path);
 
 /**
@@ -139,7 +141,10 @@ function bundles(production) {
     legalComments: 'none',
     logLevel: 'warning',
     charset: 'utf8',
-    define: { 'process.env.NODE_ENV': JSON.stringify(production ? 'production' : 'development') },
+    define: {
+      'process.env.NODE_ENV': JSON.stringify(production ? 'production' : 'development'),
+      'process.env.ZONESCOPE_VERSION': JSON.stringify(version),
+    },
   };
   const host = { ...common, format: /** @type {const} */ ('cjs'), external: ['vscode'], plugins: [proseAside] };
   return [

@@ -8,7 +8,7 @@ import { execute } from './cli/commands.ts';
 import type { Surroundings } from './cli/surroundings.ts';
 
 const DATA = new URL('.', import.meta.url);
-const VERSION = process.env.ZONESCOPE_VERSION ?? '0.1.0';
+const VERSION = process.env.ZONESCOPE_VERSION ?? '';
 
 async function data(name: string): Promise<unknown> {
   return JSON.parse(await readFile(new URL(name, DATA), 'utf8'));
