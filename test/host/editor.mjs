@@ -349,13 +349,14 @@ export class Editor {
     let before = Number.NaN;
     return until(`the lens "${title}" over "${text}"`, async () => {
       const below = await cursor.boundingBox(briefly).catch(() => null);
-      const links = await this.#lensLinks().all();
+      // In one look: links that go while they are asked one by one are waited for.
+      const links = await this.#lensLinks().evaluateAll((all) =>
+        all.map((link) => ({ y: link.getBoundingClientRect().top, title: link.textContent ?? '' })),
+      );
       let best;
-      for (const link of links) {
-        const box = await link.boundingBox(briefly).catch(() => null);
-        if (!box || !below || box.y > below.y + 4 || box.y < below.y - NEAR) continue;
-        if (plain((await link.textContent(briefly).catch(() => '')) ?? '').trim() !== title) continue;
-        if (!best || box.y > best.y) best = { y: box.y, link };
+      for (const [index, { y, title: shown }] of links.entries()) {
+        if (!below || y > below.y + 4 || y < below.y - NEAR || plain(shown).trim() !== title) continue;
+        if (!best || y > best.y) best = { y, link: this.#lensLinks().nth(index) };
       }
       const stands = best?.y === before;
       before = best?.y ?? Number.NaN;

@@ -71,7 +71,7 @@ function pausedBanner(paused: NonNullable<Position['paused']>, actions: ToolbarA
   return html`
     <div class="banner" role="group" aria-label="Paused program">
       <i class="codicon codicon-debug-pause" aria-hidden="true"></i>
-      <span class="what"><strong>Paused</strong> ${paused.why} <span class="muted">· ${paused.where}</span></span>
+      <span class="what"><strong>Paused</strong> ${paused.why} · ${paused.where}</span>
       <span class="actions">
         <vscode-button ?disabled=${!paused.canContinue} @click=${() => actions.run('continue')}>Continue</vscode-button>
         <vscode-button secondary @click=${() => actions.run('stop')}>Stop</vscode-button>
