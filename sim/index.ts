@@ -53,6 +53,16 @@ export { KIND_TEXT, pagemapSnapshot, pageView, tile } from './view/pagemap.ts';
 export { liveValue, stateTree } from './view/tree.ts';
 export type * from './view/types.ts';
 export { TILE_CELLS } from './view/types.ts';
-export { countsOf, type Part, partsOf, type Role, rolesOf, type Shown, textOf } from './view/values.ts';
+export {
+  countsOf,
+  type Names,
+  namesOf,
+  type Part,
+  partsOf,
+  type Role,
+  rolesOf,
+  type Shown,
+  textOf,
+} from './view/values.ts';
 export { entryText, vmaAt, watched, watchTitle } from './view/watches.ts';
 export { zonesView } from './view/zones.ts';

@@ -1,7 +1,9 @@
 /** Commands that start the debugger, or run C files. */
 import * as vscode from 'vscode';
+import { functionsOf } from '../../sim/index.ts';
 import { DEBUG_TYPE } from '../debug/launch.ts';
-import { isCFile } from '../debug/launcher.ts';
+import { functionAt, isCFile, uriOf } from '../debug/launcher.ts';
+import { problemOfFilling } from '../docs/exampleHoles.ts';
 import { ReaderError } from '../report.ts';
 import type { Handlers, Services } from '../services.ts';
 
@@ -21,6 +23,29 @@ async function launch(name: string, more: object, options: vscode.DebugSessionOp
   }
 }
 
+/** What a reader gave the numbers of a function last, by `uri function parameter`. */
+const given = new Map<string, string>();
+
+/** Numbers are asked for. For anything else the machine has something that fits. */
+async function askNumbers(document: vscode.TextDocument, name: string): Promise<Record<string, string>> {
+  const found = functionsOf(document.getText()).find((each) => each.name === name);
+  const numbers = found?.parameters.filter((each) => each.isNumber && each.name !== '') ?? [];
+  const args: Record<string, string> = {};
+  for (const [index, { name: parameter, type }] of numbers.entries()) {
+    const key = `${document.uri} ${name} ${parameter}`;
+    const entered = await vscode.window.showInputBox({
+      title: `${name}()${numbers.length > 1 ? `, ${index + 1} of ${numbers.length}` : ''}`,
+      value: given.get(key) ?? '0',
+      prompt: `${type} ${parameter}: a C expression`,
+      validateInput: (input) => problemOfFilling(parameter, input),
+    });
+    if (entered === undefined) throw new vscode.CancellationError();
+    args[parameter] = entered.trim() || '0';
+    given.set(key, args[parameter]);
+  }
+  return args;
+}
+
 export function debugActions({ examples }: Services) {
   const runFunction = async (uri: unknown, name: unknown, noDebug: boolean): Promise<void> => {
     const editor = vscode.window.activeTextEditor;
@@ -28,13 +53,12 @@ export function debugActions({ examples }: Services) {
     if (!isNamed && (editor === undefined || !isCFile(editor.document)))
       throw new ReaderError('Put the cursor into a function of a C file first.');
     const program = isNamed ? uri : (editor?.document.uri.toString() ?? '');
-    const where =
-      typeof name === 'string'
-        ? { function: name }
-        : isNamed || editor === undefined
-          ? {}
-          : { line: editor.selection.active.line + 1 };
-    await launch(typeof name === 'string' ? `${name}()` : 'C file', { program, ...where }, { noDebug });
+    const line = isNamed || editor === undefined ? undefined : editor.selection.active.line + 1;
+    const document = await vscode.workspace.openTextDocument(uriOf(program));
+    const entry = typeof name === 'string' ? name : line && functionAt(document, line)?.name;
+    const args = entry && (await askNumbers(document, entry));
+    const where = entry ? { function: entry, args } : line === undefined ? {} : { line };
+    await launch(entry ? `${entry}()` : 'C file', { program, ...where }, { noDebug });
   };
   return {
     'zonescope.debugExampleHere': async () => {

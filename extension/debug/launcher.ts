@@ -125,6 +125,12 @@ function variantOf({ title, variants }: Scene, wanted: string | undefined): stri
   return found?.id ?? '';
 }
 
+/** The function of a C file around a line, counted from 1. */
+export function functionAt(document: vscode.TextDocument, line: number, functions = functionsOf(document.getText())) {
+  const offset = document.offsetAt(new vscode.Position(line - 1, Number.MAX_SAFE_INTEGER));
+  return functions.find(({ span }) => span.start <= offset && offset <= span.end + 1);
+}
+
 function inFile(document: vscode.TextDocument, args: LaunchArguments): Launch {
   const text = document.getText();
   const functions = functionsOf(text);
@@ -132,12 +138,7 @@ function inFile(document: vscode.TextDocument, args: LaunchArguments): Launch {
   if (functions.length === 0) throw new RequestError(`${name} defines no function that could run.`);
   const names = functions.map((each) => each.name);
   const hasInit = functions.some(({ role }) => role === 'init');
-  const offset =
-    args.line === undefined
-      ? undefined
-      : document.offsetAt(new vscode.Position(args.line - 1, Number.MAX_SAFE_INTEGER));
-  const around =
-    offset === undefined ? undefined : functions.find(({ span }) => span.start <= offset && offset <= span.end + 1);
+  const around = args.line === undefined ? undefined : functionAt(document, args.line, functions);
   const entry = args.function ?? around?.name ?? (hasInit || names.length === 1 ? undefined : 'main');
   if (entry !== undefined && !names.includes(entry))
     throw new RequestError(

@@ -4,6 +4,8 @@ import {
   entryText,
   type FrameVariable,
   globalsOf,
+  type Names,
+  namesOf,
   type Part,
   partsOf,
   type Role,
@@ -45,12 +47,14 @@ const MOST = 1000;
 export class Variables {
   private containers: Container[] = [];
   private roles: ReturnType<typeof rolesOf> | undefined;
+  private names: { readonly frame: number; readonly names: Names } | undefined;
   readonly memory = new MemoryReferences();
 
   /** The program goes on: what was shown is gone. */
   clear(): void {
     this.containers = [];
     this.roles = undefined;
+    this.names = undefined;
   }
 
   private reference(container: Container): number {
@@ -112,7 +116,7 @@ export class Variables {
     const { named, indexed } = countsOf(whole);
     const memoryReference = this.memory.of(debuggee.machine, whole.slot);
     return {
-      value: textOf(debuggee.machine, whole),
+      value: textOf(debuggee.machine, whole, this.namesIn(debuggee, frame)),
       variablesReference: named + indexed > 0 ? this.reference({ kind: 'parts', shown: whole, expression, frame }) : 0,
       ...(shown.type === '' ? {} : { type: shown.type }),
       ...(indexed > 0 ? { indexedVariables: indexed, namedVariables: 0 } : {}),
@@ -132,6 +136,16 @@ export class Variables {
     this.roles ??= rolesOf(this.inSight(debuggee));
     const role: Role | undefined = this.roles.get(object as Parameters<typeof this.roles.get>[0]);
     return role ? { ...shown, role } : shown;
+  }
+
+  /** What C calls things where a frame stands: its own variables before those of the file and the shell. */
+  private namesIn(debuggee: Debuggee, frame: number): Names {
+    if (this.names?.frame === frame) return this.names.names;
+    const { program } = debuggee;
+    const all = [...variablesOf(program, frame), ...globalsOf(program, frame), ...shellVariables(debuggee)];
+    const names = namesOf(all.map(({ name, object, key }) => [name, object[key] ?? 0n]));
+    this.names = { frame, names };
+    return names;
   }
 
   private *inSight(debuggee: Debuggee) {

@@ -87,5 +87,6 @@ export function whyItFailed(program: Program, machine: Machine, logged: number):
     ...failed.map((call) => `${call.name}() returned ${call.result.slice(8, -1)}`),
   ];
   const error = program.error?.message ?? 'failed';
-  return before.length > 0 ? `${before.join('; ')}. ${error}` : error;
+  // A call that was stopped at when it returned is told of by the step before and the step after.
+  return before.length > 0 ? `${[...new Set(before)].join('; ')}. ${error}` : error;
 }

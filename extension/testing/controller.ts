@@ -71,7 +71,7 @@ export class Tests implements vscode.Disposable {
       const uri = text.uri.toString();
       const item = before.get(uri) ?? this.controller.createTestItem(uri, nameOf(text.uri), text.uri);
       item.canResolveChildren = true;
-      item.description = releasesText((await text.releases).releases);
+      item.label = named(nameOf(text.uri), releasesText((await text.releases).releases));
       item.sortText = orderOf(index);
       items.push(item);
     }
@@ -103,8 +103,8 @@ export class Tests implements vscode.Disposable {
   }
 
   private entryItem(parent: vscode.TestItem, entry: TestEntry, document: TestDocument, at: number): vscode.TestItem {
-    const item = this.item(parent.children, entry.id, entry.label, document, entry.span, at);
-    item.description = entry.description ?? '';
+    const label = named(entry.label, entry.description);
+    const item = this.item(parent.children, entry.id, label, document, entry.span, at);
     this.subjects.set(item, entry.subject);
     if (entry.subject.kind !== 'claim') item.tags = [STEPPABLE];
     item.children.replace((entry.steps ?? []).map((step, index) => this.entryItem(item, step, document, index)));
@@ -186,3 +186,6 @@ function topOf(item: vscode.TestItem): vscode.TestItem {
 }
 
 const orderOf = (index: number): string => String(index).padStart(5, '0');
+
+/** A screen reader is given the description of a test in place of its label: so one text says both. */
+const named = (label: string, description = ''): string => (description === '' ? label : `${label} · ${description}`);

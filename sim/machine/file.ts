@@ -1,5 +1,5 @@
 /** A file of C as a program: its functions, which of them runs, and what that is given. */
-import type { Finding, FunctionNode, Statement } from '../c/ast.ts';
+import type { Finding, FunctionNode, ParameterNode, Statement } from '../c/ast.ts';
 import { CStop } from '../c/environment.ts';
 import { makeProgram, prepare, run } from '../c/evaluate.ts';
 import { parseC } from '../c/parse.ts';
@@ -29,7 +29,12 @@ export interface FileFunction {
   /** Its first line: from its type to its parameters. */
   readonly head: SourceSpan;
   readonly isStatic: boolean;
-  readonly parameters: readonly { readonly name: string; readonly type: string }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly type: string;
+    /** It takes a number, for which no object of the machine can stand in. */
+    readonly isNumber: boolean;
+  }[];
   /** What the module runs when it is loaded or removed. */
   readonly role?: 'init' | 'exit';
 }
@@ -52,10 +57,14 @@ function described(text: string, node: FunctionNode, roles: Roles): FileFunction
     parameters: type.parameters.map((parameter) => ({
       name: parameter.name,
       type: text.slice(parameter.type.span.start, parameter.span.start).replace(/\s+/g, ' ').trim(),
+      isNumber: isNumber(parameter),
     })),
     ...(role ? { role } : {}),
   };
 }
+
+/** Of a name that a typedef of the file may give, nobody says so here: it is taken for a number. */
+const isNumber = ({ type: { kind } }: ParameterNode): boolean => kind === 'named' || kind === 'enum';
 
 interface Roles {
   init?: string;

@@ -167,8 +167,41 @@ export function pageText(machine: Machine, pfn: number): string {
 /** An int counts; hexadecimal is for addresses and flags. */
 const isCount = (type: ReturnType<typeof parseTypeName>): boolean => type?.kind === 'integer' && type.type === 'int';
 
+/** What C calls an object that a variable in sight holds: `pfns`. */
+export type Names = ReadonlyMap<CObject, string>;
+
+/** The objects that variables hold, by the first name that each has. */
+export function namesOf(all: Iterable<readonly [name: string, slot: Slot]>): Names {
+  const names = new Map<CObject, string>();
+  for (const [name, slot] of all) {
+    const object = asObject(slot);
+    if (object && !names.has(object)) names.set(object, name);
+  }
+  return names;
+}
+
+/** A pointer to something that has no address yet: `&pfns[0]`, or what it leads to where that has no name. */
+function leadsTo({ target }: CPointer, names: Names): string | undefined {
+  if (target.kind !== 'object' && target.kind !== 'slot') return undefined;
+  const { object } = target;
+  const name = names.get(object);
+  const key = target.kind === 'slot' ? target.key : undefined;
+  if (isArray(object)) {
+    if (name !== undefined) return `&${name}${key === undefined ? '' : `[${key}]`}`;
+    const at = key === undefined || Number(key) === 0 ? '' : `, at [${key}]`;
+    return `→ ${object.$array}[${object.elements.length}]${at}`;
+  }
+  const tag = (object as CStruct).$struct;
+  // The record of a frame holds variables: its members are their names.
+  if (key !== undefined && /^frame\b/.test(tag)) return `&${key}`;
+  if (name !== undefined) return `&${name}${key === undefined ? '' : `.${key}`}`;
+  return `→ ${key === undefined ? '' : `${key} of `}struct ${tag}`;
+}
+
+const NO_NAMES: Names = new Map();
+
 /** One line that says what a value is. */
-export function textOf(machine: Machine, { slot, type, member, role }: Shown): string {
+export function textOf(machine: Machine, { slot, type, member, role }: Shown, names = NO_NAMES): string {
   const { kernel } = machine;
   if (typeof slot === 'bigint') {
     if (role?.kind === 'hmm') return hmmEntryText(kernel, slot, role.range);
@@ -185,7 +218,8 @@ export function textOf(machine: Machine, { slot, type, member, role }: Shown): s
   const object = asObject(slot);
   if (object && isArray(object)) return `${object.$array} [${object.elements.length}]`;
   if (object) return `struct ${(object as CStruct).$struct}`;
-  return formatSlot(slot, parseTypeName(type === '' ? 'void *' : type));
+  const text = formatSlot(slot, parseTypeName(type === '' ? 'void *' : type));
+  return (pointer && text.startsWith('&{') ? leadsTo(pointer, names) : undefined) ?? text;
 }
 
 /* ---- what is inside ---- */

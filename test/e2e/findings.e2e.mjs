@@ -150,6 +150,8 @@ export async function run({ check, skip, open, hasDocuments }) {
     await expand(/hmm\.rst.*6\.12/s);
     await expand(/Migration to and from device/);
     await testRow(b24).waitFor();
+    assert.match((await testRow(/hmm\.rst.*6\.12/s).getAttribute('aria-label')) ?? '', /^hmm\.rst · 6\.12/);
+    assert.match((await testRow(b24).getAttribute('aria-label')) ?? '', b24);
     await window.screenshot('findings-tests');
   });
   await check('it runs a claim that fails, and shows why', async () => {

@@ -72,6 +72,7 @@ describe('an example of a document, debugged', () => {
     await client.go('stepBack');
     await client.tell('setExceptionBreakpoints', { filters: ['warn', 'stop'] });
     await client.go('restart');
+    await client.go('continue');
     await client.tell('setExceptionBreakpoints', {
       filters: [],
       filterOptions: [{ filterId: 'errno', condition: 'EBUSY einval' }],

@@ -142,6 +142,16 @@ describe('what of a file runs', () => {
     expect(text.slice(once?.head.start, once?.head.end)).toBe('int once(struct mm_struct *mm, int n)');
     expect(once?.parameters.map(({ name }) => name)).toEqual(['mm', 'n']);
   });
+  it('of parameters it is told which take a number, so that a reader can be asked for it', () => {
+    const [found] = functionsOf(
+      'int all(unsigned long at, enum memory_type type, gfp_t gfp, u64 *entries, int words[4], struct range range, int (*call)(int n)) { return 0; }',
+    );
+    expect(found?.parameters.filter(({ isNumber }) => isNumber)).toEqual([
+      { name: 'at', type: 'unsigned long', isNumber: true },
+      { name: 'type', type: 'enum memory_type', isNumber: true },
+      { name: 'gfp', type: 'gfp_t', isNumber: true },
+    ]);
+  });
   it('the only function that is not static runs, with what the machine has for its parameters', () => {
     const { program } = start(withProcess('6.12'), { text });
     expect(program.value).toMatchObject({ value: 0n });

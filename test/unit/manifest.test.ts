@@ -115,9 +115,10 @@ describe('the manifest', () => {
     }
   });
 
-  test('it activates for kernel documents and what it contributes, never at startup', () => {
+  test('it activates for kernel documents, C files with their lenses and what it contributes, never at startup', () => {
     const valid = [
       'onLanguage:restructuredtext',
+      'onLanguage:c',
       'onDebugResolve:zonescope',
       ...Object.values(PANELS).map((id) => `onWebviewPanel:${id}`),
       `onFileSystem:${SCHEME}`,

@@ -1,5 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { Machine, partsOf, presets, type Release, readMemory, runShellLine, textOf, watched } from '../../sim/index.ts';
+import {
+  Machine,
+  namesOf,
+  partsOf,
+  presets,
+  type Release,
+  readMemory,
+  runShellLine,
+  type Shown,
+  textOf,
+  watched,
+} from '../../sim/index.ts';
 import { hmmEntryText, migrateEntryText } from '../../sim/view/values.ts';
 
 function boot(release: Release): Machine {
@@ -9,6 +20,31 @@ function boot(release: Release): Machine {
 }
 
 const hmmRange = (more: object = {}) => ({ $struct: 'hmm_range', ...more });
+
+describe('a pointer in words', () => {
+  const machine = boot('6.12');
+  const pfns = { $array: 'unsigned long', elements: [1n, 2n, 3n, 4n] };
+  const range = hmmRange();
+  const to = (target: object) => ({ kind: 'pointer', to: 'void', target }) as Shown['slot'];
+  const names = namesOf([
+    ['pfns', pfns],
+    ['again', pfns],
+    ['range', range],
+  ]);
+  const text = (target: object) => textOf(machine, { slot: to(target), type: 'void *' }, names);
+
+  it('says what C calls that it leads to, by the nearest name', () => {
+    expect(text({ kind: 'slot', object: pfns, key: 2 })).toBe('&pfns[2]');
+    expect(text({ kind: 'object', object: range })).toBe('&range');
+    expect(text({ kind: 'slot', object: range, key: 'start' })).toBe('&range.start');
+    expect(text({ kind: 'slot', object: { $struct: 'frame of the file' }, key: 'owner' })).toBe('&owner');
+  });
+  it('says what it is where it has no name', () => {
+    expect(text({ kind: 'object', object: { $struct: 'mm_struct' } })).toBe('→ struct mm_struct');
+    expect(text({ kind: 'slot', object: { ...pfns }, key: 0 })).toBe('→ unsigned long[4]');
+    expect(text({ kind: 'slot', object: { ...pfns }, key: 2 })).toBe('→ unsigned long[4], at [2]');
+  });
+});
 
 describe('a value in words', () => {
   it('says of an entry of hmm_pfns what it asks for, or which page it is', () => {
