@@ -162,7 +162,9 @@ export async function run({ check, skip, open, freshFolder, hasDocuments }) {
   });
   await check('a function of a C file is debugged from its lens', async () => {
     await window.clickLens('driver.c', 'int probe(void)', 'Debug');
-    await until('it to end', async () => !(await page.locator('.debug-toolbar').isVisible()) || undefined);
+    const said = () => page.locator('.repl .monaco-list-row').allInnerTexts();
+    await until('its result', async () => (await said()).some((text) => /returned 3/.test(plain(text))) || undefined);
+    await until('its end', async () => !(await page.locator('.debug-toolbar').isVisible()) || undefined);
     await window.show('driver.c', /\treturn given;/);
     await key('F9');
     await window.clickLens('driver.c', 'int probe(void)', 'Debug');
