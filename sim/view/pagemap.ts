@@ -240,7 +240,8 @@ function changedFields(machine: Machine, pfn: number): string[] {
   const { kernel } = machine;
   const now = kernel.mark();
   const after = fieldsAt(kernel, pfn);
-  kernel.store.travel(step.from);
+  // Of a step larger than the journal only the end is known.
+  kernel.store.travel(Math.max(step.from, kernel.store.oldest));
   const before = fieldsAt(kernel, pfn);
   kernel.store.travel(now);
   return Object.keys(after).filter((name) => after[name] !== before[name]);

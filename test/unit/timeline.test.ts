@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Block, blockProgram, type Machine, type Program } from '../../sim/index.ts';
+import { type Block, blockProgram, type Machine, type Program, pageView } from '../../sim/index.ts';
 import { boot, mapLines, sh } from '../support/machines.ts';
 import { short } from '../support/same.ts';
 
@@ -193,5 +193,16 @@ describe('the timeline', () => {
     expect(changes.pages.some((run) => run.start === 0xfcf0000 && run.end === 0xfd00000)).toBe(true);
     const zone = machine.kernel.nodes[0]?.node_zones[4];
     expect(zone && [...(changes.objects.get(zone) ?? [])]).toContain('spanned_pages');
+  });
+});
+
+describe('a step larger than the journal', () => {
+  it('still has its pages decoded: what they were before is told as far as it is known', () => {
+    const machine = boot('server-2n-pmem', '5.17');
+    sh(machine, 'ndctl create-namespace -m devdax -M mem');
+    sh(machine, 'ndctl create-namespace -f -e all -m fsdax -M mem');
+    expect(machine.lastStep?.from).toBeLessThan(machine.kernel.store.oldest);
+    const pfn = machine.lastChanges().pages[0]?.start ?? -1;
+    expect(pageView(machine, pfn)).toMatchObject({ pfn });
   });
 });
