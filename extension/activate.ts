@@ -17,6 +17,7 @@ import { Findings } from './language/findings.ts';
 import { Hovers } from './language/hover.ts';
 import { KernelTexts } from './language/kernelTexts.ts';
 import { Lenses } from './language/lens.ts';
+import { LensTargets } from './language/lensTargets.ts';
 import { Library } from './language/library.ts';
 import { QuickFixes } from './language/quickFixes.ts';
 import { DOCUMENT_SELECTOR, TreatedFiles } from './language/selector.ts';
@@ -77,9 +78,10 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
   own(vscode.workspace.registerFileSystemProvider(SCHEME, own(new ReadonlyFiles(extensionUri)), { isReadonly: true }));
 
   const hovers = new Hovers(texts, library, examples, reader, report);
-  const lenses = own(new Lenses(texts, examples, reader, report));
+  const targets = own(new LensTargets());
+  const lenses = own(new Lenses(texts, examples, reader, targets, report));
   const claimHovers = new ClaimHovers(texts, findings);
-  const claimLenses = own(new ClaimLenses(texts, findings));
+  const claimLenses = own(new ClaimLenses(texts, findings, targets));
   const quickFixes = new QuickFixes(texts, findings);
   const register = (selector: vscode.DocumentSelector): vscode.Disposable =>
     vscode.Disposable.from(
@@ -91,7 +93,7 @@ export function start(context: vscode.ExtensionContext, platform: Platform): voi
     );
   own(register(DOCUMENT_SELECTOR));
   own(new TreatedFiles(texts, register));
-  own(vscode.languages.registerCodeLensProvider(C_FILES, new FileLenses(report)));
+  own(vscode.languages.registerCodeLensProvider(C_FILES, new FileLenses(targets, report)));
   own(registerDebugger(services));
   own(new Diagnostics(texts, findings));
   own(new Explanations(library, verdicts));

@@ -6,7 +6,7 @@ import type { Findings } from './findings.ts';
 import { filterFor } from './findings.ts';
 import { isDisabled, isFailed } from './findingTypes.ts';
 import type { KernelTexts } from './kernelTexts.ts';
-import { commandOf } from './lens.ts';
+import type { LensTargets } from './lensTargets.ts';
 
 export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -14,9 +14,11 @@ export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly subscription: vscode.Disposable;
   private readonly texts: KernelTexts;
   private readonly findings: Findings;
+  private readonly targets: LensTargets;
   private readonly shown = new Map<string, string>();
 
-  constructor(texts: KernelTexts, findings: Findings) {
+  constructor(texts: KernelTexts, findings: Findings, targets: LensTargets) {
+    this.targets = targets;
     this.texts = texts;
     this.findings = findings;
     this.subscription = findings.onDidChange((uri) => {
@@ -51,13 +53,18 @@ export class ClaimLenses implements vscode.CodeLensProvider, vscode.Disposable {
       return [
         new vscode.CodeLens(
           range,
-          commandOf('zonescope.explainFinding', `$(error) ${verdictWords(verdict, { isShort: true })}`, args, why),
+          this.targets.commandOf(
+            'zonescope.explainFinding',
+            `$(error) ${verdictWords(verdict, { isShort: true })}`,
+            args,
+            why,
+          ),
         ),
         ...(canBeShown(claim)
           ? [
               new vscode.CodeLens(
                 range,
-                commandOf('zonescope.runClaim', '$(terminal) Show in Shell', [uri, claim.id], claim.says),
+                this.targets.commandOf('zonescope.runClaim', '$(terminal) Show in Shell', [uri, claim.id], claim.says),
               ),
             ]
           : []),

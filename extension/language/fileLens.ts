@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { functionsOf } from '../../sim/index.ts';
 import type { Reporter } from '../report.ts';
-import { commandOf } from './lens.ts';
+import type { LensTargets } from './lensTargets.ts';
 
 export const C_FILES: vscode.DocumentSelector = [{ language: 'c' }];
 
@@ -14,9 +14,11 @@ const MENTIONS =
 const LONGEST = 1 << 20;
 
 export class FileLenses implements vscode.CodeLensProvider {
+  private readonly targets: LensTargets;
   private readonly report: Reporter;
 
-  constructor(report: Reporter) {
+  constructor(targets: LensTargets, report: Reporter) {
+    this.targets = targets;
     this.report = report;
   }
 
@@ -31,8 +33,11 @@ export class FileLenses implements vscode.CodeLensProvider {
       const at = document.positionAt(head.start);
       const range = new vscode.Range(at, at);
       return [
-        new vscode.CodeLens(range, commandOf('zonescope.runFile', '$(play) Run in simulator', [uri, name])),
-        new vscode.CodeLens(range, commandOf('zonescope.debugFile', '$(debug-alt) Debug', [uri, name])),
+        new vscode.CodeLens(
+          range,
+          this.targets.commandOf('zonescope.runFile', '$(play) Run in simulator', [uri, name]),
+        ),
+        new vscode.CodeLens(range, this.targets.commandOf('zonescope.debugFile', '$(debug-alt) Debug', [uri, name])),
       ];
     });
   }

@@ -6,7 +6,8 @@ import type { ExampleState } from '../session/types.ts';
 import type { Examples } from './examples.ts';
 import { valueText } from './holes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
-import { commandOf, goOnCommands } from './lensCommands.ts';
+import { goOnCommands } from './lensCommands.ts';
+import type { LensTargets } from './lensTargets.ts';
 import type { PlacedScene } from './scenePlaces.ts';
 import { stepLenses } from './stepLenses.ts';
 
@@ -21,11 +22,13 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
   private readonly texts: KernelTexts;
   private readonly examples: Examples;
   private readonly report: Reporter;
+  private readonly targets: LensTargets;
   private shown = '';
 
-  constructor(texts: KernelTexts, examples: Examples, reader: ReaderSession, report: Reporter) {
+  constructor(texts: KernelTexts, examples: Examples, reader: ReaderSession, targets: LensTargets, report: Reporter) {
     this.texts = texts;
     this.examples = examples;
+    this.targets = targets;
     this.report = report;
     this.subscriptions.push(
       reader.onDidChange(() => {
@@ -66,18 +69,20 @@ export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {
     if (isOwn && !isElsewhere) commands.push(...goOnCommands(state));
     else if (!isOwn && !isElsewhere) {
       for (const { id, title } of scene.variants) {
-        commands.push(commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches));
+        commands.push(
+          this.targets.commandOf('zonescope.runScene', `$(play) ${title}`, [uri, scene.id, id], scene.teaches),
+        );
       }
-      commands.push(commandOf('zonescope.debugScene', '$(debug-alt) Debug', [uri, scene.id]));
+      commands.push(this.targets.commandOf('zonescope.debugScene', '$(debug-alt) Debug', [uri, scene.id]));
     }
     const holes = this.examples.holes(text, placed);
     if (holes.length > 0) {
       const values = holes.map((hole) => `${hole.key} = ${valueText(hole)}`).join('\n');
-      commands.push(commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
+      commands.push(this.targets.commandOf('zonescope.editArguments', 'Arguments…', [uri, scene.id], values));
     }
     const lenses = [
       ...commands.map((command) => new vscode.CodeLens(range, command)),
-      ...stepLenses(document, uri, placed, isOwn ? state : undefined, standing),
+      ...stepLenses(this.targets, document, uri, placed, isOwn ? state : undefined, standing),
     ];
     return state?.sceneId === scene.id ? [...lenses, ...this.failureLens(document, state)] : lenses;
   }

@@ -2,11 +2,13 @@
 import * as vscode from 'vscode';
 import { stepVariant } from '../docs/sceneSteps.ts';
 import type { ExampleState } from '../session/types.ts';
-import { commandOf, goOnCommands } from './lensCommands.ts';
+import { goOnCommands } from './lensCommands.ts';
+import type { LensTargets } from './lensTargets.ts';
 import type { PlacedScene } from './scenePlaces.ts';
 
 /** `standing`: the step that the running scene is in, if it runs. */
 export function stepLenses(
+  targets: LensTargets,
   document: vscode.TextDocument,
   uri: string,
   { scene, steps }: PlacedScene,
@@ -24,6 +26,11 @@ export function stepLenses(
     const before = index > 0 && state === undefined ? ' The steps before it run first.' : '';
     const title = `$(${icon}) ${step.title}`;
     const args: [string, string, string] = [uri, scene.id, stepVariant(index)];
-    return [new vscode.CodeLens(range, commandOf('zonescope.runScene', title, args, `${about}${step.shows}${before}`))];
+    return [
+      new vscode.CodeLens(
+        range,
+        targets.commandOf('zonescope.runScene', title, args, `${about}${step.shows}${before}`),
+      ),
+    ];
   });
 }
