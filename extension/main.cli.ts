@@ -7,11 +7,10 @@ import { parseArguments, USAGE, UsageError } from './cli/args.ts';
 import { execute } from './cli/commands.ts';
 import type { Surroundings } from './cli/surroundings.ts';
 
-const DATA = new URL('.', import.meta.url);
 const VERSION = process.env.ZONESCOPE_VERSION ?? '';
 
 async function data(name: string): Promise<unknown> {
-  return JSON.parse(await readFile(new URL(name, DATA), 'utf8'));
+  return JSON.parse(await readFile(join(__dirname, name), 'utf8'));
 }
 
 /** Lines of standard input. Typed ones get a prompt; Ctrl-D ends. */

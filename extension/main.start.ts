@@ -1,8 +1,68 @@
-#!/usr/bin/env node
-/** The first lines of `zonescope`: what V8 has compiled of the rest in an earlier run is used again, where Node can. */
-import * as module from 'node:module';
+/**
+ * The first lines of `zonescope`. What V8 compiles while it runs is kept for the next time: half of a short run is
+ * compilation otherwise. (Node's own compile cache keeps what was compiled before the program ran.)
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { getHeapCodeStatistics } from 'node:v8';
+import { constants, Script } from 'node:vm';
+import * as zlib from 'node:zlib';
 
-const { enableCompileCache } = module as { enableCompileCache?: () => unknown };
-enableCompileCache?.();
-const main: string = './main.cli.js';
-await import(main);
+const HEADER = 8;
+/** Once a run compiles this much more than is kept, the kept code is made anew. */
+const GROWTH = 1.1;
+
+const program = fileURLToPath(new URL('main.cli.cjs', import.meta.url));
+const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'zonescope', 'code');
+/** Not in the first releases of Node 20: there nothing is kept. */
+const { crc32 } = zlib as { crc32?: (bytes: Uint8Array) => number };
+
+/** A checksum, how much bytecode there was, and V8's data: a damaged file would end the process. */
+function kept(file: string): { code: Buffer; bytecode: number } | undefined {
+  try {
+    const bytes = readFileSync(file);
+    const code = bytes.subarray(HEADER);
+    if (crc32?.(code) === bytes.readUInt32LE(0)) return { code, bytecode: bytes.readUInt32LE(4) };
+  } catch {
+    // Not there yet, or not readable: it is compiled.
+  }
+  return undefined;
+}
+
+function keep(name: string, code: Buffer, bytecode: number): void {
+  const header = Buffer.alloc(HEADER);
+  header.writeUInt32LE(crc32?.(code) ?? 0, 0);
+  header.writeUInt32LE(bytecode, 4);
+  const file = join(folder, name);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const other of readdirSync(folder)) if (!other.startsWith(build)) rmSync(join(folder, other));
+    writeFileSync(`${file}.${process.pid}`, Buffer.concat([header, code]));
+    renameSync(`${file}.${process.pid}`, file);
+  } catch {
+    // A home that cannot be written to: the next run compiles again.
+  }
+}
+
+const source = readFileSync(program);
+const build = `${crc32?.(source).toString(16)}-${source.length}`;
+const name = `${build}-${process.version}-${process.arch}`;
+const before = crc32 && kept(join(folder, name));
+const script = new Script(
+  `(function (exports, require, module, __filename, __dirname) {${source.toString('latin1')}\n})`,
+  {
+    filename: program,
+    importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    ...(before ? { cachedData: before.code } : {}),
+  },
+);
+if (crc32)
+  process.on('exit', () => {
+    const bytecode = getHeapCodeStatistics().bytecode_and_metadata_size;
+    if (before && !script.cachedDataRejected && bytecode < before.bytecode * GROWTH) return;
+    keep(name, script.createCachedData(), bytecode);
+  });
+script.runInThisContext()({}, createRequire(program), { exports: {} }, program, dirname(program));
