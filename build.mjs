@@ -25,7 +25,7 @@ export const budgets = [
   { name: 'Zones panel', files: ['dist/webview/zones.js', 'dist/webview/zones.css'], limit: 150 * 1024 },
   { name: 'Pagemap panel', files: ['dist/webview/pagemap.js', 'dist/webview/pagemap.css'], limit: 150 * 1024 },
 ];
-const COMMAND_LINE = 'dist/cli.js';
+const COMMAND_LINE = 'dist/cli.cjs';
 const packageBudget = { name: 'VSIX', limit: 2048 * 1024 };
 
 /** Sentences of the records, in the order they were met; what a bundle has instead is `§` and a place in this list. */
@@ -175,7 +175,7 @@ function bundles(production) {
       ...common,
       entryPoints: ['extension/main.start.ts'],
       outfile: COMMAND_LINE,
-      format: 'esm',
+      format: 'cjs',
       platform: 'node',
       target: 'node20',
     },
@@ -270,7 +270,7 @@ async function gatherData() {
 }
 
 async function finishCommandLine() {
-  const file = join(dist, 'cli.js');
+  const file = at(COMMAND_LINE);
   const text = await readFile(file, 'utf8');
   if (!text.startsWith('#!')) await writeFile(file, `#!/usr/bin/env node\n${text}`);
   await chmod(file, 0o755);

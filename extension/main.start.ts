@@ -3,11 +3,8 @@
  * compilation otherwise. (Node's own compile cache keeps what was compiled before the program ran.)
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { getHeapCodeStatistics } from 'node:v8';
 import { constants, Script } from 'node:vm';
 import * as zlib from 'node:zlib';
 
@@ -15,7 +12,7 @@ const HEADER = 8;
 /** Once a run compiles this much more than is kept, the kept code is made anew. */
 const GROWTH = 1.1;
 
-const program = fileURLToPath(new URL('main.cli.cjs', import.meta.url));
+const program = join(__dirname, 'main.cli.cjs');
 const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'zonescope', 'code');
 /** Not in the first releases of Node 20: there nothing is kept. */
 const { crc32 } = zlib as { crc32?: (bytes: Uint8Array) => number };
@@ -61,8 +58,10 @@ const script = new Script(
 );
 if (crc32)
   process.on('exit', () => {
+    // Not needed before.
+    const { getHeapCodeStatistics } = require('node:v8') as typeof import('node:v8');
     const bytecode = getHeapCodeStatistics().bytecode_and_metadata_size;
     if (before && !script.cachedDataRejected && bytecode < before.bytecode * GROWTH) return;
     keep(name, script.createCachedData(), bytecode);
   });
-script.runInThisContext()({}, createRequire(program), { exports: {} }, program, dirname(program));
+script.runInThisContext()({}, require, { exports: {} }, program, dirname(program));

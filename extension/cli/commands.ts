@@ -167,7 +167,7 @@ async function runExample(request: Extract<Request, { command: 'run' }>, around:
   const kind = isTour ? 'tour' : recognition.document;
   if (!kind) throw new UsageError(`${request.file} is neither memory-model nor hmm, by its name or by its text`);
   const document = parseDocument(request.file, source);
-  const { scenes, problems } = loadScenes(await around.scenes());
+  const { scenes, problems } = loadScenes(await around.scenes(), { isOurs: true });
   for (const problem of problems) around.complain(problem);
   const placed = placeExamples(scenes, kind, recognition.releases, document, source);
   const start =

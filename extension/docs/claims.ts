@@ -8,7 +8,7 @@ import type { Release } from '../../sim/index.ts';
 import { type Anchor, type ResolvedAnchor, resolveAnchor } from './anchors.ts';
 import type { DocFinding } from './check/types.ts';
 import type { RstDocument } from './rstTypes.ts';
-import { releasesOf, textFor } from './scenes.ts';
+import { releasesOf, textFor, wrongWith } from './scenes.ts';
 
 /** A text, or one for each span of releases. */
 export type BySpan = string | Readonly<Record<string, string>>;
@@ -143,8 +143,11 @@ type Entry = Record<string, unknown>;
 const isEntry = (entry: unknown): entry is Entry => typeof entry === 'object' && entry !== null;
 const isSetup = (entry: unknown): entry is Entry => isEntry(entry) && 'setup' in entry;
 
-/** Checks claims and setups as the build collected them. A wrong one is left out and named. */
-export function loadClaims(json: unknown): { claims: readonly Claim[]; problems: readonly string[] } {
+/** Checks claims and setups as the build collected them, like {@link loadScenes}. A wrong one is left out and named. */
+export function loadClaims(
+  json: unknown,
+  { isOurs = false } = {},
+): { claims: readonly Claim[]; problems: readonly string[] } {
   if (!Array.isArray(json)) return { claims: [], problems: ['claims: not a list'] };
   const claims = new Map<string, Claim>();
   const setups = new Map<string, ClaimSetup>();
@@ -152,14 +155,15 @@ export function loadClaims(json: unknown): { claims: readonly Claim[]; problems:
   const entries: readonly unknown[] = json;
   for (const entry of entries.filter(isSetup)) {
     const name = `the setup ${String(entry.setup)}`;
-    const wrong = wrongWith(setupSchema, entry);
+    const wrong = isOurs ? undefined : wrongWith(setupSchema, entry);
     if (wrong !== undefined) problems.push(`${name}: ${wrong}`);
     else if (setups.has(String(entry.setup))) problems.push(`${name}: there are two of this name`);
     else setups.set(String(entry.setup), entry as unknown as ClaimSetup);
   }
   for (const entry of entries.filter((each) => !isSetup(each))) {
     const name = isEntry(entry) && 'id' in entry ? String(entry.id) : 'a claim without an id';
-    const wrong = wrongWith(claimSchema, entry) ?? (claims.has(name) ? 'there are two claims of this id' : undefined);
+    const twice = claims.has(name) ? 'there are two claims of this id' : undefined;
+    const wrong = (isOurs ? undefined : wrongWith(claimSchema, entry)) ?? twice;
     if (wrong !== undefined) {
       problems.push(`${name}: ${wrong}`);
       continue;
@@ -170,13 +174,6 @@ export function loadClaims(json: unknown): { claims: readonly Claim[]; problems:
     else claims.set(name, { ...setup, ...claim });
   }
   return { claims: [...claims.values()], problems };
-}
-
-function wrongWith(schema: v.GenericSchema, entry: unknown): string | undefined {
-  const { success, issues } = v.safeParse(schema, entry);
-  if (success) return undefined;
-  const [first] = issues;
-  return `/${(first.path ?? []).map((part) => String(part.key)).join('/')} ${first.message}`;
 }
 
 /** The lines of a setup behind those of the setups it is given, and the machine of the last that names one. */

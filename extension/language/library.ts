@@ -61,7 +61,7 @@ export class Library {
 
   scenes(): Promise<readonly Scene[]> {
     this.loadedScenes ??= this.readJson('scenes.json').then((json) => {
-      const { scenes, problems } = loadScenes(json);
+      const { scenes, problems } = loadScenes(json, { isOurs: true });
       for (const problem of problems) this.report.log.error(`scenes.json: ${problem}`);
       return scenes;
     });
@@ -73,7 +73,7 @@ export class Library {
 
   claims(): Promise<readonly Claim[]> {
     this.loadedClaims ??= this.readJson('claims.json').then((json) => {
-      const { claims, problems } = loadClaims(json);
+      const { claims, problems } = loadClaims(json, { isOurs: true });
       for (const problem of problems) this.report.log.error(`claims.json: ${problem}`);
       return claims;
     });

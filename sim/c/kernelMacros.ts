@@ -108,10 +108,20 @@ const PLAIN = [
   ],
 ];
 
-export const KERNEL_MACROS: ReadonlyMap<string, Macro> = new Map(
-  [
-    ...[...DECLARING, ...LISTS, ...VALUES].map(([name, list, body]) => macroOf(name, list, body)),
-    ...NOTHING.map(([name, list]) => macroOf(name, list, '')),
-    ...PLAIN.map((name) => macroOf(name, undefined, '')),
-  ].map((macro) => [macro.name, macro]),
-);
+const DEFINITIONS = new Map<string, readonly [list: string | undefined, body: string]>([
+  ...[...DECLARING, ...LISTS, ...VALUES].map(([name, list, body]) => [name, [list, body]] as const),
+  ...NOTHING.map(([name, list]) => [name, [list, '']] as const),
+  ...PLAIN.map((name) => [name, [undefined, '']] as const),
+]);
+const read = new Map<string, Macro>();
+
+export const isKernelMacro = (name: string): boolean => DEFINITIONS.has(name);
+
+/** A definition is read when it is first used. */
+export function kernelMacro(name: string): Macro | undefined {
+  const definition = DEFINITIONS.get(name);
+  if (!definition) return undefined;
+  const macro = read.get(name) ?? macroOf(name, ...definition);
+  read.set(name, macro);
+  return macro;
+}

@@ -6,7 +6,7 @@ import { RELEASES, type Release } from '../kernel/release.ts';
 import type { SourceSpan } from '../task/task.ts';
 import type { Finding } from './ast.ts';
 import { conditionHolds, versionCode } from './condition.ts';
-import { KERNEL_MACROS } from './kernelMacros.ts';
+import { isKernelMacro, kernelMacro } from './kernelMacros.ts';
 import { type Comment, Lexer, type Token } from './lex.ts';
 import { type Macro, macroOf, tokensOf } from './macro.ts';
 
@@ -193,7 +193,7 @@ export class Preprocessor {
     }
   }
   #isDefined(name: string): boolean {
-    if (this.macros.has(name) || KERNEL_MACROS.has(name)) return true;
+    if (this.macros.has(name) || isKernelMacro(name)) return true;
     if (name.startsWith('CONFIG_')) return this.#options.configured?.(name.replace(/_MODULE$/, '')) ?? true;
     return ['__KERNEL__', 'MODULE', '__LP64__', '__linux__', '__GNUC__', 'LINUX_VERSION_CODE'].includes(name);
   }
@@ -234,7 +234,7 @@ export class Preprocessor {
     if (list === undefined)
       this.defines.push({ name, body: body.trim(), span: { start: token.start, end: token.end } });
     this.macros.set(name, macroOf(name, list, body));
-    if (name === 'pr_fmt') for (const [each, macro] of MESSAGES) this.macros.set(each, macro);
+    if (name === 'pr_fmt') for (const each of MESSAGES) this.macros.set(each, message(each));
   }
 
   // ---- macros ----
@@ -242,7 +242,7 @@ export class Preprocessor {
   /** What an item stands for if it is a macro; undefined if it is none, or none here. */
   #expand({ token, from }: Item, take: () => Item, isCall: () => boolean): Item[] | undefined {
     if (token.kind !== 'identifier' || from.has(token.text) || this.#made > MAX_MADE) return undefined;
-    const macro = this.macros.get(token.text) ?? KERNEL_MACROS.get(token.text);
+    const macro = this.macros.get(token.text) ?? kernelMacro(token.text);
     if (!macro || (macro.parameters && !isCall())) return undefined;
     const inside = new Set(from).add(macro.name);
     let end = token.end;
@@ -391,15 +391,9 @@ function pasted(left: Item | undefined, right: readonly Item[]): Item[] {
 }
 
 /** A text that defines pr_fmt has it in front of its messages. */
-const MESSAGES: readonly (readonly [string, Macro])[] = [
-  'emerg',
-  'alert',
-  'crit',
-  'err',
-  'warn',
-  'notice',
-  'info',
-  'debug',
-]
-  .flatMap((level) => [`pr_${level}`, `pr_${level}_once`, `pr_${level}_ratelimited`])
-  .map((name) => [name, macroOf(name, '(format, ...)', `${name}(pr_fmt(format), ##__VA_ARGS__)`)]);
+const MESSAGES = ['emerg', 'alert', 'crit', 'err', 'warn', 'notice', 'info', 'debug'].flatMap((level) => [
+  `pr_${level}`,
+  `pr_${level}_once`,
+  `pr_${level}_ratelimited`,
+]);
+const message = (name: string): Macro => macroOf(name, '(format, ...)', `${name}(pr_fmt(format), ##__VA_ARGS__)`);

@@ -1,5 +1,5 @@
 /** Zones and their memmap at boot: mm/mm_init.c (6.12). */
-import { NR_PAGE_ORDERS, PAGES_PER_SECTION, pageblock_nr_pages } from '../arch/x86_64.ts';
+import { NR_PAGE_ORDERS, PAGES_PER_SECTION, pageblock_nr_pages, pageblock_order } from '../arch/x86_64.ts';
 import {
   kindOf,
   MIGRATE_MOVABLE,
@@ -298,15 +298,22 @@ function forEachZone(kernel: Kernel, range: NodeRange, visit: (zone: Zone, start
   }
 }
 
-/** free_reserved_area: initrd, init sections and gaps in the image, once init has run. */
+/**
+ * free_reserved_area: initrd, init sections and gaps in the image, once init has run. The kernel frees each page; the
+ * buddies that they merge to in the end are freed here, in the same order.
+ */
 export function freeInitMemory(kernel: Kernel, reserved: readonly ReservedRange[]): void {
   for (const range of reserved) {
     if (!FREED_AFTER_INIT.includes(range.what)) continue;
-    for (let pfn = range.start; pfn < range.end; pfn++) {
+    for (let pfn = range.start; pfn < range.end; ) {
       const zone = kernel.zoneAt(pfn);
-      zone.managed_pages++;
-      kernel.state.totalram_pages++;
-      __free_pages_ok(kernel, pfn, 0);
+      const end = Math.min(range.end, zone.zone_start_pfn + zone.spanned_pages);
+      let order = 0;
+      while (order < pageblock_order && pfn % 2 ** (order + 1) === 0 && pfn + 2 ** (order + 1) <= end) order++;
+      zone.managed_pages += 2 ** order;
+      kernel.state.totalram_pages += 2 ** order;
+      __free_pages_ok(kernel, pfn, order);
+      pfn += 2 ** order;
     }
   }
 }

@@ -14,12 +14,13 @@ function variable(kernel: Kernel, name: string): bigint | undefined {
 
 const TERM = String.raw`(?:0x[0-9a-f]{1,16}|\d{1,20}|\$?[a-z_]\w*)`;
 const SUM = new RegExp(`^[+-]?${TERM}(?:[+-]${TERM}){0,15}$`, 'i');
+const TERMS = new RegExp(`[+-]?${TERM}`, 'gi');
 
 /** A number, or a sum of numbers and variables; undefined: it is none. */
 export function sumOf(kernel: Kernel, text: string): bigint | undefined {
   if (text.length > 400 || !SUM.test(text)) return undefined;
   let sum = 0n;
-  for (const term of text.match(new RegExp(`[+-]?${TERM}`, 'gi')) ?? []) {
+  for (const term of text.match(TERMS) ?? []) {
     const word = term.replace(/^[+-]?\$?/, '');
     const value = /^\d/.test(word) ? BigInt(word) : variable(kernel, word);
     if (value === undefined) return undefined;

@@ -7,7 +7,7 @@ import { checkDocument } from '../../extension/docs/check/check.ts';
 import { parseDocument } from '../../extension/docs/rst.ts';
 import type { Report } from './run.ts';
 
-const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 const ROUNDS = 15;
 
 const median = (values: readonly number[]): number =>
@@ -30,7 +30,7 @@ export function bench(report: Report): void {
     join(process.env.ZONESCOPE_DOCS ?? '', '6.12/Documentation/mm', `${name}.rst`),
   );
   if (!files.every((file) => existsSync(file)) || !existsSync(CLI)) {
-    console.log('check: skipped, the documents of 6.12 or dist/cli.js are not there');
+    console.log('check: skipped, the documents of 6.12 or dist/cli.cjs are not there');
     return;
   }
   const times = (args: readonly string[]): number => median(Array.from({ length: ROUNDS }, () => processTime(args)));

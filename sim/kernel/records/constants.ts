@@ -18,6 +18,11 @@ const on = (arch: string, value: bigint, since: Release, until?: Release, expres
   ...at(value, since, until, expression),
   arch,
 });
+const COMMON = ['x86_64', 'x86_32', 'arm64'] as const;
+/** The layouts that a dozen constants are taken from, each made once. */
+const LAYOUTS = new Map(
+  COMMON.map((name) => [name, RELEASES.map((release) => ({ release, layout: archLayout(name, release) }))]),
+);
 /** What the layouts of the architectures say, with a value for each span of releases in which it stays the same. */
 function fromLayouts(
   pick: (layout: ArchLayout) => number | bigint | undefined,
@@ -25,7 +30,7 @@ function fromLayouts(
   since: Release = '4.3',
 ): Value[] {
   const found: Value[] = [];
-  for (const name of ['x86_64', 'x86_32', 'arm64'] as const) {
+  for (const [name, layouts] of LAYOUTS) {
     let last: { value: bigint; since: Release; until: Release } | undefined;
     const put = (): void => {
       if (!last) return;
@@ -34,8 +39,9 @@ function fromLayouts(
         on(name, last.value, last.since, newest ? undefined : last.until, newest ? expressions[name] : undefined),
       );
     };
-    for (const release of RELEASES.filter((candidate) => compareReleases(candidate, since) >= 0)) {
-      const picked = pick(archLayout(name, release));
+    for (const { release, layout } of layouts) {
+      if (compareReleases(release, since) < 0) continue;
+      const picked = pick(layout);
       const value = picked === undefined ? undefined : BigInt(picked);
       if (last && last.value === value) last.until = release;
       else {
