@@ -15,7 +15,7 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
   const id = `${publisher}.${name}`;
   for (const part of ['package.json', 'media', 'dist', 'sim/machine/machine.schema.json'])
     cpSync(join(root, part), join(extension, part), { recursive: true });
-  for (const bundle of [main, 'dist/engine.cjs', 'dist/cli.cjs']) rmSync(join(extension, bundle));
+  for (const bundle of [main, 'dist/engine.cjs', 'dist/cli.js']) rmSync(join(extension, bundle));
   assert.ok(existsSync(join(extension, browser)));
 
   const folder = freshFolder();
