@@ -118,8 +118,9 @@ class Runner {
   }
 
   static async make(around: Surroundings): Promise<Runner> {
-    const { scenes, problems } = loadScenes(await around.scenes(), { isOurs: true });
-    const loaded = loadClaims(await around.claims(), { isOurs: true });
+    const [ofScenes, ofClaims] = await Promise.all([around.scenes(), around.claims()]);
+    const { scenes, problems } = loadScenes(ofScenes, { isOurs: true });
+    const loaded = loadClaims(ofClaims, { isOurs: true });
     for (const problem of [...problems, ...loaded.problems]) around.complain(problem);
     return new Runner(around, scenes, loaded.claims);
   }

@@ -107,14 +107,16 @@ const FILE_COMMANDS: readonly Command[] = [
       const path = args[0] ?? '/proc';
       const node = nodeAt(kernel, MOUNTS, path);
       if (!node) throw new ShellError(`ls: ${path}: no such directory`, -2);
-      print(node.kind === 'file' ? path : [...node.names()].sort(byNumber.compare).join('\n'));
+      print(node.kind === 'file' ? path : [...node.names()].sort(byNumber).join('\n'));
       return undefined;
     },
   },
 ];
 
 /** memory2 before memory10. */
-const byNumber = new Intl.Collator('en', { numeric: true });
+/** `memory2` before `memory10`. (A collator of Intl does the same, and takes 8 ms to be made.) */
+const byNumber = (a: string, b: string): number => (padded(a) < padded(b) ? -1 : 1);
+const padded = (name: string): string => name.replace(/\d+/g, (digits) => digits.padStart(20, '0'));
 
 const KERNEL_COMMANDS: readonly Command[] = [
   {
