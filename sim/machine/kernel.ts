@@ -49,6 +49,8 @@ export class Trace {
   made = 0;
   /** Told of each call as it begins and ends, but for those that are only counted; and of all that C text calls. */
   watcher: { called(name: string): void; entered(call: TraceNode): void; left(call: TraceNode): void } | undefined;
+  /** Does whoever runs the task let it go on at this point? Then it has counted it, and it need not be yielded. */
+  passes: ((point: Point) => boolean) | undefined;
 
   /** A statement of C text begins: it may make as many calls as any. */
   statement(): void {
@@ -214,10 +216,12 @@ export class Kernel {
     const call = this.enter(name, printed(args));
     const frame = { name, kind: 'kernel', args: call.node.args } as const;
     try {
-      yield { kind: 'call', frame };
+      const begin: Point = { kind: 'call', frame };
+      if (!trace.passes?.(begin)) yield begin;
       const value = yield* body;
       call.node.result = print(value);
-      yield { kind: 'return', frame, value: call.node.result };
+      const end: Point = { kind: 'return', frame, value: call.node.result };
+      if (!trace.passes?.(end)) yield end;
       return value;
     } finally {
       this.leave(trace, call);

@@ -44,6 +44,14 @@ export class Deadlock extends Error {
 
 const POINT_BUDGET = 5_000_000;
 
+interface AdvanceOptions {
+  /** Asked at every point. */
+  shouldPause?: (point: Point) => boolean;
+  /** Asked at every point, too: does the caller want to breathe? */
+  slice?: () => boolean;
+  stopAfterStep?: boolean;
+}
+
 export class Machine {
   readonly kernel: Kernel;
   readonly config: MachineConfig;
@@ -123,17 +131,31 @@ export class Machine {
 
   /**
    * Runs a program: to the end of its next step, to a pause point, or until it waits or
-   * ends. `shouldPause` is asked at every point; `slice` lets the caller breathe.
+   * ends.
    */
-  advance(
-    program: Program,
-    options: { shouldPause?: (point: Point) => boolean; slice?: () => boolean; stopAfterStep?: boolean } = {},
-  ): Stop {
+  advance(program: Program, options: AdvanceOptions = {}): Stop {
     const { kernel } = this;
     this.settle();
     this.open ??= this.opened(program);
     kernel.trace = program.trace;
     kernel.current = program.ref;
+    let isSliced = false;
+    const passes = (point: Point): boolean => {
+      if (program.points >= POINT_BUDGET) return false;
+      isSliced = options.slice?.() ?? false;
+      if (!isSliced) program.pass(point);
+      return !isSliced;
+    };
+    // To yield a point is a way through all generators of the task, which nobody needs where none is asked for.
+    program.trace.passes = options.shouldPause ? undefined : passes;
+    try {
+      return this.toNextStop(program, options, () => isSliced);
+    } finally {
+      program.trace.passes = undefined;
+    }
+  }
+
+  private toNextStop(program: Program, options: AdvanceOptions, isSliced: () => boolean): Stop {
     for (;;) {
       if (program.points > POINT_BUDGET) {
         program.stop();
@@ -157,7 +179,7 @@ export class Machine {
         return 'pause';
       }
       if (boundary && options.stopAfterStep !== false) return 'step';
-      if (options.slice?.()) return 'slice';
+      if (isSliced() || options.slice?.()) return 'slice';
       this.open ??= this.opened(program);
     }
   }

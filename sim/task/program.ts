@@ -87,6 +87,12 @@ export class Program {
     return this.point;
   }
 
+  /** Passes a point without standing at it: the task goes on at once. */
+  pass(point: Point): void {
+    this.points++;
+    this.track(point);
+  }
+
   private track(point: Point): void {
     if (point.kind === 'statement') {
       this.base ??= point.frame;
