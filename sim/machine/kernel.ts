@@ -7,7 +7,7 @@ import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
-import { finished, type KernelGenerator, type Point } from '../task/task.ts';
+import { finished, isFinished, type KernelGenerator, type Point } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
 import { type Options, optionsOf } from './options.ts';
 import { type CallBack, type KernelState, newState } from './state.ts';
@@ -39,6 +39,8 @@ interface OpenCall {
 
 /** Arguments as printed for people; a function where they are made often and rarely looked at. */
 type CallArgs = readonly string[] | (() => readonly string[]);
+/** What a call does; a function where it may be over without a generator, which begins when the call does. */
+type CallBody<T> = KernelGenerator<T> | (() => KernelGenerator<T>);
 const printed = (args: CallArgs): readonly string[] => (typeof args === 'function' ? args() : args);
 
 /** The calls one task makes, step by step. */
@@ -202,14 +204,14 @@ export class Kernel {
    * Runs `body` as a traced call of `name`: it shows in the step's trace and as a frame of the task. One of very
    * many is only counted, and is a frame only if it comes to a point of its own: if it sleeps or runs C text.
    */
-  call<T>(name: string, args: CallArgs, body: KernelGenerator<T>, print: (value: T) => string): KernelGenerator<T> {
+  call<T>(name: string, args: CallArgs, body: CallBody<T>, print: (value: T) => string): KernelGenerator<T> {
     return this.isOneOfMany() ? this.quietCall(name, args, body, print) : this.namedCall(name, args, body, print);
   }
 
   private *namedCall<T>(
     name: string,
     args: CallArgs,
-    body: KernelGenerator<T>,
+    body: CallBody<T>,
     print: (value: T) => string,
   ): KernelGenerator<T> {
     const { trace } = this;
@@ -218,7 +220,7 @@ export class Kernel {
     try {
       const begin: Point = { kind: 'call', frame };
       if (!trace.passes?.(begin)) yield begin;
-      const value = yield* body;
+      const value = yield* typeof body === 'function' ? body() : body;
       call.node.result = print(value);
       const end: Point = { kind: 'return', frame, value: call.node.result };
       if (!trace.passes?.(end)) yield end;
@@ -232,13 +234,15 @@ export class Kernel {
   private quietCall<T>(
     name: string,
     args: CallArgs,
-    body: KernelGenerator<T>,
+    body: CallBody<T>,
     print: (value: T) => string,
   ): KernelGenerator<T> {
     this.quiet++;
     try {
-      const first = body.next();
-      return first.done ? finished(first.value) : stopped(name, args, body, first.value, print);
+      const running = typeof body === 'function' ? body() : body;
+      if (isFinished(running)) return running;
+      const first = running.next();
+      return first.done ? finished(first.value) : stopped(name, args, running, first.value, print);
     } finally {
       this.quiet--;
     }

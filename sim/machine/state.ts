@@ -48,7 +48,7 @@ export interface MappedPagemap {
 export interface NativePagemapOps {
   /** A driver that need not sleep does it at once and gives undefined. */
   page_free(kernel: Kernel, pfn: number): KernelGenerator<void> | undefined;
-  /** Gives VM_FAULT_* bits. */
+  /** Gives VM_FAULT_* bits; at once where it need not sleep. */
   migrate_to_ram(kernel: Kernel, vmf: VmFault): KernelGenerator<number>;
   /** From 6.19: a huge device page becomes single pages. */
   folio_split?(kernel: Kernel, head: number): void;

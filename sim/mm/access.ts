@@ -31,7 +31,7 @@ import {
 import { fatal_signal_pending } from '../kernel/exit.ts';
 import { down_read, up_read } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { isFinished, type KernelGenerator } from '../task/task.ts';
 import { pageData, setPageData } from './contents.ts';
 import { handle_mm_fault } from './memory.ts';
 import { pmdAt, set_pmd_at } from './pgtable.ts';
@@ -151,8 +151,11 @@ function* faults(
       }
       if (!vma || vpn >= vma.end) vma = vma_lookup(mm, vpn);
       const before = beforeFault(kernel, mm, vpn);
-      const result =
-        vma && allows(vma.flags, write) ? yield* handle_mm_fault(kernel, vma, vpn, flags) : VM_FAULT_SIGSEGV;
+      let result = VM_FAULT_SIGSEGV;
+      if (vma && allows(vma.flags, write)) {
+        const call = handle_mm_fault(kernel, vma, vpn, flags);
+        result = isFinished(call) ? call.value : yield* call;
+      }
       // A handler that asks for another try has dropped the lock.
       if ((result & VM_FAULT_RETRY) !== 0) isLocked = isReading(kernel, mm);
       const signal = signalOf(mm, result);

@@ -9,7 +9,7 @@ import { VM_FAULT_SIGBUS, type VmFault } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock, folioLockWait } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { MappedPagemap } from '../machine/state.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { after, DONE, finished, type KernelGenerator } from '../task/task.ts';
 import { vmaPointer } from './cviews.ts';
 import { folio_get, folioHead } from './folio.ts';
 import { faultArguments } from './hmm_devmem.ts';
@@ -23,32 +23,34 @@ export { migration_entry_wait } from './migrate.ts';
  * What becomes of the fault: whatever the driver gives, VM_FAULT_* bits. Its page has a reference meanwhile from
  * 6.1, and from 6.15 its lock: where somebody else has that, the fault waits and is tried again.
  */
-export function* device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number): KernelGenerator<number> {
+export function device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number): KernelGenerator<number> {
   const map = page_pgmap(kernel, pfn);
   if (!map) {
     kernel.WARN(`do_swap_page: device page ${hex(pfn)} has no pagemap`);
-    return VM_FAULT_SIGBUS;
+    return finished(VM_FAULT_SIGBUS);
   }
   vmf.page = pfn;
-  if (!kernel.has('migrateFaultPage')) return yield* tellDriver(kernel, map, vmf, pfn);
+  if (!kernel.has('migrateFaultPage')) return tellDriver(kernel, map, vmf, pfn);
   const head = folioHead(kernel, pfn);
   // pte_same: it may have gone home before we came here.
   const { mm } = vmf.vma;
   const entry = hugePmdAt(mm, vmf.vpn)?.entry ?? pteAt(mm, vmf.vpn) ?? NO_PTE;
-  if (!is_device_private_entry(entry) || folioHead(kernel, pte_pfn(entry)) !== head) return 0;
+  if (!is_device_private_entry(entry) || folioHead(kernel, pte_pfn(entry)) !== head) return finished(0);
   const locks = kernel.has('migrateToRamUnderPageLock');
-  if (locks && !folio_trylock(kernel, head)) {
-    yield { kind: 'wait', on: folioLockWait(kernel, head) };
-    return 0;
-  }
+  if (locks && !folio_trylock(kernel, head)) return lockWait(kernel, head);
   folio_get(kernel, head);
-  const result = yield* tellDriver(kernel, map, vmf, pfn);
-  // A huge folio may have been split meanwhile: lock and reference went with the page.
-  const own = folioHead(kernel, pfn);
-  if (locks) folio_unlock(kernel, own);
-  const told = put_device_page(kernel, own);
-  if (told) yield* told;
-  return result;
+  return after(tellDriver(kernel, map, vmf, pfn), (result) => {
+    // A huge folio may have been split meanwhile: lock and reference went with the page.
+    const own = folioHead(kernel, pfn);
+    if (locks) folio_unlock(kernel, own);
+    return after(put_device_page(kernel, own) ?? DONE, () => finished(result));
+  });
+}
+
+/** Another try, when somebody else has unlocked the page. */
+function* lockWait(kernel: Kernel, head: number): KernelGenerator<number> {
+  yield { kind: 'wait', on: folioLockWait(kernel, head) };
+  return 0;
 }
 
 /** migrate_to_ram of the ops from 5.3, page_fault of the pagemap or of struct hmm_devmem before. */
@@ -58,7 +60,7 @@ function tellDriver(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: numbe
   return kernel.call(
     nameOf(kernel),
     () => [map.name, hex(vmf.vpn * 4096)],
-    map.native ? map.native.migrate_to_ram(kernel, vmf) : callC(kernel, map, vmf, pfn),
+    () => (map.native ? map.native.migrate_to_ram(kernel, vmf) : callC(kernel, map, vmf, pfn)),
     (bits) => hex(bits),
   );
 }

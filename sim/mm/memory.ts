@@ -18,6 +18,7 @@ import {
 import {
   FAULT_FLAG_UNSHARE,
   FAULT_FLAG_WRITE,
+  type HugePmd,
   MM_ANONPAGES,
   type PteTable,
   VM_EXEC,
@@ -35,7 +36,7 @@ import {
   type VmFault,
 } from '../include/mm_types.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import { finished, type KernelGenerator } from '../task/task.ts';
+import { after, finished, isFinished, type KernelGenerator } from '../task/task.ts';
 import { alloc_anon_folio } from './anon_folio.ts';
 import { isDevicePage } from './folio.ts';
 import { do_huge_pmd_fault, do_huge_pmd_missing } from './huge_memory.ts';
@@ -68,18 +69,24 @@ export function handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: nu
   const refusals = vma.mm.memcg.events.max;
   const result = quick_mm_fault(kernel, vma, vpn, flags);
   if (result !== LONG_WAY && (result & VM_FAULT_OOM) === 0) return finished(result);
-  return long_mm_fault(kernel, { vma, vpn, flags }, result, refusals);
+  const vmf: VmFault = { vma, vpn, flags };
+  if (result !== LONG_WAY) return untilMemory(kernel, vmf, result, refusals);
+  const call = long_mm_fault(kernel, vmf);
+  if (isFinished(call) && (call.value & VM_FAULT_OOM) === 0) return call;
+  return after(call, (bits) => untilMemory(kernel, vmf, bits, refusals));
 }
 
-/** The long way, and again where memory was found after all; `refusals` is what the limit had refused before. */
-function* long_mm_fault(kernel: Kernel, vmf: VmFault, first: number, refusals: number): KernelGenerator<number> {
+/** The long way, once. */
+const long_mm_fault = (kernel: Kernel, vmf: VmFault): KernelGenerator<number> =>
+  kernel.call('handle_mm_fault', faultArgs(vmf.vpn, vmf.flags), () => counted(kernel, vmf), hex);
+
+/** The result of a fault; again where memory was found after all. `refusals` is what the limit had refused before. */
+function* untilMemory(kernel: Kernel, vmf: VmFault, first: number, refusals: number): KernelGenerator<number> {
   const { vma, vpn, flags } = vmf;
   const { events, stat } = vma.mm.memcg;
   let result = first;
   let before = refusals;
   for (;;) {
-    if (result === LONG_WAY)
-      result = yield* kernel.call('handle_mm_fault', faultArgs(vpn, flags), counted(kernel, vmf), hex);
     if ((result & VM_FAULT_OOM) === 0) return result;
     if (!(yield* fault_out_of_memory(kernel, vma.mm, flags, events.max > before))) return result;
     // The kernel waits inside the fault, which is one.
@@ -87,6 +94,7 @@ function* long_mm_fault(kernel: Kernel, vmf: VmFault, first: number, refusals: n
     kernel.store.add(stat, 'pgfault', -1);
     before = events.max;
     result = quick_mm_fault(kernel, vma, vpn, flags);
+    if (result === LONG_WAY) result = yield* long_mm_fault(kernel, vmf);
   }
 }
 
@@ -178,38 +186,40 @@ function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number,
 
 /* ---- the long way ---- */
 
-function* counted(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+function counted(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const isHugetlb = (vmf.vma.flags & VM_HUGETLB) !== 0;
-  const result = isHugetlb ? yield* hugetlb_fault(kernel, vmf) : yield* __handle_mm_fault(kernel, vmf);
-  return account(kernel, vmf.vma, result);
+  const call = isHugetlb ? hugetlb_fault(kernel, vmf) : __handle_mm_fault(kernel, vmf);
+  return after(call, (result) => finished(account(kernel, vmf.vma, result)));
 }
 
 /** memory.c:__handle_mm_fault: huge entries first, then the table. */
-function* __handle_mm_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+function __handle_mm_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const { vma, vpn } = vmf;
   const pmd = vma.mm.pmds.get(Math.floor(vpn / PTRS_PER_PTE));
+  if (pmd?.kind === 'huge') return handle_huge_fault(kernel, vmf, pmd);
   if (!pmd && (vma.flags & VM_UFFD_MISSING) === 0) {
     const result = do_huge_pmd_missing(kernel, vmf);
-    if ((result & VM_FAULT_FALLBACK) === 0) return result;
-  } else if (pmd?.kind === 'huge') {
-    const result = yield* do_huge_pmd_fault(kernel, vmf, pmd);
-    if ((result & VM_FAULT_FALLBACK) === 0) return result;
+    if ((result & VM_FAULT_FALLBACK) === 0) return finished(result);
   }
-  return yield* handle_pte_fault(kernel, vmf);
+  return handle_pte_fault(kernel, vmf);
+}
+
+function* handle_huge_fault(kernel: Kernel, vmf: VmFault, pmd: HugePmd): KernelGenerator<number> {
+  const result = yield* do_huge_pmd_fault(kernel, vmf, pmd);
+  return (result & VM_FAULT_FALLBACK) === 0 ? result : yield* handle_pte_fault(kernel, vmf);
 }
 
 /** memory.c:handle_pte_fault. */
-function* handle_pte_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+function handle_pte_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const { vma, vpn, flags } = vmf;
-  const pte = pteTableAt(vma.mm, vpn)?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
-  if (pte === NO_PTE) return yield* do_pte_missing(kernel, vmf);
-  if (is_swap_pte(pte)) return yield* do_swap_page(kernel, vmf, pte);
   const table = pteTableAt(vma.mm, vpn);
-  if (!table) return 0;
-  if (is_numa_hint(vma, pte)) return do_numa_page(kernel, vmf, table, pte);
+  const pte = table?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
+  if (!table || pte === NO_PTE) return do_pte_missing(kernel, vmf);
+  if (is_swap_pte(pte)) return do_swap_page(kernel, vmf, pte);
+  if (is_numa_hint(vma, pte)) return finished(do_numa_page(kernel, vmf, table, pte));
   if ((flags & (FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE)) !== 0 && (pteBits(pte) & PTE_WRITE) === 0)
-    return yield* kernel.call('do_wp_page', () => [hex(vpn * 4096)], do_wp_page(kernel, vmf, pte), hex);
-  return set_access_flags(kernel, vpn, flags, table, pte);
+    return kernel.call('do_wp_page', () => [hex(vpn * 4096)], do_wp_page(kernel, vmf, pte), hex);
+  return finished(set_access_flags(kernel, vpn, flags, table, pte));
 }
 
 /** memory.c:do_pte_missing. */

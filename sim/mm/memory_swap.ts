@@ -30,7 +30,7 @@ import {
 } from '../include/mm_types.ts';
 import { folio_lock, folio_unlock } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { after, finished, type KernelGenerator } from '../task/task.ts';
 import { folio_prealloc } from './anon_folio.ts';
 import { remove_device_exclusive_entry } from './device_exclusive.ts';
 import { device_private_fault, migration_entry_wait } from './device_private.ts';
@@ -67,21 +67,23 @@ export const PTE_MARKER_GUARD = 4;
 
 /** memory.c:do_swap_page. */
 export function do_swap_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
-  return kernel.call('do_swap_page', () => [hex(vmf.vpn * 4096)], byKind(kernel, vmf, pte), hex);
+  return kernel.call(
+    'do_swap_page',
+    () => [hex(vmf.vpn * 4096)],
+    () => byKind(kernel, vmf, pte),
+    hex,
+  );
 }
 
-function* byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
+function byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
   // pte_same: what it named may be somebody else's by now.
-  if (pteAt(vmf.vma.mm, vmf.vpn) !== pte) return 0;
-  if (is_migration_entry(pte)) {
-    yield* migration_entry_wait(kernel, vmf.vma.mm, vmf.vpn, pte);
-    return 0;
-  }
-  if (is_device_exclusive_entry(pte)) return yield* remove_device_exclusive_entry(kernel, vmf);
-  if (is_device_private_entry(pte)) return yield* device_private_fault(kernel, vmf, pte_pfn(pte));
-  if (pteKind(pte) === PteKind.Hwpoison) return VM_FAULT_HWPOISON;
-  if (pteKind(pte) === PteKind.Marker) return handle_pte_marker(kernel, pte);
-  return yield* swapIn(kernel, vmf, pte);
+  if (pteAt(vmf.vma.mm, vmf.vpn) !== pte) return finished(0);
+  if (is_migration_entry(pte)) return after(migration_entry_wait(kernel, vmf.vma.mm, vmf.vpn, pte), () => finished(0));
+  if (is_device_exclusive_entry(pte)) return remove_device_exclusive_entry(kernel, vmf);
+  if (is_device_private_entry(pte)) return device_private_fault(kernel, vmf, pte_pfn(pte));
+  if (pteKind(pte) === PteKind.Hwpoison) return finished(VM_FAULT_HWPOISON);
+  if (pteKind(pte) === PteKind.Marker) return finished(handle_pte_marker(kernel, pte));
+  return swapIn(kernel, vmf, pte);
 }
 
 /** memory.c:handle_pte_marker. */

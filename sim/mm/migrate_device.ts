@@ -6,7 +6,7 @@ import { type Folio, VM_HUGETLB, VM_SPECIAL } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import { folio_lock, folio_test_locked, folio_trylock } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { after, DONE, finished, type KernelGenerator } from '../task/task.ts';
 import { copy_highpage } from './contents.ts';
 import { alloc_folio, folioHead } from './folio.ts';
 import { deviceType } from './migrate.ts';
@@ -54,47 +54,58 @@ export function migrate_vma_setup(kernel: Kernel, args: MigrateVma): KernelGener
   return kernel.call(
     'migrate_vma_setup',
     () => [rangeOf(args)],
-    setup(kernel, args),
+    () => setup(kernel, args),
     (error) => (error ? String(error) : `0, cpages ${args.cpages}`),
   );
 }
 
-function* setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
+function setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
   const { vma } = args;
   const fault_page = faultPageOf(kernel, args);
-  if (!vma || badRange(args)) return EINVAL;
+  if (!vma || badRange(args)) return finished(EINVAL);
   if (fault_page !== undefined) {
-    if (deviceType(kernel, fault_page) !== 'PRIVATE') return EINVAL;
+    if (deviceType(kernel, fault_page) !== 'PRIVATE') return finished(EINVAL);
     const isLocked = folio_test_locked(kernel, folioHead(kernel, fault_page));
-    if (kernel.has('migrateToRamUnderPageLock') && !isLocked) return EINVAL;
+    if (kernel.has('migrateToRamUnderPageLock') && !isLocked) return finished(EINVAL);
   }
   args.cpages = 0;
   args.npages = 0;
-  yield* migrate_vma_collect(kernel, args, vma);
-  const isPrepared = kernel.has('migratePfnLocked');
-  if (args.cpages > 0 && isPrepared) yield* migrate_device_prepare(kernel, args);
-  if (args.cpages > 0) args.cpages = yield* migrate_device_unmap(kernel, args.src, args.npages, fault_page, isPrepared);
-  return 0;
+  return after(migrate_vma_collect(kernel, args, vma), () => {
+    const isPrepared = kernel.has('migratePfnLocked');
+    const prepared = args.cpages > 0 && isPrepared ? migrate_device_prepare(kernel, args) : DONE;
+    return after(prepared, () => unmap(kernel, args, fault_page, isPrepared));
+  });
+}
+
+function unmap(
+  kernel: Kernel,
+  args: MigrateVma,
+  fault_page: number | undefined,
+  isPrepared: boolean,
+): KernelGenerator<number> {
+  if (args.cpages === 0) return finished(0);
+  return after(migrate_device_unmap(kernel, args.src, args.npages, fault_page, isPrepared), (unmapped) => {
+    args.cpages = unmapped;
+    return finished(0);
+  });
 }
 
 /** migrate_vma_pages: MIGRATE stays in src where the new page counts now. */
 export function migrate_vma_pages(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
-  const body = __migrate_device_pages(kernel, args.src, args.dst, args.npages, args);
   return kernel.call(
     'migrate_vma_pages',
     () => [rangeOf(args)],
-    body,
+    () => __migrate_device_pages(kernel, args.src, args.dst, args.npages, args),
     () => '',
   );
 }
 
 /** migrate_vma_finalize: everything is mapped, unlocked and let go. */
 export function migrate_vma_finalize(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
-  const body = __migrate_device_finalize(kernel, args.src, args.dst, args.npages, faultPageOf(kernel, args));
   return kernel.call(
     'migrate_vma_finalize',
     () => [rangeOf(args)],
-    body,
+    () => __migrate_device_finalize(kernel, args.src, args.dst, args.npages, faultPageOf(kernel, args)),
     () => '',
   );
 }
@@ -151,7 +162,7 @@ export function* migrate_device_pages(
   dst: number[],
   npages: number,
 ): KernelGenerator<void> {
-  const body = __migrate_device_pages(kernel, src, dst, npages, undefined);
+  const body = () => __migrate_device_pages(kernel, src, dst, npages, undefined);
   yield* kernel.call('migrate_device_pages', [String(npages)], body, () => '');
 }
 
@@ -161,7 +172,7 @@ export function* migrate_device_finalize(
   dst: readonly number[],
   npages: number,
 ): KernelGenerator<void> {
-  const body = __migrate_device_finalize(kernel, src, dst, npages, undefined);
+  const body = () => __migrate_device_finalize(kernel, src, dst, npages, undefined);
   yield* kernel.call('migrate_device_finalize', [String(npages)], body, () => '');
 }
 

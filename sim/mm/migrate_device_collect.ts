@@ -18,7 +18,7 @@ import type { Folio, PteTable, Vma } from '../include/mm_types.ts';
 import { PG_LOCKED } from '../include/mmzone.ts';
 import { folio_lock, folio_test_locked, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { after, DONE, type KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put, folioHead, folioOf } from './folio.ts';
 import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFolio } from './folio_record.ts';
 import { split_folio } from './huge_split.ts';
@@ -208,28 +208,53 @@ function* splitAt(kernel: Kernel, args: MigrateVma, pte: Pte): KernelGenerator<b
 }
 
 /** migrate_vma_collect. */
-export function* migrate_vma_collect(kernel: Kernel, args: MigrateVma, vma: Vma): KernelGenerator<void> {
+export function migrate_vma_collect(kernel: Kernel, args: MigrateVma, vma: Vma): KernelGenerator<void> {
   const range = migrateRange(kernel, args, vma, args.start);
   const select = selectionOf(kernel, args);
-  yield* mmu_notifier_invalidate_range_start(kernel, range);
-  let vpn = args.start;
+  return after(mmu_notifier_invalidate_range_start(kernel, range), () => {
+    const vpn = collect(kernel, args, vma, select, args.start);
+    const rest = vpn < args.end ? collectHuge(kernel, args, vma, select, vpn) : DONE;
+    return after(rest, () => mmu_notifier_invalidate_range_end(kernel, range));
+  });
+}
+
+/** Collects from `from` on, up to the first huge page that has to be looked at as a whole: where that stands. */
+function collect(kernel: Kernel, args: MigrateVma, vma: Vma, select: Selection, from: number): number {
+  let vpn = from;
   while (vpn < args.end) {
     const pmd = pmdAt(vma.mm, vpn);
-    const pages = Math.min(args.end - vpn, 512 - (vpn % 512));
-    if (pmd?.kind === 'huge') {
-      // What is left to do with small pages is looked at again.
-      if (!(yield* collectHugePmd(kernel, args, vma, select, pmd, vpn, pages))) continue;
-    } else if (pmd) {
+    const pages = pagesOfTable(args, vpn);
+    if (pmd?.kind === 'huge') break;
+    if (pmd) {
       const noted = collectTable(kernel, args, vma, select, pmd, vpn % 512, pages);
-      vpn += noted;
-      if (noted === pages) continue;
-      if (yield* splitAt(kernel, args, pmd.entries[vpn % 512] as Pte)) continue;
-      collectSkip(args, pages - noted);
-      vpn += pages - noted;
-      continue;
+      if (noted < pages) return vpn + noted;
     } else if (isHugeHole(select, vma, vpn, pages)) collectHugeHole(args);
     else collectHole(args, vma, select, pages);
     vpn += pages;
   }
-  yield* mmu_notifier_invalidate_range_end(kernel, range);
+  return vpn;
 }
+
+/** The rest of the range, which begins with a huge page: that may have to be split, or waited for. */
+function* collectHuge(
+  kernel: Kernel,
+  args: MigrateVma,
+  vma: Vma,
+  select: Selection,
+  from: number,
+): KernelGenerator<void> {
+  for (let vpn = from; vpn < args.end; vpn = collect(kernel, args, vma, select, vpn)) {
+    const pmd = pmdAt(vma.mm, vpn);
+    const pages = pagesOfTable(args, vpn);
+    // What is left to do with small pages is looked at again.
+    if (pmd?.kind === 'huge') {
+      if (yield* collectHugePmd(kernel, args, vma, select, pmd, vpn, pages)) vpn += pages;
+    } else if (pmd && !(yield* splitAt(kernel, args, pmd.entries[vpn % 512] as Pte))) {
+      collectSkip(args, pages);
+      vpn += pages;
+    }
+  }
+}
+
+/** How many pages of the range one table maps, from `vpn` on. */
+const pagesOfTable = (args: MigrateVma, vpn: number): number => Math.min(args.end - vpn, 512 - (vpn % 512));

@@ -58,20 +58,17 @@ export function splitHole(src: number[], at: number, npages: number): void {
 }
 
 /**
- * Do source and destination agree in size? A huge source for which there are small destinations is split, and all
- * its entries are filled; a small source cannot go to a huge destination. False: it does not move.
+ * A huge source for which there are small destinations is split, and all its entries are filled. False: it does not
+ * move.
  */
-export function* agree(
+export function* splitSource(
   kernel: Kernel,
   args: MigrateVma | undefined,
   src: number[],
   at: number,
-  toEntry: number,
   folio: Folio,
 ): KernelGenerator<boolean> {
   const entry = src[at] ?? 0;
-  if (isCompound(entry) === isCompound(toEntry)) return true;
-  if (!isCompound(entry)) return false;
   if (!args?.vma || (yield* split_unmapped_folio(kernel, folio, args.vma, args.start + at)) !== 0) {
     src[at] = withoutBit(withoutBit(entry, MIGRATE_PFN_COMPOUND), MIGRATE_PFN_MIGRATE);
     return false;

@@ -2,7 +2,7 @@
 import type { Folio } from '../include/mm_types.ts';
 import { folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { after, DONE, isFinished, type KernelGenerator } from '../task/task.ts';
 import { remove_migration_ptes } from './migrate.ts';
 import { folioOfDestination } from './migrate_device_pages.ts';
 import { isZoneDevice, putFolio } from './migrate_device_unmap.ts';
@@ -25,39 +25,64 @@ const isFreed = (kernel: Kernel, { pfn, order }: Folio, letsGo: boolean): boolea
   letsGo && order === 0 && kernel.pages.refcount.get(pfn) === 1 && !isZoneDevice(kernel, pfn);
 
 /** __migrate_device_finalize. */
-export function* __migrate_device_finalize(
+export function __migrate_device_finalize(
   kernel: Kernel,
   src: readonly number[],
   dst: readonly number[],
   npages: number,
   faultPage: number | undefined,
 ): KernelGenerator<void> {
-  const { folios } = kernel.state;
+  for (let i = 0; i < npages; i++) {
+    const call = finalizeOne(kernel, src[i] ?? 0, dst[i] ?? 0, faultPage);
+    if (!isFinished(call)) return finalizeOthers(kernel, src, dst, npages, faultPage, i, call);
+  }
+  return DONE;
+}
+
+/** The rest of the entries from `first` on, with which `call` has begun: a driver is told in its own code. */
+function* finalizeOthers(
+  kernel: Kernel,
+  src: readonly number[],
+  dst: readonly number[],
+  npages: number,
+  faultPage: number | undefined,
+  first: number,
+  call: KernelGenerator<void>,
+): KernelGenerator<void> {
+  yield* call;
+  for (let i = first + 1; i < npages; i++) yield* finalizeOne(kernel, src[i] ?? 0, dst[i] ?? 0, faultPage);
+}
+
+function finalizeOne(
+  kernel: Kernel,
+  entry: number,
+  toEntry: number,
+  faultPage: number | undefined,
+): KernelGenerator<void> {
+  const fromPfn = migratePfnOf(entry);
+  const toPfn = migratePfnOf(toEntry);
+  const from = fromPfn < 0 ? undefined : kernel.state.folios.get(fromPfn);
+  const isMoved = from !== undefined && toPfn >= 0 && hasBit(entry, MIGRATE_PFN_MIGRATE);
+  if (toPfn < 0 || isMoved) return from ? settle(kernel, from, isMoved ? toPfn : -1, faultPage) : DONE;
+  folio_unlock(kernel, toPfn);
+  return after(putFolio(kernel, toPfn) ?? DONE, () => (from ? settle(kernel, from, -1, faultPage) : DONE));
+}
+
+/** The entries of a page lead to where it is now, at `toPfn` if it moved; what the migration held is let go. */
+function settle(kernel: Kernel, from: Folio, toPfn: number, faultPage: number | undefined): KernelGenerator<void> {
   const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
   const putsBack = kernel.has('migratedSourceGoesToLru');
-  for (let i = 0; i < npages; i++) {
-    const entry = src[i] ?? 0;
-    const fromPfn = migratePfnOf(entry);
-    const toPfn = migratePfnOf(dst[i] ?? 0);
-    const from = fromPfn < 0 ? undefined : folios.get(fromPfn);
-    const isMoved = from !== undefined && toPfn >= 0 && hasBit(entry, MIGRATE_PFN_MIGRATE);
-    if (toPfn >= 0 && !isMoved) {
-      folio_unlock(kernel, toPfn);
-      const told = putFolio(kernel, toPfn);
-      if (told) yield* told;
-    }
-    if (!from) continue;
-    const to = isMoved ? folioOfDestination(kernel, toPfn) : from;
-    if (!putsBack && !isZoneDevice(kernel, to.pfn)) folio_add_lru(kernel, to.pfn);
-    // Where no driver in C is told in between, lock and reference of the new page go at once.
-    const letsGo = isMoved && !putsBack && to.order === 0 && isQuietlyFreed(kernel, from.pfn);
-    const isGone = remove_migration_ptes(kernel, from, to, letsGo);
-    if (from.pfn !== keepLocked && !isFreed(kernel, from, letsGo)) folio_unlock(kernel, from.pfn);
-    const told = letGo(kernel, from.pfn, putsBack);
-    if (told) yield* told;
-    if (!isMoved || isGone) continue;
+  const isMoved = toPfn >= 0;
+  const to = isMoved ? folioOfDestination(kernel, toPfn) : from;
+  if (!putsBack && !isZoneDevice(kernel, to.pfn)) folio_add_lru(kernel, to.pfn);
+  // Where no driver in C is told in between, lock and reference of the new page go at once.
+  const letsGo = isMoved && !putsBack && to.order === 0 && isQuietlyFreed(kernel, from.pfn);
+  const isGone = remove_migration_ptes(kernel, from, to, letsGo);
+  if (from.pfn !== keepLocked && !isFreed(kernel, from, letsGo)) folio_unlock(kernel, from.pfn);
+  const told = letGo(kernel, from.pfn, putsBack) ?? DONE;
+  if (!isMoved || isGone) return told;
+  return after(told, () => {
     folio_unlock(kernel, toPfn);
-    const gone = letGo(kernel, toPfn, putsBack);
-    if (gone) yield* gone;
-  }
+    return letGo(kernel, toPfn, putsBack) ?? DONE;
+  });
 }

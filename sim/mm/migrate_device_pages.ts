@@ -3,7 +3,7 @@ import { mkPte, PTE_DEVMAP, PTE_DIRTY, PTE_WRITE, PteKind, pte_none, pte_present
 import { type Folio, MM_ANONPAGES, VM_UFFD_MISSING, VM_WRITE, type Vma } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { DONE, type KernelGenerator } from '../task/task.ts';
 import { folio_get, setPageKind } from './folio.ts';
 import { newFolio, PG_UPTODATE, setFlag } from './folio_record.ts';
 import { split_huge_pmd } from './huge_split.ts';
@@ -15,7 +15,7 @@ import {
   folio_migrate_mapping,
   MIGRATEPAGE_SUCCESS,
 } from './migrate.ts';
-import { agree, insertHuge, isCompound, splitHole } from './migrate_device_compound.ts';
+import { insertHuge, isCompound, splitHole, splitSource } from './migrate_device_compound.ts';
 import { isZoneDevice } from './migrate_device_unmap.ts';
 import { hasBit, MIGRATE_PFN_MIGRATE, migratePfnOf, withoutBit } from './migrate_pfn.ts';
 import { faultPageOf, type MigrateVma, migrateRange } from './migrate_vma.ts';
@@ -96,34 +96,67 @@ function migrate_vma_insert_page(kernel: Kernel, vma: Vma, vpn: number, toPfn: n
 }
 
 /** __migrate_device_pages: for all entries; `args` is absent where there is no VMA, and nothing is inserted. */
-export function* __migrate_device_pages(
+export function __migrate_device_pages(
   kernel: Kernel,
   src: number[],
   dst: readonly number[],
   npages: number,
   args: MigrateVma | undefined,
 ): KernelGenerator<void> {
-  let notified: MmuNotifierRange | undefined;
+  const first = moveAll(kernel, src, dst, npages, args, 0);
+  return first < npages ? moveOthers(kernel, src, dst, npages, args, first) : DONE;
+}
+
+/** Entries from `from` on, up to the first for which a page is inserted, or split: its index. */
+function moveAll(
+  kernel: Kernel,
+  src: number[],
+  dst: readonly number[],
+  npages: number,
+  args: MigrateVma | undefined,
+  from: number,
+): number {
   const takesHuge = kernel.has('devicePrivateThp');
-  for (let i = 0; i < npages; i++) {
+  for (let i = from; i < npages; i++) {
+    const entry = src[i] ?? 0;
     const toEntry = dst[i] ?? 0;
     const toPfn = migratePfnOf(toEntry);
-    const fromPfn = migratePfnOf(src[i] ?? 0);
-    if (toPfn < 0) {
-      src[i] = withoutBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE);
-      continue;
-    }
+    const fromPfn = migratePfnOf(entry);
+    const mayMove = toPfn >= 0 && hasBit(entry, MIGRATE_PFN_MIGRATE);
+    if (mayMove && (fromPfn < 0 || (takesHuge && isCompound(entry) && !isCompound(toEntry)))) return i;
+    const folio = mayMove ? kernel.state.folios.get(fromPfn) : undefined;
+    const fits = !takesHuge || isCompound(entry) === isCompound(toEntry);
+    if (!folio || !fits || !moveOne(kernel, folio, toPfn, faultPageOf(kernel, args)))
+      src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
+  }
+  return npages;
+}
+
+/** The rest of the entries from `first` on, one that needs a page inserted or split: others hear of it. */
+function* moveOthers(
+  kernel: Kernel,
+  src: number[],
+  dst: readonly number[],
+  npages: number,
+  args: MigrateVma | undefined,
+  first: number,
+): KernelGenerator<void> {
+  let notified: MmuNotifierRange | undefined;
+  const takesHuge = kernel.has('devicePrivateThp');
+  for (let i = first; i < npages; i = moveAll(kernel, src, dst, npages, args, i + 1)) {
+    const toEntry = dst[i] ?? 0;
+    const toPfn = migratePfnOf(toEntry);
+    const entry = src[i] ?? 0;
+    const fromPfn = migratePfnOf(entry);
     if (fromPfn >= 0) {
       const folio = kernel.state.folios.get(fromPfn);
-      let isMoved = folio !== undefined && hasBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE);
-      if (folio && isMoved && takesHuge) isMoved = yield* agree(kernel, args, src, i, toEntry, folio);
-      if (!folio || !isMoved || !moveOne(kernel, folio, toPfn, faultPageOf(kernel, args)))
+      const isSplit = folio !== undefined && (yield* splitSource(kernel, args, src, i, folio));
+      if (!isSplit || !moveOne(kernel, folio, toPfn, faultPageOf(kernel, args)))
         src[i] = withoutBit(src[i] ?? 0, MIGRATE_PFN_MIGRATE);
       continue;
     }
     const vma = args?.vma;
-    const entry = src[i] ?? 0;
-    if (!hasBit(entry, MIGRATE_PFN_MIGRATE) || !args || !vma) continue;
+    if (!args || !vma) continue;
     if (!notified) {
       notified = migrateRange(kernel, args, vma, args.start + i);
       yield* mmu_notifier_invalidate_range_start(kernel, notified);

@@ -2,7 +2,7 @@
 import type { Folio } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import type { KernelGenerator } from '../task/task.ts';
+import { after, DONE, finished, type KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put_system } from './folio.ts';
 import { clearFlag, countLru, PG_LRU, testFlag } from './folio_record.ts';
 import { deviceType, folio_mapping, remove_migration_ptes } from './migrate.ts';
@@ -123,50 +123,96 @@ export function* migrate_device_prepare(kernel: Kernel, args: MigrateVma): Kerne
   if (back > 0) yield* restore(kernel, src, npages, back, undefined);
 }
 
+/** How far migrate_device_unmap has come. */
+interface Unmapping {
+  index: number;
+  mayDrain: boolean;
+  /** Entries that may migrate, those without a page included. */
+  unmapped: number;
+  /** Entries that may not, after all. */
+  back: number;
+}
+
 /**
  * migrate_device_unmap (migrate_vma_unmap): isolates system pages, unless prepare did, unmaps whatever is mapped
  * elsewhere, and gives pages back that someone holds. How many entries may migrate, those without a page included.
  */
-export function* migrate_device_unmap(
+export function migrate_device_unmap(
   kernel: Kernel,
   src: number[],
   npages: number,
   faultPage: number | undefined,
   isPrepared: boolean,
 ): KernelGenerator<number> {
-  let mayDrain = true;
-  let unmapped = 0;
-  let back = 0;
-  const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
+  const at: Unmapping = { index: 0, mayDrain: true, unmapped: 0, back: 0 };
   if (!isPrepared) lru_add_drain(kernel);
-  for (let i = 0; i < npages; i++) {
-    const entry = src[i] ?? 0;
-    const folio = folioAt(kernel, src, i);
+  const mapped = nextMapped(kernel, src, npages, faultPage, isPrepared, at);
+  const rest = mapped ? unmapElsewhere(kernel, src, npages, faultPage, isPrepared, at, mapped) : DONE;
+  return after(rest, () => {
+    if (at.back === 0) return finished(at.unmapped);
+    const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
+    return after(restore(kernel, src, npages, at.back, keepLocked), () => finished(at.unmapped));
+  });
+}
+
+/** Entry after entry, up to the first whose folio is mapped elsewhere too: that folio. */
+function nextMapped(
+  kernel: Kernel,
+  src: number[],
+  npages: number,
+  faultPage: number | undefined,
+  isPrepared: boolean,
+  at: Unmapping,
+): Folio | undefined {
+  for (; at.index < npages; at.index++) {
+    const entry = src[at.index] ?? 0;
+    const folio = folioAt(kernel, src, at.index);
     if (!folio) {
-      if (hasBit(entry, MIGRATE_PFN_MIGRATE)) unmapped++;
+      if (hasBit(entry, MIGRATE_PFN_MIGRATE)) at.unmapped++;
       continue;
     }
-    const isSystem = !isZoneDevice(kernel, folio.pfn);
-    if (isSystem && !isPrepared) {
-      if (mayDrain && !testFlag(kernel, folio.pfn, PG_LRU)) {
+    if (!isPrepared && !isZoneDevice(kernel, folio.pfn)) {
+      if (at.mayDrain && !testFlag(kernel, folio.pfn, PG_LRU)) {
         lru_add_drain_all(kernel);
-        mayDrain = false;
+        at.mayDrain = false;
       }
       if (!isolate(kernel, folio)) {
-        src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
-        back++;
+        src[at.index] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
+        at.back++;
         continue;
       }
     }
-    if (folio_mapped(kernel, folio)) yield* try_to_migrate(kernel, folio);
-    if (!folio_mapped(kernel, folio) && migrate_vma_check_page(kernel, folio, faultPage)) {
-      unmapped++;
-      continue;
-    }
-    if (isSystem) putback(kernel, folio.pfn);
-    src[i] = withoutBit(entry, MIGRATE_PFN_MIGRATE);
-    back++;
+    if (folio_mapped(kernel, folio)) return folio;
+    judge(kernel, src, folio, faultPage, at);
   }
-  if (back > 0) yield* restore(kernel, src, npages, back, keepLocked);
-  return unmapped;
+  return undefined;
+}
+
+/** The rest of the entries, the first of which has a folio that is mapped elsewhere. */
+function* unmapElsewhere(
+  kernel: Kernel,
+  src: number[],
+  npages: number,
+  faultPage: number | undefined,
+  isPrepared: boolean,
+  at: Unmapping,
+  first: Folio,
+): KernelGenerator<void> {
+  for (let folio: Folio | undefined = first; folio; ) {
+    yield* try_to_migrate(kernel, folio);
+    judge(kernel, src, folio, faultPage, at);
+    at.index++;
+    folio = nextMapped(kernel, src, npages, faultPage, isPrepared, at);
+  }
+}
+
+/** May the folio migrate, now that it should be mapped nowhere? */
+function judge(kernel: Kernel, src: number[], folio: Folio, faultPage: number | undefined, at: Unmapping): void {
+  if (!folio_mapped(kernel, folio) && migrate_vma_check_page(kernel, folio, faultPage)) {
+    at.unmapped++;
+    return;
+  }
+  if (!isZoneDevice(kernel, folio.pfn)) putback(kernel, folio.pfn);
+  src[at.index] = withoutBit(src[at.index] ?? 0, MIGRATE_PFN_MIGRATE);
+  at.back++;
 }

@@ -47,16 +47,17 @@ export type Point =
 
 export type KernelGenerator<T> = Generator<Point, T, undefined>;
 
-/** A kernel function that is over already. */
+/** A kernel function that is over already: what `next` of a generator gives at its end. */
 class Finished<T> implements KernelGenerator<T> {
-  private readonly result: IteratorReturnResult<T>;
+  readonly done = true;
+  readonly value: T;
 
   constructor(value: T) {
-    this.result = { done: true, value };
+    this.value = value;
   }
 
-  next(): IteratorResult<Point, T> {
-    return this.result;
+  next(): IteratorReturnResult<T> {
+    return this;
   }
 
   return(value: T): IteratorResult<Point, T> {
@@ -78,3 +79,17 @@ class Finished<T> implements KernelGenerator<T> {
 
 /** For a function that may sleep and need not: its result, without a generator. */
 export const finished = <T>(value: T): KernelGenerator<T> => new Finished(value);
+
+/** The same where there is no result. */
+export const DONE: KernelGenerator<void> = finished(undefined);
+
+/** Is it over, with nothing left to do? Then its value can be read. */
+export const isFinished = <T>(call: KernelGenerator<T>): call is Finished<T> => call instanceof Finished;
+
+/** Goes on with what a call gives: at once where it did not have to sleep, and then without a generator. */
+export const after = <T, U>(call: KernelGenerator<T>, then: (value: T) => KernelGenerator<U>): KernelGenerator<U> =>
+  isFinished(call) ? then(call.value) : goOn(call, then);
+
+function* goOn<T, U>(call: KernelGenerator<T>, then: (value: T) => KernelGenerator<U>): KernelGenerator<U> {
+  return yield* then(yield* call);
+}

@@ -23,7 +23,7 @@ import {
   migrate_vma_setup,
 } from '../../mm/migrate_device.ts';
 import { hugePmdAt } from '../../mm/pgtable.ts';
-import type { KernelGenerator } from '../../task/task.ts';
+import { after, finished, type KernelGenerator } from '../../task/task.ts';
 import { backingPage, deviceHead, stateOf } from './backing.ts';
 import {
   type Dmirror,
@@ -115,11 +115,11 @@ function copyHuge(kernel: Kernel, args: MigrateVma, dmirror: Dmirror, first: num
 }
 
 /** dmirror_devmem_fault (migrate_to_ram): a CPU touched a page that is on the device. */
-export function* dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+export function dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const { vma, vpn } = vmf;
   const page = vmf.page ?? -1;
   const dmirror = stateOf(kernel).user.get(deviceHead(kernel, page));
-  if (!dmirror || should_fail(kernel, 'migrate-to-ram')) return VM_FAULT_SIGBUS;
+  if (!dmirror || should_fail(kernel, 'migrate-to-ram')) return finished(VM_FAULT_SIGBUS);
   // Where a huge page is mapped by single entries, only the one that was touched moves.
   const isHuge = kernel.has('devicePrivateThp') && hugePmdAt(vma.mm, vpn) !== undefined;
   const pages = isHuge ? HPAGE_PMD_NR : 1;
@@ -136,12 +136,13 @@ export function* dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGener
     flags: dmirror_select_device(dmirror) | (isHuge ? MIGRATE_VMA_SELECT_COMPOUND : 0),
     fault_page: kernel.has('migrateFaultPage') ? page : undefined,
   };
-  if ((yield* migrate_vma_setup(kernel, args)) !== 0) return VM_FAULT_SIGBUS;
-  const result = dmirror_devmem_fault_alloc_and_copy(kernel, args, dmirror);
-  // With nowhere to go the page stays on the device; the entries of a half-done migration would wait for ever.
-  yield* migrate_vma_pages(kernel, args);
-  yield* migrate_vma_finalize(kernel, args);
-  return result;
+  return after(migrate_vma_setup(kernel, args), (error) => {
+    if (error !== 0) return finished(VM_FAULT_SIGBUS);
+    const result = dmirror_devmem_fault_alloc_and_copy(kernel, args, dmirror);
+    // With nowhere to go the page stays on the device; the entries of a half-done migration would wait for ever.
+    const moved = after(migrate_vma_pages(kernel, args), () => migrate_vma_finalize(kernel, args));
+    return after(moved, () => finished(result));
+  });
 }
 
 /** dmirror_device_evict_chunk (6.1): everything of a chunk that is out goes to system memory, whoever maps it. */
