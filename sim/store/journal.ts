@@ -51,8 +51,9 @@ interface Chunk {
   readonly kind: Uint8Array;
   readonly number: Float64Array;
   readonly word: Uint32Array;
-  /** Edits, and what other writes need, in the order of their entries. */
+  /** Edits, and what other writes need, in the order of their entries; `used` of them, so that the room is kept. */
   readonly refs: unknown[];
+  used: number;
   bytes: number;
 }
 
@@ -120,8 +121,12 @@ export class Journal {
     const i = this.at++;
     chunk.kind[i] = kind;
     chunk.number[i] = number;
-    chunk.word[i] = chunk.refs.length;
-    chunk.refs.push(target, key, other);
+    const { refs, used } = chunk;
+    chunk.word[i] = used;
+    refs[used] = target;
+    refs[used + 1] = key;
+    refs[used + 2] = other;
+    chunk.used = used + 3;
     chunk.count = this.at;
     chunk.bytes += WRITE_BYTES;
     this.total += WRITE_BYTES;
@@ -135,8 +140,8 @@ export class Journal {
     const chunk = this.chunk;
     const i = this.at++;
     chunk.kind[i] = edit.release ? HOLDING_EDIT : EDIT;
-    chunk.word[i] = chunk.refs.length;
-    chunk.refs.push(edit);
+    chunk.word[i] = chunk.used;
+    chunk.refs[chunk.used++] = edit;
     chunk.count = this.at;
     this.weigh(chunk, edit.bytes);
     if (this.total > this.budget) this.dropOldest();
@@ -280,7 +285,7 @@ export class Journal {
         edit.release?.();
       } else this.weigh(chunk, -WRITE_BYTES);
     }
-    if (refs >= 0) chunk.refs.length = refs;
+    if (refs >= 0) forgetRefs(chunk, refs);
     chunk.count = this.at;
   }
 
@@ -304,6 +309,7 @@ export class Journal {
       number: new Float64Array(this.entries),
       word: new Uint32Array(this.entries),
       refs: [],
+      used: 0,
       bytes: 0,
     };
     this.spare = undefined;
@@ -322,9 +328,15 @@ export class Journal {
     for (let i = kind.indexOf(HOLDING_EDIT); i >= 0 && i < count; i = kind.indexOf(HOLDING_EDIT, i + 1))
       this.editOf(chunk, i).release?.();
     this.total -= chunk.bytes;
-    chunk.refs.length = 0;
+    forgetRefs(chunk, 0);
     chunk.count = 0;
     chunk.bytes = 0;
     this.spare = chunk;
   }
+}
+
+/** Lets go of what entries needed that are no more, from the one at `from` on. */
+function forgetRefs(chunk: Chunk, from: number): void {
+  chunk.refs.fill(undefined, from, chunk.used);
+  chunk.used = from;
 }
