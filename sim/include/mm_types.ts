@@ -248,6 +248,8 @@ export interface VmFault {
   readonly vma: Vma;
   readonly vpn: Vpn;
   readonly flags: number;
+  /** What do_swap_page found in the page table. */
+  orig_pte?: number;
   /** The device page whose migrate_to_ram is called. */
   page?: number;
 }

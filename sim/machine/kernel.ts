@@ -43,6 +43,15 @@ type CallArgs = readonly string[] | (() => readonly string[]);
 type CallBody<T> = KernelGenerator<T> | (() => KernelGenerator<T>);
 const printed = (args: CallArgs): readonly string[] => (typeof args === 'function' ? args() : args);
 
+/** A traced call as data: of one that is made for every page nothing is printed, and nothing made, where nobody looks. */
+export interface TracedCall<S, T> {
+  readonly name: string;
+  readonly args: (subject: S) => readonly string[];
+  /** Gives a generator only if it has to wait. */
+  readonly body: (kernel: Kernel, subject: S) => KernelGenerator<T>;
+  readonly print: (value: T, subject: S) => string;
+}
+
 /** The calls one task makes, step by step. */
 export class Trace {
   roots: TraceNode[] = [];
@@ -206,6 +215,28 @@ export class Kernel {
    */
   call<T>(name: string, args: CallArgs, body: CallBody<T>, print: (value: T) => string): KernelGenerator<T> {
     return this.isOneOfMany() ? this.quietCall(name, args, body, print) : this.namedCall(name, args, body, print);
+  }
+
+  /** The same for a call that is data. */
+  run<S, T>(call: TracedCall<S, T>, subject: S): KernelGenerator<T> {
+    if (!this.isOneOfMany()) return this.told(call, subject, undefined);
+    this.quiet++;
+    let running: KernelGenerator<T>;
+    try {
+      running = call.body(this, subject);
+    } finally {
+      this.quiet--;
+    }
+    return isFinished(running) ? running : this.told(call, subject, running);
+  }
+
+  /** With a name; or the rest of one that is only counted and has begun. */
+  private told<S, T>(call: TracedCall<S, T>, subject: S, running: KernelGenerator<T> | undefined): KernelGenerator<T> {
+    const args = (): readonly string[] => call.args(subject);
+    const print = (value: T): string => call.print(value, subject);
+    return running
+      ? this.quietCall(call.name, args, running, print)
+      : this.namedCall(call.name, args, () => call.body(this, subject), print);
   }
 
   private *namedCall<T>(

@@ -7,9 +7,9 @@ import { is_device_private_entry, NO_PTE, pte_pfn } from '../arch/pte.ts';
 import { type CStruct, type CValue, objectPointer, pagePointer } from '../c/value.ts';
 import { VM_FAULT_SIGBUS, type VmFault } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock, folioLockWait } from '../kernel/locking.ts';
-import { hex, type Kernel } from '../machine/kernel.ts';
+import { hex, type Kernel, type TracedCall } from '../machine/kernel.ts';
 import type { MappedPagemap } from '../machine/state.ts';
-import { after, DONE, finished, type KernelGenerator } from '../task/task.ts';
+import { after, finished, giving, type KernelGenerator } from '../task/task.ts';
 import { vmaPointer } from './cviews.ts';
 import { folio_get, folioHead } from './folio.ts';
 import { faultArguments } from './hmm_devmem.ts';
@@ -39,12 +39,16 @@ export function device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number):
   const locks = kernel.has('migrateToRamUnderPageLock');
   if (locks && !folio_trylock(kernel, head)) return lockWait(kernel, head);
   folio_get(kernel, head);
-  return after(tellDriver(kernel, map, vmf, pfn), (result) => {
-    // A huge folio may have been split meanwhile: lock and reference went with the page.
-    const own = folioHead(kernel, pfn);
-    if (locks) folio_unlock(kernel, own);
-    return after(put_device_page(kernel, own) ?? DONE, () => finished(result));
-  });
+  return after(tellDriver(kernel, map, vmf, pfn), letGo, kernel, pfn);
+}
+
+/** What the fault held of its page is let go. */
+function letGo(kernel: Kernel, pfn: number, result: number): KernelGenerator<number> {
+  // A huge folio may have been split meanwhile: lock and reference went with the page.
+  const own = folioHead(kernel, pfn);
+  if (kernel.has('migrateToRamUnderPageLock')) folio_unlock(kernel, own);
+  const told = put_device_page(kernel, own);
+  return told ? giving(told, result) : finished(result);
 }
 
 /** Another try, when somebody else has unlocked the page. */
@@ -53,24 +57,35 @@ function* lockWait(kernel: Kernel, head: number): KernelGenerator<number> {
   return 0;
 }
 
-/** migrate_to_ram of the ops from 5.3, page_fault of the pagemap or of struct hmm_devmem before. */
-const nameOf = (kernel: Kernel): string => (kernel.has('devPagemapOps') ? 'migrate_to_ram' : 'page_fault');
-
-function tellDriver(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
-  return kernel.call(
-    nameOf(kernel),
-    () => [map.name, hex(vmf.vpn * 4096)],
-    () => (map.native ? map.native.migrate_to_ram(kernel, vmf) : callC(kernel, map, vmf, pfn)),
-    (bits) => hex(bits),
-  );
+/** Who is told of a fault, and of which. */
+interface Telling {
+  readonly map: MappedPagemap;
+  readonly vmf: VmFault;
+  readonly pfn: number;
 }
+
+const toldAs = (name: string): TracedCall<Telling, number> => ({
+  name,
+  args: ({ map, vmf }) => [map.name, hex(vmf.vpn * 4096)],
+  body: (kernel, { map, vmf, pfn }) =>
+    map.native ? map.native.migrate_to_ram(kernel, vmf) : callC(kernel, map, vmf, pfn),
+  print: hex,
+});
+/** Of the ops from 5.3; of the pagemap or of struct hmm_devmem before. */
+const MIGRATE_TO_RAM = toldAs('migrate_to_ram');
+const PAGE_FAULT = toldAs('page_fault');
+const callbackOf = (kernel: Kernel): typeof PAGE_FAULT => (kernel.has('devPagemapOps') ? MIGRATE_TO_RAM : PAGE_FAULT);
+
+const tellDriver = (kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> =>
+  kernel.run(callbackOf(kernel), { map, vmf, pfn });
 
 /** A driver in C. */
 function* callC(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
   const holder = kernel.has('devPagemapOps') ? structField(map.pgmap, 'ops') : map.pgmap;
-  const callback = holder && pointerField(holder, nameOf(kernel));
+  const { name } = callbackOf(kernel);
+  const callback = holder && pointerField(holder, name);
   if (!callback || !kernel.callBack) {
-    kernel.WARN(`do_swap_page: ${map.name} has no ${nameOf(kernel)}`);
+    kernel.WARN(`do_swap_page: ${map.name} has no ${name}`);
     return VM_FAULT_SIGBUS;
   }
   const value = yield* kernel.callBack(callback, argumentsOf(kernel, vmf, pfn));

@@ -35,7 +35,7 @@ import {
   type Vma,
   type VmFault,
 } from '../include/mm_types.ts';
-import { hex, type Kernel } from '../machine/kernel.ts';
+import { hex, type Kernel, type TracedCall } from '../machine/kernel.ts';
 import { after, finished, isFinished, type KernelGenerator } from '../task/task.ts';
 import { alloc_anon_folio } from './anon_folio.ts';
 import { isDevicePage } from './folio.ts';
@@ -73,12 +73,20 @@ export function handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: nu
   if (result !== LONG_WAY) return untilMemory(kernel, vmf, result, refusals);
   const call = long_mm_fault(kernel, vmf);
   if (isFinished(call) && (call.value & VM_FAULT_OOM) === 0) return call;
-  return after(call, (bits) => untilMemory(kernel, vmf, bits, refusals));
+  return oomLater(kernel, vmf, call, refusals);
 }
 
 /** The long way, once. */
-const long_mm_fault = (kernel: Kernel, vmf: VmFault): KernelGenerator<number> =>
-  kernel.call('handle_mm_fault', faultArgs(vmf.vpn, vmf.flags), () => counted(kernel, vmf), hex);
+const long_mm_fault = (kernel: Kernel, vmf: VmFault): KernelGenerator<number> => kernel.run(HANDLE_MM_FAULT, vmf);
+
+function* oomLater(
+  kernel: Kernel,
+  vmf: VmFault,
+  call: KernelGenerator<number>,
+  refusals: number,
+): KernelGenerator<number> {
+  return yield* untilMemory(kernel, vmf, yield* call, refusals);
+}
 
 /** The result of a fault; again where memory was found after all. `refusals` is what the limit had refused before. */
 function* untilMemory(kernel: Kernel, vmf: VmFault, first: number, refusals: number): KernelGenerator<number> {
@@ -189,8 +197,18 @@ function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number,
 function counted(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const isHugetlb = (vmf.vma.flags & VM_HUGETLB) !== 0;
   const call = isHugetlb ? hugetlb_fault(kernel, vmf) : __handle_mm_fault(kernel, vmf);
-  return after(call, (result) => finished(account(kernel, vmf.vma, result)));
+  return after(call, accounted, kernel, vmf);
 }
+
+const accounted = (kernel: Kernel, { vma }: VmFault, result: number): KernelGenerator<number> =>
+  finished(account(kernel, vma, result));
+
+const HANDLE_MM_FAULT: TracedCall<VmFault, number> = {
+  name: 'handle_mm_fault',
+  args: ({ vpn, flags }) => faultArgs(vpn, flags)(),
+  body: counted,
+  print: hex,
+};
 
 /** memory.c:__handle_mm_fault: huge entries first, then the table. */
 function __handle_mm_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {

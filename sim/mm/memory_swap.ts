@@ -3,6 +3,7 @@ import {
   is_device_exclusive_entry,
   is_device_private_entry,
   is_migration_entry,
+  NO_PTE,
   PTE_DIRTY,
   PTE_EXCLUSIVE,
   PTE_WRITE,
@@ -29,8 +30,8 @@ import {
   type VmFault,
 } from '../include/mm_types.ts';
 import { folio_lock, folio_unlock } from '../kernel/locking.ts';
-import { hex, type Kernel } from '../machine/kernel.ts';
-import { after, finished, type KernelGenerator } from '../task/task.ts';
+import { hex, type Kernel, type TracedCall } from '../machine/kernel.ts';
+import { finished, giving, type KernelGenerator } from '../task/task.ts';
 import { folio_prealloc } from './anon_folio.ts';
 import { remove_device_exclusive_entry } from './device_exclusive.ts';
 import { device_private_fault, migration_entry_wait } from './device_private.ts';
@@ -67,18 +68,22 @@ export const PTE_MARKER_GUARD = 4;
 
 /** memory.c:do_swap_page. */
 export function do_swap_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
-  return kernel.call(
-    'do_swap_page',
-    () => [hex(vmf.vpn * 4096)],
-    () => byKind(kernel, vmf, pte),
-    hex,
-  );
+  vmf.orig_pte = pte;
+  return kernel.run(DO_SWAP_PAGE, vmf);
 }
 
-function byKind(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number> {
+const DO_SWAP_PAGE: TracedCall<VmFault, number> = {
+  name: 'do_swap_page',
+  args: ({ vpn }) => [hex(vpn * 4096)],
+  body: byKind,
+  print: hex,
+};
+
+function byKind(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
+  const pte = vmf.orig_pte ?? NO_PTE;
   // pte_same: what it named may be somebody else's by now.
   if (pteAt(vmf.vma.mm, vmf.vpn) !== pte) return finished(0);
-  if (is_migration_entry(pte)) return after(migration_entry_wait(kernel, vmf.vma.mm, vmf.vpn, pte), () => finished(0));
+  if (is_migration_entry(pte)) return giving(migration_entry_wait(kernel, vmf.vma.mm, vmf.vpn, pte), 0);
   if (is_device_exclusive_entry(pte)) return remove_device_exclusive_entry(kernel, vmf);
   if (is_device_private_entry(pte)) return device_private_fault(kernel, vmf, pte_pfn(pte));
   if (pteKind(pte) === PteKind.Hwpoison) return finished(VM_FAULT_HWPOISON);

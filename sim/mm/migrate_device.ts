@@ -5,8 +5,8 @@
 import { type Folio, VM_HUGETLB, VM_SPECIAL } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import { folio_lock, folio_test_locked, folio_trylock } from '../kernel/locking.ts';
-import { hex, type Kernel } from '../machine/kernel.ts';
-import { after, DONE, finished, type KernelGenerator } from '../task/task.ts';
+import { hex, type Kernel, type TracedCall } from '../machine/kernel.ts';
+import { after, finished, isFinished, type KernelGenerator } from '../task/task.ts';
 import { copy_highpage } from './contents.ts';
 import { alloc_folio, folioHead } from './folio.ts';
 import { deviceType } from './migrate.ts';
@@ -50,14 +50,15 @@ export function badRange({ vma, start, end }: Pick<MigrateVma, 'vma' | 'start' |
  * is hugetlb or special, an empty range or one that leaves the VMA, or a fault page that is not private (from 6.15:
  * or not locked).
  */
-export function migrate_vma_setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
-  return kernel.call(
-    'migrate_vma_setup',
-    () => [rangeOf(args)],
-    () => setup(kernel, args),
-    (error) => (error ? String(error) : `0, cpages ${args.cpages}`),
-  );
-}
+export const migrate_vma_setup = (kernel: Kernel, args: MigrateVma): KernelGenerator<number> =>
+  kernel.run(MIGRATE_VMA_SETUP, args);
+
+const MIGRATE_VMA_SETUP: TracedCall<MigrateVma, number> = {
+  name: 'migrate_vma_setup',
+  args: (args) => [rangeOf(args)],
+  body: setup,
+  print: (error, { cpages }) => (error ? String(error) : `0, cpages ${cpages}`),
+};
 
 function setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
   const { vma } = args;
@@ -70,11 +71,22 @@ function setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
   }
   args.cpages = 0;
   args.npages = 0;
-  return after(migrate_vma_collect(kernel, args, vma), () => {
-    const isPrepared = kernel.has('migratePfnLocked');
-    const prepared = args.cpages > 0 && isPrepared ? migrate_device_prepare(kernel, args) : DONE;
-    return after(prepared, () => unmap(kernel, args, fault_page, isPrepared));
-  });
+  const collected = migrate_vma_collect(kernel, args, vma);
+  return isFinished(collected) && !kernel.has('migratePfnLocked')
+    ? unmap(kernel, args, fault_page, false)
+    : prepareAndUnmap(kernel, args, fault_page, collected);
+}
+
+function* prepareAndUnmap(
+  kernel: Kernel,
+  args: MigrateVma,
+  fault_page: number | undefined,
+  collected: KernelGenerator<void>,
+): KernelGenerator<number> {
+  yield* collected;
+  const isPrepared = kernel.has('migratePfnLocked');
+  if (args.cpages > 0 && isPrepared) yield* migrate_device_prepare(kernel, args);
+  return yield* unmap(kernel, args, fault_page, isPrepared);
 }
 
 function unmap(
@@ -84,31 +96,35 @@ function unmap(
   isPrepared: boolean,
 ): KernelGenerator<number> {
   if (args.cpages === 0) return finished(0);
-  return after(migrate_device_unmap(kernel, args.src, args.npages, fault_page, isPrepared), (unmapped) => {
-    args.cpages = unmapped;
-    return finished(0);
-  });
+  return after(migrate_device_unmap(kernel, args.src, args.npages, fault_page, isPrepared), noteUnmapped, kernel, args);
+}
+
+function noteUnmapped(_kernel: Kernel, args: MigrateVma, unmapped: number): KernelGenerator<number> {
+  args.cpages = unmapped;
+  return finished(0);
 }
 
 /** migrate_vma_pages: MIGRATE stays in src where the new page counts now. */
-export function migrate_vma_pages(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
-  return kernel.call(
-    'migrate_vma_pages',
-    () => [rangeOf(args)],
-    () => __migrate_device_pages(kernel, args.src, args.dst, args.npages, args),
-    () => '',
-  );
-}
+export const migrate_vma_pages = (kernel: Kernel, args: MigrateVma): KernelGenerator<void> =>
+  kernel.run(MIGRATE_VMA_PAGES, args);
+
+const MIGRATE_VMA_PAGES: TracedCall<MigrateVma, void> = {
+  name: 'migrate_vma_pages',
+  args: (args) => [rangeOf(args)],
+  body: (kernel, args) => __migrate_device_pages(kernel, args.src, args.dst, args.npages, args),
+  print: () => '',
+};
 
 /** migrate_vma_finalize: everything is mapped, unlocked and let go. */
-export function migrate_vma_finalize(kernel: Kernel, args: MigrateVma): KernelGenerator<void> {
-  return kernel.call(
-    'migrate_vma_finalize',
-    () => [rangeOf(args)],
-    () => __migrate_device_finalize(kernel, args.src, args.dst, args.npages, faultPageOf(kernel, args)),
-    () => '',
-  );
-}
+export const migrate_vma_finalize = (kernel: Kernel, args: MigrateVma): KernelGenerator<void> =>
+  kernel.run(MIGRATE_VMA_FINALIZE, args);
+
+const MIGRATE_VMA_FINALIZE: TracedCall<MigrateVma, void> = {
+  name: 'migrate_vma_finalize',
+  args: (args) => [rangeOf(args)],
+  body: (kernel, args) => __migrate_device_finalize(kernel, args.src, args.dst, args.npages, faultPageOf(kernel, args)),
+  print: () => '',
+};
 
 /* ---- device pages by page frame (6.1 on) ---- */
 

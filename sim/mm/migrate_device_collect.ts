@@ -18,7 +18,7 @@ import type { Folio, PteTable, Vma } from '../include/mm_types.ts';
 import { PG_LOCKED } from '../include/mmzone.ts';
 import { folio_lock, folio_test_locked, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { after, DONE, type KernelGenerator } from '../task/task.ts';
+import { isFinished, type KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put, folioHead, folioOf } from './folio.ts';
 import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFolio } from './folio_record.ts';
 import { split_folio } from './huge_split.ts';
@@ -37,7 +37,11 @@ import {
 } from './migrate_pfn.ts';
 import { collectSkip, faultPageOf, type MigrateVma, migrateRange, note, type Selection } from './migrate_vma.ts';
 import { munlock_vma_folio } from './mlock_folio.ts';
-import { mmu_notifier_invalidate_range_end, mmu_notifier_invalidate_range_start } from './mmu_notifier.ts';
+import {
+  type MmuNotifierRange,
+  mmu_notifier_invalidate_range_end,
+  mmu_notifier_invalidate_range_start,
+} from './mmu_notifier.ts';
 import { isOwner, ownsPage } from './pagemap_owner.ts';
 import { pmdAt } from './pgtable.ts';
 import { folio_remove_rmap_pte, folio_test_anon } from './rmap.ts';
@@ -211,11 +215,12 @@ function* splitAt(kernel: Kernel, args: MigrateVma, pte: Pte): KernelGenerator<b
 export function migrate_vma_collect(kernel: Kernel, args: MigrateVma, vma: Vma): KernelGenerator<void> {
   const range = migrateRange(kernel, args, vma, args.start);
   const select = selectionOf(kernel, args);
-  return after(mmu_notifier_invalidate_range_start(kernel, range), () => {
-    const vpn = collect(kernel, args, vma, select, args.start);
-    const rest = vpn < args.end ? collectHuge(kernel, args, vma, select, vpn) : DONE;
-    return after(rest, () => mmu_notifier_invalidate_range_end(kernel, range));
-  });
+  const told = mmu_notifier_invalidate_range_start(kernel, range);
+  if (!isFinished(told)) return collectWaiting(kernel, args, vma, select, args.start, range, told);
+  const vpn = collect(kernel, args, vma, select, args.start);
+  return vpn < args.end
+    ? collectWaiting(kernel, args, vma, select, vpn, range, told)
+    : mmu_notifier_invalidate_range_end(kernel, range);
 }
 
 /** Collects from `from` on, up to the first huge page that has to be looked at as a whole: where that stands. */
@@ -235,15 +240,18 @@ function collect(kernel: Kernel, args: MigrateVma, vma: Vma, select: Selection, 
   return vpn;
 }
 
-/** The rest of the range, which begins with a huge page: that may have to be split, or waited for. */
-function* collectHuge(
+/** The range from `from` on, where others are told, or a huge page has to be split, or waited for. */
+function* collectWaiting(
   kernel: Kernel,
   args: MigrateVma,
   vma: Vma,
   select: Selection,
   from: number,
+  range: MmuNotifierRange,
+  told: KernelGenerator<number>,
 ): KernelGenerator<void> {
-  for (let vpn = from; vpn < args.end; vpn = collect(kernel, args, vma, select, vpn)) {
+  yield* told;
+  for (let vpn = collect(kernel, args, vma, select, from); vpn < args.end; ) {
     const pmd = pmdAt(vma.mm, vpn);
     const pages = pagesOfTable(args, vpn);
     // What is left to do with small pages is looked at again.
@@ -253,7 +261,9 @@ function* collectHuge(
       collectSkip(args, pages);
       vpn += pages;
     }
+    vpn = collect(kernel, args, vma, select, vpn);
   }
+  yield* mmu_notifier_invalidate_range_end(kernel, range);
 }
 
 /** How many pages of the range one table maps, from `vpn` on. */

@@ -65,7 +65,19 @@ function finalizeOne(
   const isMoved = from !== undefined && toPfn >= 0 && hasBit(entry, MIGRATE_PFN_MIGRATE);
   if (toPfn < 0 || isMoved) return from ? settle(kernel, from, isMoved ? toPfn : -1, faultPage) : DONE;
   folio_unlock(kernel, toPfn);
-  return after(putFolio(kernel, toPfn) ?? DONE, () => (from ? settle(kernel, from, -1, faultPage) : DONE));
+  const told = putFolio(kernel, toPfn);
+  if (told) return settleThen(kernel, from, faultPage, told);
+  return from ? settle(kernel, from, -1, faultPage) : DONE;
+}
+
+function* settleThen(
+  kernel: Kernel,
+  from: Folio | undefined,
+  faultPage: number | undefined,
+  told: KernelGenerator<void>,
+): KernelGenerator<void> {
+  yield* told;
+  if (from) yield* settle(kernel, from, -1, faultPage);
 }
 
 /** The entries of a page lead to where it is now, at `toPfn` if it moved; what the migration held is let go. */
@@ -80,9 +92,10 @@ function settle(kernel: Kernel, from: Folio, toPfn: number, faultPage: number | 
   const isGone = remove_migration_ptes(kernel, from, to, letsGo);
   if (from.pfn !== keepLocked && !isFreed(kernel, from, letsGo)) folio_unlock(kernel, from.pfn);
   const told = letGo(kernel, from.pfn, putsBack) ?? DONE;
-  if (!isMoved || isGone) return told;
-  return after(told, () => {
-    folio_unlock(kernel, toPfn);
-    return letGo(kernel, toPfn, putsBack) ?? DONE;
-  });
+  return !isMoved || isGone ? told : after(told, unlockAndLetGo, kernel, toPfn);
+}
+
+function unlockAndLetGo(kernel: Kernel, pfn: number): KernelGenerator<void> {
+  folio_unlock(kernel, pfn);
+  return letGo(kernel, pfn, kernel.has('migratedSourceGoesToLru')) ?? DONE;
 }

@@ -2,7 +2,7 @@
 import type { Folio } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { after, DONE, finished, type KernelGenerator } from '../task/task.ts';
+import { finished, giving, type KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put_system } from './folio.ts';
 import { clearFlag, countLru, PG_LRU, testFlag } from './folio_record.ts';
 import { deviceType, folio_mapping, remove_migration_ptes } from './migrate.ts';
@@ -147,12 +147,22 @@ export function migrate_device_unmap(
   const at: Unmapping = { index: 0, mayDrain: true, unmapped: 0, back: 0 };
   if (!isPrepared) lru_add_drain(kernel);
   const mapped = nextMapped(kernel, src, npages, faultPage, isPrepared, at);
-  const rest = mapped ? unmapElsewhere(kernel, src, npages, faultPage, isPrepared, at, mapped) : DONE;
-  return after(rest, () => {
-    if (at.back === 0) return finished(at.unmapped);
-    const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
-    return after(restore(kernel, src, npages, at.back, keepLocked), () => finished(at.unmapped));
-  });
+  return mapped
+    ? unmapElsewhere(kernel, src, npages, faultPage, isPrepared, at, mapped)
+    : withRestored(kernel, src, npages, faultPage, at);
+}
+
+/** How many entries may migrate, when the others are as they were. */
+function withRestored(
+  kernel: Kernel,
+  src: number[],
+  npages: number,
+  faultPage: number | undefined,
+  at: Unmapping,
+): KernelGenerator<number> {
+  if (at.back === 0) return finished(at.unmapped);
+  const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
+  return giving(restore(kernel, src, npages, at.back, keepLocked), at.unmapped);
 }
 
 /** Entry after entry, up to the first whose folio is mapped elsewhere too: that folio. */
@@ -197,13 +207,14 @@ function* unmapElsewhere(
   isPrepared: boolean,
   at: Unmapping,
   first: Folio,
-): KernelGenerator<void> {
+): KernelGenerator<number> {
   for (let folio: Folio | undefined = first; folio; ) {
     yield* try_to_migrate(kernel, folio);
     judge(kernel, src, folio, faultPage, at);
     at.index++;
     folio = nextMapped(kernel, src, npages, faultPage, isPrepared, at);
   }
+  return yield* withRestored(kernel, src, npages, faultPage, at);
 }
 
 /** May the folio migrate, now that it should be mapped nowhere? */

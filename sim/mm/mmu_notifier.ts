@@ -2,10 +2,11 @@
 import type { Mm } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { pushTouched, removeTouched } from '../store/remove.ts';
-import { finished, type KernelGenerator } from '../task/task.ts';
+import { DONE, finished, type KernelGenerator } from '../task/task.ts';
 import {
   eventName,
   type IntervalSub,
+  type Invalidation,
   isInvalidating,
   type MmuNotifierRange,
   mn_itree_inv_end,
@@ -179,10 +180,10 @@ function* mn_hlist_invalidate_range_start(
 /** Tells everyone that the range has changed. */
 export function mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNotifierRange): KernelGenerator<void> {
   const subscriptions = subscriptionsOf(range.mm);
-  if (!subscriptions) return finished(undefined);
+  if (!subscriptions) return DONE;
   if (kernel.isQuiet() && subscriptions.list.length === 0) {
     endActive(kernel, subscriptions, range);
-    return finished(undefined);
+    return DONE;
   }
   return kernel.call(
     'mmu_notifier_invalidate_range_end',
@@ -198,15 +199,21 @@ function* end(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRa
     if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
 }
 
+/** The start of which this is the end: C text has a struct where the engine has a record, and at the shell they are two tasks. */
+function activeOf(kernel: Kernel, active: readonly Invalidation[], range: MmuNotifierRange): Invalidation | undefined {
+  const sameBounds = active.filter((one) => one.range.start === range.start && one.range.end === range.end);
+  return (
+    active.findLast((one) => one.range === range) ??
+    sameBounds.findLast((one) => one.task.id === kernel.current.id) ??
+    sameBounds.at(-1)
+  );
+}
+
 /** The invalidation is under way no more, and the last one makes the sequence even. False: its start is not known. */
 function endActive(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): boolean {
   const { active } = subscriptions;
-  const sameBounds = active.filter((one) => one.range.start === range.start && one.range.end === range.end);
-  // C text has a struct where the engine has a record, and at the shell start and end are two tasks.
-  const record =
-    active.findLast((one) => one.range === range) ??
-    sameBounds.findLast((one) => one.task.id === kernel.current.id) ??
-    sameBounds.at(-1);
+  const last = active[active.length - 1];
+  const record = last?.range === range ? last : activeOf(kernel, active, range);
   // A registration takes all locks of the mm, so none comes between a start and its end.
   if (!record) return false;
   removeTouched(kernel.store, active, record);

@@ -86,10 +86,31 @@ export const DONE: KernelGenerator<void> = finished(undefined);
 /** Is it over, with nothing left to do? Then its value can be read. */
 export const isFinished = <T>(call: KernelGenerator<T>): call is Finished<T> => call instanceof Finished;
 
-/** Goes on with what a call gives: at once where it did not have to sleep, and then without a generator. */
-export const after = <T, U>(call: KernelGenerator<T>, then: (value: T) => KernelGenerator<U>): KernelGenerator<U> =>
-  isFinished(call) ? then(call.value) : goOn(call, then);
+/**
+ * Goes on with what a call gives: at once where it did not have to sleep, and then without a generator. `then` gets
+ * what it works on as arguments, so that nothing is made for it where that is done for every page.
+ */
+export const after = <T, U, K, S>(
+  call: KernelGenerator<T>,
+  then: (kernel: K, subject: S, value: T) => KernelGenerator<U>,
+  kernel: K,
+  subject: S,
+): KernelGenerator<U> => (isFinished(call) ? then(kernel, subject, call.value) : goOn(call, then, kernel, subject));
 
-function* goOn<T, U>(call: KernelGenerator<T>, then: (value: T) => KernelGenerator<U>): KernelGenerator<U> {
-  return yield* then(yield* call);
+function* goOn<T, U, K, S>(
+  call: KernelGenerator<T>,
+  then: (kernel: K, subject: S, value: T) => KernelGenerator<U>,
+  kernel: K,
+  subject: S,
+): KernelGenerator<U> {
+  return yield* then(kernel, subject, yield* call);
+}
+
+/** What a call gives instead of its own result, when it is over. */
+export const giving = <T>(call: KernelGenerator<unknown>, value: T): KernelGenerator<T> =>
+  isFinished(call) ? finished(value) : finallyGiving(call, value);
+
+function* finallyGiving<T>(call: KernelGenerator<unknown>, value: T): KernelGenerator<T> {
+  yield* call;
+  return value;
 }

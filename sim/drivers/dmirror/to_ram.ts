@@ -23,7 +23,7 @@ import {
   migrate_vma_setup,
 } from '../../mm/migrate_device.ts';
 import { hugePmdAt } from '../../mm/pgtable.ts';
-import { after, finished, type KernelGenerator } from '../../task/task.ts';
+import { after, finished, giving, type KernelGenerator } from '../../task/task.ts';
 import { backingPage, deviceHead, stateOf } from './backing.ts';
 import {
   type Dmirror,
@@ -136,13 +136,18 @@ export function dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGenera
     flags: dmirror_select_device(dmirror) | (isHuge ? MIGRATE_VMA_SELECT_COMPOUND : 0),
     fault_page: kernel.has('migrateFaultPage') ? page : undefined,
   };
-  return after(migrate_vma_setup(kernel, args), (error) => {
-    if (error !== 0) return finished(VM_FAULT_SIGBUS);
-    const result = dmirror_devmem_fault_alloc_and_copy(kernel, args, dmirror);
-    // With nowhere to go the page stays on the device; the entries of a half-done migration would wait for ever.
-    const moved = after(migrate_vma_pages(kernel, args), () => migrate_vma_finalize(kernel, args));
-    return after(moved, () => finished(result));
-  });
+  return after(migrate_vma_setup(kernel, args), moveHome, kernel, { args, dmirror });
+}
+
+function moveHome(
+  kernel: Kernel,
+  { args, dmirror }: { readonly args: MigrateVma; readonly dmirror: Dmirror },
+  error: number,
+): KernelGenerator<number> {
+  if (error !== 0) return finished(VM_FAULT_SIGBUS);
+  const result = dmirror_devmem_fault_alloc_and_copy(kernel, args, dmirror);
+  // With nowhere to go the page stays on the device; the entries of a half-done migration would wait for ever.
+  return giving(after(migrate_vma_pages(kernel, args), migrate_vma_finalize, kernel, args), result);
 }
 
 /** dmirror_device_evict_chunk (6.1): everything of a chunk that is out goes to system memory, whoever maps it. */
