@@ -7,7 +7,7 @@ import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
-import { finished, isFinished, type KernelGenerator, type Point } from '../task/task.ts';
+import { type Frame, finished, isFinished, type KernelGenerator, type Point } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
 import { type Options, optionsOf } from './options.ts';
 import { type CallBack, type KernelState, newState } from './state.ts';
@@ -33,6 +33,7 @@ const BREATH = 64;
 /** A call that has not returned. */
 interface OpenCall {
   node: TraceNode;
+  readonly frame: Frame;
   /** Calls it made, in the statement of C text that runs. */
   made: number;
 }
@@ -83,6 +84,9 @@ export class Trace {
     return roots;
   }
 }
+
+const beginOf = ({ frame }: OpenCall): Point => ({ kind: 'call', frame });
+const endOf = ({ frame, node }: OpenCall): Point => ({ kind: 'return', frame, value: node.result });
 
 /** The rest of a quiet call that came to its first point: a frame after all. Those around it learn it the same way. */
 function* stopped<T>(
@@ -217,9 +221,9 @@ export class Kernel {
     return this.isOneOfMany() ? this.quietCall(name, args, body, print) : this.namedCall(name, args, body, print);
   }
 
-  /** The same for a call that is data. */
+  /** The same for a call that is data, at once: what it gives is over, or what is left to do. */
   run<S, T>(call: TracedCall<S, T>, subject: S): KernelGenerator<T> {
-    if (!this.isOneOfMany()) return this.told(call, subject, undefined);
+    if (!this.isOneOfMany()) return this.named(call, subject);
     this.quiet++;
     let running: KernelGenerator<T>;
     try {
@@ -227,16 +231,36 @@ export class Kernel {
     } finally {
       this.quiet--;
     }
-    return isFinished(running) ? running : this.told(call, subject, running);
+    if (isFinished(running)) return running;
+    const { name, args, print } = call;
+    return this.quietCall(
+      name,
+      () => args(subject),
+      running,
+      (value) => print(value, subject),
+    );
   }
 
-  /** With a name; or the rest of one that is only counted and has begun. */
-  private told<S, T>(call: TracedCall<S, T>, subject: S, running: KernelGenerator<T> | undefined): KernelGenerator<T> {
-    const args = (): readonly string[] => call.args(subject);
+  /** A call with a name that makes a generator only if somebody wants to stop at its points, or it has to wait. */
+  private named<S, T>(call: TracedCall<S, T>, subject: S): KernelGenerator<T> {
+    const { trace } = this;
+    const opened = this.enter(call.name, call.args(subject));
     const print = (value: T): string => call.print(value, subject);
-    return running
-      ? this.quietCall(call.name, args, running, print)
-      : this.namedCall(call.name, args, () => call.body(this, subject), print);
+    const begin = beginOf(opened);
+    if (!trace.passes?.(begin)) return this.onwards(trace, opened, begin, () => call.body(this, subject), print);
+    let running: KernelGenerator<T>;
+    try {
+      running = call.body(this, subject);
+    } catch (error) {
+      this.leave(trace, opened);
+      throw error;
+    }
+    if (!isFinished(running)) return this.onwards(trace, opened, undefined, running, print);
+    opened.node.result = print(running.value);
+    const end = endOf(opened);
+    if (!trace.passes(end)) return this.lastPoint(trace, opened, end, running.value);
+    this.leave(trace, opened);
+    return running;
   }
 
   private *namedCall<T>(
@@ -246,18 +270,37 @@ export class Kernel {
     print: (value: T) => string,
   ): KernelGenerator<T> {
     const { trace } = this;
-    const call = this.enter(name, printed(args));
-    const frame = { name, kind: 'kernel', args: call.node.args } as const;
+    const opened = this.enter(name, printed(args));
+    const begin = beginOf(opened);
+    return yield* this.onwards(trace, opened, trace.passes?.(begin) ? undefined : begin, body, print);
+  }
+
+  /** A named call from its first point on, or behind it. */
+  private *onwards<T>(
+    trace: Trace,
+    opened: OpenCall,
+    begin: Point | undefined,
+    body: CallBody<T>,
+    print: (value: T) => string,
+  ): KernelGenerator<T> {
     try {
-      const begin: Point = { kind: 'call', frame };
-      if (!trace.passes?.(begin)) yield begin;
+      if (begin) yield begin;
       const value = yield* typeof body === 'function' ? body() : body;
-      call.node.result = print(value);
-      const end: Point = { kind: 'return', frame, value: call.node.result };
+      opened.node.result = print(value);
+      const end = endOf(opened);
       if (!trace.passes?.(end)) yield end;
       return value;
     } finally {
-      this.leave(trace, call);
+      this.leave(trace, opened);
+    }
+  }
+
+  private *lastPoint<T>(trace: Trace, opened: OpenCall, end: Point, value: T): KernelGenerator<T> {
+    try {
+      yield end;
+      return value;
+    } finally {
+      this.leave(trace, opened);
     }
   }
 
@@ -326,7 +369,8 @@ export class Kernel {
   }
 
   private enter(name: string, args: readonly string[]): OpenCall {
-    const call: OpenCall = { node: { name, args, result: '', calls: [] }, made: 0 };
+    const frame = { name, kind: 'kernel', args } as const;
+    const call: OpenCall = { node: { name, args, result: '', calls: [] }, frame, made: 0 };
     const { open, roots } = this.trace;
     const above = open.at(-1);
     this.trace.made++;

@@ -3,7 +3,7 @@
  * entries, and who is called by release: page_fault of the pagemap (to 4.20), of struct hmm_devmem (to 5.2),
  * migrate_to_ram of the ops since.
  */
-import { is_device_private_entry, NO_PTE, pte_pfn } from '../arch/pte.ts';
+import { is_device_private_entry, pte_pfn } from '../arch/pte.ts';
 import { type CStruct, type CValue, objectPointer, pagePointer } from '../c/value.ts';
 import { VM_FAULT_SIGBUS, type VmFault } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock, folioLockWait } from '../kernel/locking.ts';
@@ -14,7 +14,7 @@ import { vmaPointer } from './cviews.ts';
 import { folio_get, folioHead } from './folio.ts';
 import { faultArguments } from './hmm_devmem.ts';
 import { page_pgmap, pointerField, structField } from './pagemap.ts';
-import { hugePmdAt, pteAt } from './pgtable.ts';
+import { entryAt } from './pgtable.ts';
 import { put_device_page } from './zone_device_page.ts';
 
 export { migration_entry_wait } from './migrate.ts';
@@ -34,7 +34,7 @@ export function device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number):
   const head = folioHead(kernel, pfn);
   // pte_same: it may have gone home before we came here.
   const { mm } = vmf.vma;
-  const entry = hugePmdAt(mm, vmf.vpn)?.entry ?? pteAt(mm, vmf.vpn) ?? NO_PTE;
+  const entry = entryAt(mm, vmf.vpn);
   if (!is_device_private_entry(entry) || folioHead(kernel, pte_pfn(entry)) !== head) return finished(0);
   const locks = kernel.has('migrateToRamUnderPageLock');
   if (locks && !folio_trylock(kernel, head)) return lockWait(kernel, head);

@@ -49,7 +49,7 @@ import {
 import { mem_cgroup_migrate } from './memcontrol.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { handedOutByDriver, type PagemapType, page_pgmap, typeOf } from './pagemap.ts';
-import { hugePmdAt, pteAt, pteTableAt } from './pgtable.ts';
+import { entryAt, hugePmdAt, pteTableAt } from './pgtable.ts';
 import { folio_add_rmap_pmd, folio_add_rmap_pte, folio_test_anon, isAnonVma, vma_address } from './rmap.ts';
 import { replace_in_swap_cache } from './swap_state.ts';
 
@@ -206,7 +206,7 @@ function restoreHuge(kernel: Kernel, vma: Vma, vpn: number, huge: HugePmd, to: F
  */
 export function* migration_entry_wait(kernel: Kernel, mm: Mm, vpn: number, pte: Pte): KernelGenerator<void> {
   const head = folioHead(kernel, pte_pfn(pte));
-  const current = (): Pte => hugePmdAt(mm, vpn)?.entry ?? pteAt(mm, vpn);
+  const current = (): Pte => entryAt(mm, vpn);
   const ready = (): boolean => current() !== pte || !folio_test_locked(kernel, head);
   if (ready()) return;
   const lock = folioLockWait(kernel, head);

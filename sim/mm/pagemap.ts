@@ -22,13 +22,12 @@ export type PagemapType = 'PRIVATE' | 'PUBLIC' | 'COHERENT' | 'FS_DAX' | 'GENERI
  */
 export function pagemapType(kernel: Kernel, value: bigint): PagemapType | undefined {
   if (!kernel.has('devicePrivate')) return 'GENERIC';
-  if (kernel.has('devicePublic'))
-    return (['GENERIC', 'PRIVATE', 'PUBLIC', 'FS_DAX', 'PCI_P2PDMA'] as const)[Number(value)];
-  const types: readonly PagemapType[] = kernel.has('deviceCoherent')
-    ? ['PRIVATE', 'COHERENT', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA']
-    : ['PRIVATE', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'];
-  return types[Number(value) - 1];
+  const types = kernel.has('devicePublic') ? WITH_PUBLIC : kernel.has('deviceCoherent') ? WITH_COHERENT : TYPES;
+  return types[Number(value)];
 }
+const WITH_PUBLIC: readonly PagemapType[] = ['GENERIC', 'PRIVATE', 'PUBLIC', 'FS_DAX', 'PCI_P2PDMA'];
+const WITH_COHERENT = [undefined, 'PRIVATE', 'COHERENT', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'] as const;
+const TYPES = [undefined, 'PRIVATE', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'] as const;
 /** The value of a type in this release's enum; 0 where it has no such type. */
 export function pagemapTypeValue(kernel: Kernel, type: PagemapType): bigint {
   for (let value = 0n; value <= 5n; value++) if (pagemapType(kernel, value) === type) return value;

@@ -47,6 +47,12 @@ export const hugePmdAt = (mm: Mm, vpn: number): HugePmd | undefined => {
 /** The PTE of a page; none where there is no table. A huge PMD is not looked into. */
 export const pteAt = (mm: Mm, vpn: number): Pte => pteTableAt(mm, vpn)?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
 
+/** The entry that leads to a page: of a huge PMD, or of its table. */
+export const entryAt = (mm: Mm, vpn: number): Pte => {
+  const pmd = pmdAt(mm, vpn);
+  return pmd?.kind === 'huge' ? pmd.entry : (pmd?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE);
+};
+
 /** memory.c:__pud_alloc, __pmd_alloc: the tables above the PMD entry. False: out of memory. */
 function allocUpper(kernel: Kernel, mm: Mm, vpn: number): boolean {
   for (const key of upperOf(kernel, vpn)) {

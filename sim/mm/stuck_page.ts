@@ -2,16 +2,14 @@
  * A fault on a device-private page that could not come home, for somebody holds it or has its lock. A real CPU
  * faults again and again until it can (do_swap_page returns 0 each time); here it sleeps until something changed.
  */
-import { is_device_private_entry, NO_PTE, type Pte, pte_pfn } from '../arch/pte.ts';
+import { is_device_private_entry, type Pte, pte_pfn } from '../arch/pte.ts';
 import type { Mm } from '../include/mm_types.ts';
 import { folio_test_locked } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folioHead, folioOf } from './folio.ts';
-import { hugePmdAt, pteAt } from './pgtable.ts';
+import { entryAt } from './pgtable.ts';
 import { folio_mapcount } from './rmap.ts';
-
-const entryAt = (mm: Mm, vpn: number): Pte => hugePmdAt(mm, vpn)?.entry ?? pteAt(mm, vpn) ?? NO_PTE;
 
 /** What stood there before a fault, to be compared with what stands there afterwards. */
 export interface BeforeFault {

@@ -114,6 +114,8 @@ function copyHuge(kernel: Kernel, args: MigrateVma, dmirror: Dmirror, first: num
   return HPAGE_PMD_NR;
 }
 
+const zeros = (count: number): number[] => (count === 1 ? [0] : new Array<number>(count).fill(0));
+
 /** dmirror_devmem_fault (migrate_to_ram): a CPU touched a page that is on the device. */
 export function dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const { vma, vpn } = vmf;
@@ -128,8 +130,8 @@ export function dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGenera
     vma,
     start,
     end: start + pages,
-    src: new Array<number>(pages).fill(0),
-    dst: new Array<number>(pages).fill(0),
+    src: zeros(pages),
+    dst: zeros(pages),
     cpages: 0,
     npages: 0,
     pgmap_owner: dmirror.mdevice.owner,
