@@ -1,8 +1,8 @@
 /** mm/mmu_notifier.c: who is told before and after the page table of a process changes. */
 import type { Mm } from '../include/mm_types.ts';
-import type { Kernel } from '../machine/kernel.ts';
+import type { Kernel, TracedCall } from '../machine/kernel.ts';
 import { pushTouched, removeTouched } from '../store/remove.ts';
-import { DONE, finished, type KernelGenerator } from '../task/task.ts';
+import { DONE, finished, isFinished, type KernelGenerator } from '../task/task.ts';
 import {
   eventName,
   type IntervalSub,
@@ -60,13 +60,21 @@ export function mmu_notifier_invalidate_range_start(kernel: Kernel, range: MmuNo
     startNow(kernel, subscriptions, range);
     return finished(0);
   }
-  return kernel.call(
-    'mmu_notifier_invalidate_range_start',
-    () => [rangeText(range), eventName(range)],
-    start(kernel, subscriptions, range),
-    String,
-  );
+  return kernel.run(START, { subscriptions, range });
 }
+
+/** An invalidation, and who is told of it. */
+interface Telling {
+  readonly subscriptions: Subscriptions;
+  readonly range: MmuNotifierRange;
+}
+
+const START: TracedCall<Telling, number> = {
+  name: 'mmu_notifier_invalidate_range_start',
+  args: ({ range }) => [rangeText(range), eventName(range)],
+  body: start,
+  print: String,
+};
 
 /** May everyone who would hear of a change of the range be told without sleeping? Only where nobody looks. */
 export function mmu_notifier_may_tell_now(kernel: Kernel, mm: Mm): boolean {
@@ -101,11 +109,24 @@ function startNow(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifi
   if (becomesOdd) store.add(subscriptions, 'invalidate_seq', 1);
 }
 
-function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<number> {
-  const { store } = kernel;
+function start(kernel: Kernel, { subscriptions, range }: Telling): KernelGenerator<number> {
   const record = { task: kernel.current, range };
-  pushTouched(store, subscriptions.active, record);
-  if (subscriptions.has_itree && !(yield* mn_itree_invalidate(kernel, subscriptions, range))) {
+  pushTouched(kernel.store, subscriptions.active, record);
+  const told = subscriptions.has_itree ? mn_itree_invalidate(kernel, subscriptions, range) : finished(true);
+  return isFinished(told) && told.value && subscriptions.list.length === 0
+    ? finished(0)
+    : startOnwards(kernel, subscriptions, record, told);
+}
+
+function* startOnwards(
+  kernel: Kernel,
+  subscriptions: Subscriptions,
+  record: Invalidation,
+  told: KernelGenerator<boolean>,
+): KernelGenerator<number> {
+  const { store } = kernel;
+  const { range } = record;
+  if (!(yield* told)) {
     // Who may not sleep is not allowed to call the end either.
     removeTouched(store, subscriptions.active, record);
     mn_itree_inv_end(kernel, subscriptions);
@@ -119,40 +140,55 @@ function* start(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifier
 }
 
 /** mn_itree_invalidate with mn_itree_inv_start_range. False: a driver would have to sleep. */
-function* mn_itree_invalidate(
+function mn_itree_invalidate(
   kernel: Kernel,
   subscriptions: Subscriptions,
   range: MmuNotifierRange,
 ): KernelGenerator<boolean> {
   const { store } = kernel;
   store.add(subscriptions, 'active_invalidate_ranges', 1);
-  let cur_seq = 0;
   // The tree is not changed while the sequence is odd.
-  for (const sub of subscriptions.itree) {
-    if (sub.start >= range.end) break;
-    if (sub.end <= range.start) continue;
-    if (!isInvalidating(subscriptions)) store.add(subscriptions, 'invalidate_seq', 1);
-    if (cur_seq === 0) cur_seq = subscriptions.invalidate_seq;
-    if (yield* invalidate(kernel, sub, range, cur_seq)) continue;
-    if (!range.blockable) return false;
-    kernel.WARN('WARN_ON(mmu_notifier_range_blockable(range)): invalidate() gave false where it may sleep');
+  const met = subscriptions.itree.filter((sub) => sub.start < range.end && sub.end > range.start);
+  if (met.length === 0) return finished(true);
+  if (!isInvalidating(subscriptions)) store.add(subscriptions, 'invalidate_seq', 1);
+  const cur_seq = subscriptions.invalidate_seq;
+  for (const [index, sub] of met.entries()) {
+    const told = kernel.run(INVALIDATE, { sub, range, cur_seq });
+    if (!isFinished(told) || !told.value) return invalidateOthers(kernel, told, met.slice(index + 1), range, cur_seq);
   }
-  return true;
+  return finished(true);
 }
 
-function* invalidate(
+/** The rest of those who are told, behind one who sleeps or refuses. */
+function* invalidateOthers(
   kernel: Kernel,
-  sub: IntervalSub,
+  told: KernelGenerator<boolean>,
+  others: readonly IntervalSub[],
   range: MmuNotifierRange,
   cur_seq: number,
 ): KernelGenerator<boolean> {
-  return yield* kernel.call(
-    'invalidate',
-    () => [rangeText(range), eventName(range), `cur_seq ${cur_seq}`],
-    sub.ops.invalidate(kernel, sub, range, cur_seq),
-    String,
-  );
+  if (!goesOn(kernel, range, yield* told)) return false;
+  for (const sub of others)
+    if (!goesOn(kernel, range, yield* kernel.run(INVALIDATE, { sub, range, cur_seq }))) return false;
+  return true;
 }
+
+/** After what an invalidate() gave: the others are told, unless it would have to sleep and may not. */
+function goesOn(kernel: Kernel, range: MmuNotifierRange, result: boolean): boolean {
+  if (!result && range.blockable)
+    kernel.WARN('WARN_ON(mmu_notifier_range_blockable(range)): invalidate() gave false where it may sleep');
+  return result || range.blockable;
+}
+
+const INVALIDATE: TracedCall<
+  { readonly sub: IntervalSub; readonly range: MmuNotifierRange; readonly cur_seq: number },
+  boolean
+> = {
+  name: 'invalidate',
+  args: ({ range, cur_seq }) => [rangeText(range), eventName(range), `cur_seq ${cur_seq}`],
+  body: (kernel, { sub, range, cur_seq }) => sub.ops.invalidate(kernel, sub, range, cur_seq),
+  print: String,
+};
 
 /** mn_hlist_invalidate_range_start: all are asked, whatever one of them answers. */
 function* mn_hlist_invalidate_range_start(
@@ -185,16 +221,20 @@ export function mmu_notifier_invalidate_range_end(kernel: Kernel, range: MmuNoti
     endActive(kernel, subscriptions, range);
     return DONE;
   }
-  return kernel.call(
-    'mmu_notifier_invalidate_range_end',
-    () => [rangeText(range), eventName(range)],
-    end(kernel, subscriptions, range),
-    () => '',
-  );
+  return kernel.run(END, { subscriptions, range });
 }
 
-function* end(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<void> {
-  if (!endActive(kernel, subscriptions, range)) return;
+const END: TracedCall<Telling, void> = {
+  name: 'mmu_notifier_invalidate_range_end',
+  args: ({ range }) => [rangeText(range), eventName(range)],
+  body: (kernel, { subscriptions, range }) =>
+    endActive(kernel, subscriptions, range) && subscriptions.list.length > 0
+      ? endListed(kernel, subscriptions, range)
+      : DONE,
+  print: () => '',
+};
+
+function* endListed(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifierRange): KernelGenerator<void> {
   for (const sub of [...subscriptions.list])
     if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
 }

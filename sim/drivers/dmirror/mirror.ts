@@ -13,7 +13,7 @@ import {
 } from '../../mm/mmu_notifier.ts';
 import { removeItem } from '../../store/remove.ts';
 import { UnorderedMap } from '../../store/unorderedMap.ts';
-import type { KernelGenerator } from '../../task/task.ts';
+import { finished, type KernelGenerator } from '../../task/task.ts';
 import { stateOf } from './backing.ts';
 import { type Dmirror, type DmirrorDevice, deviceName } from './dmirror.ts';
 import { dmirror_device_evict_chunk } from './to_ram.ts';
@@ -58,14 +58,23 @@ const isOwn = (kernel: Kernel, dmirror: Dmirror, range: MmuNotifierRange): boole
   range.event === MMU_NOTIFY_MIGRATE && range.owner === dmirror.mdevice.owner && kernel.has('notifyMigrate');
 
 /** dmirror_interval_invalidate: the CPU's page table is about to change. */
-function* dmirror_interval_invalidate(
+function dmirror_interval_invalidate(
   kernel: Kernel,
   sub: IntervalSub,
   range: MmuNotifierRange,
   cur_seq: number,
 ): KernelGenerator<boolean> {
   const { dmirror } = sub.ops as DmirrorOps;
-  if (isOwn(kernel, dmirror, range)) return true;
+  return isOwn(kernel, dmirror, range) ? finished(true) : update(kernel, sub, dmirror, range, cur_seq);
+}
+
+function* update(
+  kernel: Kernel,
+  sub: IntervalSub,
+  dmirror: Dmirror,
+  range: MmuNotifierRange,
+  cur_seq: number,
+): KernelGenerator<boolean> {
   if (!(yield* lockForInvalidation(kernel, dmirror, range))) return false;
   mmu_interval_set_seq(kernel, sub, cur_seq);
   dmirror_do_update(kernel, dmirror, range.start, range.end);
