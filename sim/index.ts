@@ -33,9 +33,10 @@ export {
   importPaths,
   noteText,
 } from './machine/import/import.ts';
-export { hex, type TraceNode } from './machine/kernel.ts';
+export { hex } from './machine/kernel.ts';
 export { Machine, type Step, type Stop } from './machine/machine.ts';
 export { presets } from './machine/presets.ts';
+export type { TraceNode } from './machine/trace.ts';
 export { type ScriptEntry, scriptProgram } from './shell/script.ts';
 export {
   commandNames,

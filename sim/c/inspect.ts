@@ -4,8 +4,9 @@
  */
 import { lookup, variantOf } from '../kernel/names.ts';
 import { createEnvironment } from '../machine/environment.ts';
-import { type Kernel, Trace } from '../machine/kernel.ts';
+import type { Kernel } from '../machine/kernel.ts';
 import type { Machine } from '../machine/machine.ts';
+import { Trace } from '../machine/trace.ts';
 import type { ProgramSpec, Program as Task } from '../task/program.ts';
 import type { Frame, KernelGenerator, SourceSpan } from '../task/task.ts';
 import type { Finding } from './ast.ts';

@@ -7,20 +7,11 @@ import type { FactId } from '../kernel/release.ts';
 import { factsOf, type Release } from '../kernel/release.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
-import { type Frame, finished, isFinished, type KernelGenerator, type Point } from '../task/task.ts';
+import { finished, isFinished, type KernelGenerator, type Point } from '../task/task.ts';
 import type { MachineConfig } from './config.ts';
 import { type Options, optionsOf } from './options.ts';
 import { type CallBack, type KernelState, newState } from './state.ts';
-
-/** One call made by the kernel while a step ran. */
-export interface TraceNode {
-  name: string;
-  args: readonly string[];
-  result: string;
-  calls: TraceNode[];
-  /** Calls beyond the first MAX_CALLS, which are only counted. */
-  more?: number;
-}
+import { beginOf, type CallArgs, type CallBody, endOf, type OpenCall, printed, stopped, Trace } from './trace.ts';
 
 /** So many calls of one call are kept by name: a migration of a million pages makes millions. */
 const MAX_CALLS = 200;
@@ -30,20 +21,6 @@ const FEW_CALLS = 4;
 /** Of the others every so manieth passes its points, so that whoever lets the program run can breathe. */
 const BREATH = 64;
 
-/** A call that has not returned. */
-interface OpenCall {
-  node: TraceNode;
-  readonly frame: Frame;
-  /** Calls it made, in the statement of C text that runs. */
-  made: number;
-}
-
-/** Arguments as printed for people; a function where they are made often and rarely looked at. */
-type CallArgs = readonly string[] | (() => readonly string[]);
-/** What a call does; a function where it may be over without a generator, which begins when the call does. */
-type CallBody<T> = KernelGenerator<T> | (() => KernelGenerator<T>);
-const printed = (args: CallArgs): readonly string[] => (typeof args === 'function' ? args() : args);
-
 /** A traced call as data: of one that is made for every page nothing is printed, and nothing made, where nobody looks. */
 export interface TracedCall<S, T> {
   readonly name: string;
@@ -51,63 +28,6 @@ export interface TracedCall<S, T> {
   /** Gives a generator only if it has to wait. */
   readonly body: (kernel: Kernel, subject: S) => KernelGenerator<T>;
   readonly print: (value: T, subject: S) => string;
-}
-
-/** The calls one task makes, step by step. */
-export class Trace {
-  roots: TraceNode[] = [];
-  readonly open: OpenCall[] = [];
-  /** Calls of the statement of C text that runs, or of the line. */
-  made = 0;
-  /** Told of each call as it begins and ends, but for those that are only counted; and of all that C text calls. */
-  watcher: { called(name: string): void; entered(call: TraceNode): void; left(call: TraceNode): void } | undefined;
-  /** Does whoever runs the task let it go on at this point? Then it has counted it, and it need not be yielded. */
-  passes: ((point: Point) => boolean) | undefined;
-
-  /** A statement of C text begins: it may make as many calls as any. */
-  statement(): void {
-    this.made = 0;
-    const last = this.open.at(-1);
-    if (last) last.made = 0;
-  }
-
-  /** Ends a step: its calls so far. Calls still open go on in the next step as calls of the same name. */
-  cut(): TraceNode[] {
-    const { roots } = this;
-    this.roots = [];
-    let into = this.roots;
-    for (const call of this.open) {
-      call.node = { ...call.node, calls: [] };
-      into.push(call.node);
-      into = call.node.calls;
-    }
-    return roots;
-  }
-}
-
-const beginOf = ({ frame }: OpenCall): Point => ({ kind: 'call', frame });
-const endOf = ({ frame, node }: OpenCall): Point => ({ kind: 'return', frame, value: node.result });
-
-/** The rest of a quiet call that came to its first point: a frame after all. Those around it learn it the same way. */
-function* stopped<T>(
-  name: string,
-  args: CallArgs,
-  body: KernelGenerator<T>,
-  point: Point,
-  print: (value: T) => string,
-): KernelGenerator<T> {
-  const frame = { name, kind: 'kernel', args: printed(args) } as const;
-  let isOver = false;
-  try {
-    yield { kind: 'call', frame };
-    yield point;
-    const value = yield* body;
-    isOver = true;
-    yield { kind: 'return', frame, value: print(value) };
-    return value;
-  } finally {
-    if (!isOver) body.return(undefined as T);
-  }
 }
 
 export class Kernel {

@@ -12,8 +12,9 @@ import { Program, type ProgramSpec } from '../task/program.ts';
 import type { Point } from '../task/task.ts';
 import { boot } from './boot.ts';
 import type { MachineConfig } from './config.ts';
-import type { Kernel, TraceNode } from './kernel.ts';
+import type { Kernel } from './kernel.ts';
 import type { LogLine } from './state.ts';
+import type { TraceNode } from './trace.ts';
 
 export interface Step {
   /** What was done, in one line. */

@@ -5,7 +5,7 @@
  */
 import type { CValue } from '../c/value.ts';
 import type { TaskRef } from '../include/mm_types.ts';
-import { Trace } from '../machine/kernel.ts';
+import { Trace } from '../machine/trace.ts';
 import type { Frame, KernelGenerator, Point, WaitObject } from './task.ts';
 
 export type ProgramStatus = 'ready' | 'paused' | 'waiting' | 'done' | 'failed' | 'stopped';

@@ -14,8 +14,8 @@ import {
 } from '../../sim/arch/pte.ts';
 import type { Folio, Mm, Vma } from '../../sim/include/mm_types.ts';
 import { type Machine, type Release, runShellLine, statusOf } from '../../sim/index.ts';
-import type { TraceNode } from '../../sim/machine/kernel.ts';
 import { lineProgram } from '../../sim/machine/machine.ts';
+import type { TraceNode } from '../../sim/machine/trace.ts';
 import { folioOf } from '../../sim/mm/folio.ts';
 import { pageAnonExclusive } from '../../sim/mm/rmap.ts';
 import type { KernelGenerator } from '../../sim/task/task.ts';

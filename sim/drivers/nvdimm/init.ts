@@ -1,6 +1,7 @@
 /** The persistent memory a machine boots with: drivers/nvdimm/e820.c and drivers/acpi/nfit/core.c (6.12). */
 import { IORES_DESC_PERSISTENT_MEMORY, IORES_DESC_PERSISTENT_MEMORY_LEGACY, walk } from '../../kernel/resource.ts';
-import { type Kernel, Trace } from '../../machine/kernel.ts';
+import type { Kernel } from '../../machine/kernel.ts';
+import { Trace } from '../../machine/trace.ts';
 import { create_seeds } from './claim.ts';
 import { create_ns_seed, newNamespace } from './namespace_devs.ts';
 import { type NdBus, type NdRegion, SZ_4K, SZ_16M } from './nd.ts';
