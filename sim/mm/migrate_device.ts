@@ -6,6 +6,7 @@ import { type Folio, VM_HUGETLB, VM_SPECIAL } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import { folio_lock, folio_test_locked, folio_trylock } from '../kernel/locking.ts';
 import { hex, type Kernel, type TracedCall } from '../machine/kernel.ts';
+import { runsOf } from '../store/column.ts';
 import { after, finished, isFinished, type KernelGenerator } from '../task/task.ts';
 import { copy_highpage } from './contents.ts';
 import { alloc_folio, folioHead } from './folio.ts';
@@ -138,37 +139,55 @@ function lockPfn(kernel: Kernel, pfn: number): number {
   return migrate_pfn(pfn) + MIGRATE_PFN_MIGRATE + (folio.order > 0 ? MIGRATE_PFN_COMPOUND : 0);
 }
 
-/** Locks the frames that `frameOf` names; of a large folio the head, and the rest is skipped. */
-function* byPfn(
-  kernel: Kernel,
-  src: number[],
-  npages: number,
-  frameOf: (index: number) => number,
-): KernelGenerator<number> {
-  for (let i = 0; i < npages; i++) {
-    const pfn = frameOf(i);
-    src[i] = lockPfn(kernel, pfn);
-    const order = src[i] === 0 ? 0 : (kernel.state.folios.get(pfn)?.order ?? 0);
-    for (let left = 2 ** order - 1; left > 0 && i + 1 < npages; left--) src[++i] = 0;
+const orderAt = (kernel: Kernel, pfn: number): number => kernel.state.folios.get(pfn)?.order ?? 0;
+
+/** Locks what is in use in the range; of a large folio the head. Most of a device is free: that is passed as a whole. */
+function* lockRange(kernel: Kernel, src: number[], start: number, npages: number): KernelGenerator<number> {
+  src.fill(0, 0, npages);
+  let next = start;
+  for (const run of runsOf(kernel.pages.refcount, start, start + npages)) {
+    if (run.value === 0) continue;
+    for (let pfn = Math.max(run.start, next); pfn < run.end; pfn = next) {
+      const entry = lockPfn(kernel, pfn);
+      next = pfn + (entry === 0 ? 1 : 2 ** orderAt(kernel, pfn));
+      if (entry === 0) continue;
+      while (src.length < pfn - start) src.push(0);
+      src[pfn - start] = entry;
+    }
   }
-  yield* migrate_device_unmap(kernel, src, npages, undefined, false);
+  yield* migrate_device_unmap(kernel, src, Math.min(npages, src.length), undefined, false);
   return 0;
 }
 
-/** migrate_device_range: npages page frames from `start`; 0. */
+/**
+ * migrate_device_range: npages page frames from `start`; 0. An empty array comes back only as long as what is in it:
+ * behind its end nothing was collected.
+ */
 export function* migrate_device_range(
   kernel: Kernel,
   src: number[],
   start: number,
   npages: number,
 ): KernelGenerator<number> {
-  const body = byPfn(kernel, src, npages, (index) => start + index);
+  const body = lockRange(kernel, src, start, npages);
   return yield* kernel.call('migrate_device_range', [hex(start), String(npages)], body, String);
+}
+
+/** Locks the frames that src names; of a large folio the head, and the rest is skipped. */
+function* lockPfns(kernel: Kernel, src: number[], npages: number): KernelGenerator<number> {
+  for (let i = 0; i < npages; i++) {
+    const pfn = src[i] ?? 0;
+    src[i] = lockPfn(kernel, pfn);
+    const order = src[i] === 0 ? 0 : orderAt(kernel, pfn);
+    for (let left = 2 ** order - 1; left > 0 && i + 1 < npages; left--) src[++i] = 0;
+  }
+  yield* migrate_device_unmap(kernel, src, npages, undefined, false);
+  return 0;
 }
 
 /** migrate_device_pfns (6.15 on): page frames that need not be neighbours, named by src itself; 0. */
 export function* migrate_device_pfns(kernel: Kernel, src: number[], npages: number): KernelGenerator<number> {
-  const body = byPfn(kernel, src, npages, (index) => src[index] ?? 0);
+  const body = lockPfns(kernel, src, npages);
   return yield* kernel.call('migrate_device_pfns', [String(npages)], body, String);
 }
 
@@ -178,7 +197,7 @@ export function* migrate_device_pages(
   dst: number[],
   npages: number,
 ): KernelGenerator<void> {
-  const body = () => __migrate_device_pages(kernel, src, dst, npages, undefined);
+  const body = () => __migrate_device_pages(kernel, src, dst, Math.min(npages, src.length), undefined);
   yield* kernel.call('migrate_device_pages', [String(npages)], body, () => '');
 }
 
@@ -188,7 +207,7 @@ export function* migrate_device_finalize(
   dst: readonly number[],
   npages: number,
 ): KernelGenerator<void> {
-  const body = () => __migrate_device_finalize(kernel, src, dst, npages, undefined);
+  const body = () => __migrate_device_finalize(kernel, src, dst, Math.min(npages, src.length), undefined);
   yield* kernel.call('migrate_device_finalize', [String(npages)], body, () => '');
 }
 

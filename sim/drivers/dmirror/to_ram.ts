@@ -155,10 +155,10 @@ function moveHome(
 /** dmirror_device_evict_chunk (6.1): everything of a chunk that is out goes to system memory, whoever maps it. */
 export function* dmirror_device_evict_chunk(kernel: Kernel, chunk: DmirrorChunk): KernelGenerator<void> {
   const pages = chunk.end - chunk.start;
-  const src = new Array<number>(pages).fill(0);
-  const dst = new Array<number>(pages).fill(0);
+  const src: number[] = [];
+  const dst: number[] = [];
   yield* migrate_device_range(kernel, src, chunk.start, pages);
-  for (let i = 0; i < pages; i++) {
+  for (let i = 0; i < src.length; i++) {
     const entry = src[i] ?? 0;
     const spage = migratePage(entry);
     if (spage < 0 || !has(entry, MIGRATE_PFN_MIGRATE)) continue;
