@@ -1,11 +1,11 @@
 /** The way in from a terminal: `zonescope`. */
 import { open, readdir, readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArguments, USAGE, UsageError } from './cli/args.ts';
 import { execute } from './cli/commands.ts';
 import type { Surroundings } from './cli/surroundings.ts';
+import { CACHE, nameOfBuild, readKept, writeKept } from './main.kept.ts';
 
 const VERSION = process.env.ZONESCOPE_VERSION ?? '';
 
@@ -52,6 +52,12 @@ async function textUpTo(path: string, limit: number): Promise<string | undefined
   }
 }
 
+/** A verdict depends on the program and on its claims. */
+async function verdictsKept(): Promise<{ file: string; build: string }> {
+  const build = nameOfBuild(await readFile(__filename), await readFile(join(__dirname, 'claims.json')));
+  return { file: join(CACHE, 'verdicts', build), build };
+}
+
 const around: Surroundings = {
   print: (text) => void process.stdout.write(`${text}\n`),
   complain: (text) => void process.stderr.write(`${text}\n`),
@@ -70,11 +76,18 @@ const around: Surroundings = {
   machines: { list: (path) => readdir(path).catch(() => []), readText: textUpTo },
   folder: process.cwd(),
   version: VERSION,
-  cache: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'zonescope', 'documents'),
+  cache: join(CACHE, 'documents'),
   glossary: async () => (await data('glossary.json')) as Awaited<ReturnType<Surroundings['glossary']>>,
   scenes: () => data('scenes.json'),
   claims: () => data('claims.json'),
   findings: () => data('findings.json'),
+  verdicts: {
+    read: async () => readKept((await verdictsKept()).file)?.toString('utf8'),
+    write: async (text) => {
+      const { file, build } = await verdictsKept();
+      writeKept(file, build, Buffer.from(text));
+    },
+  },
   now: () => performance.now(),
   breathe: () => new Promise((resolve) => setImmediate(resolve)),
 };

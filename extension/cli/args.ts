@@ -31,6 +31,8 @@ export interface CheckRequest {
   format: 'text' | 'json' | 'sarif';
   /** Only the rules: nothing is run. */
   rulesOnly: boolean;
+  /** Judge every claim, whatever earlier runs have kept. */
+  fresh: boolean;
 }
 
 export const USAGE = `zonescope: explore the kernel's memory-model documents beside a simulation
@@ -42,9 +44,10 @@ export const USAGE = `zonescope: explore the kernel's memory-model documents bes
         kernel log (DIR/proc/zoneinfo, DIR/sys/devices/system/node/..., DIR/dmesg); / is this machine
   zonescope run FILE:LINE [--variant ID] [--set NAME=EXPR]... [--machine NAME|FILE] [--release R] [--json]
         run the example at a line of a document, as its lens does
-  zonescope check [--release R] [--against R] [--rules-only] [--json | --sarif] FILE...
+  zonescope check [--release R] [--against R] [--rules-only | --fresh] [--json | --sarif] FILE...
         what is wrong in documents, or in the documents of a kernel tree: by rules, by claims that no
-        longer hold, by examples that do not run; exits 1 if there are errors
+        longer hold, by examples that do not run; exits 1 if there are errors. Verdicts on claims are
+        kept for the next run of this version: --fresh judges all anew
   zonescope docs [--json] [FILE...]
         where the documents are, or which releases the files belong to
   zonescope machines | releases | terms [NAME] [--release R]
@@ -68,7 +71,7 @@ export function parseArguments(argv: readonly string[]): Request {
       const value = inline ?? rest[++i];
       if (value === undefined) throw new UsageError(`${name} needs a value`);
       options.set(name, [...(options.get(name) ?? []), value]);
-    } else if (['--json', '--sarif', '--rules-only'].includes(word)) flags.add(word);
+    } else if (['--json', '--sarif', '--rules-only', '--fresh'].includes(word)) flags.add(word);
     else if (word === '--help' || word === '-h') flags.add('--help');
     else if (word.startsWith('-') && word !== '-')
       throw new UsageError(`${word}: no such option; zonescope help lists them`);
@@ -84,7 +87,7 @@ export function parseArguments(argv: readonly string[]): Request {
     throw new UsageError('--from goes with sh and machine');
   if (from === '') throw new UsageError('--from needs a folder');
   const against = releaseOf(one('--against'));
-  for (const name of ['--sarif', '--rules-only', ...(against ? ['--against'] : [])])
+  for (const name of ['--sarif', '--rules-only', '--fresh', ...(against ? ['--against'] : [])])
     if (command !== 'check' && (flags.has(name) || options.has(name))) throw new UsageError(`${name} goes with check`);
   const shared = { ...(machine ? { machine } : {}), ...(release ? { release } : {}), json };
   switch (command) {
@@ -134,6 +137,7 @@ export function parseArguments(argv: readonly string[]): Request {
         ...(against ? { against } : {}),
         format: json ? 'json' : flags.has('--sarif') ? 'sarif' : 'text',
         rulesOnly: flags.has('--rules-only'),
+        fresh: flags.has('--fresh'),
       };
     case 'docs':
       return { command, json, files: words };

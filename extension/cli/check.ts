@@ -2,7 +2,7 @@
 import type { Release } from '../../sim/index.ts';
 import { checkDocument } from '../docs/check/check.ts';
 import type { DocFinding } from '../docs/check/types.ts';
-import { claimFinding, isToldByRule, loadClaims, placeClaims } from '../docs/claims.ts';
+import { type Claim, type ClaimVerdict, claimFinding, isToldByRule, loadClaims, placeClaims } from '../docs/claims.ts';
 import { examplesOf } from '../docs/examples.ts';
 import type { DocExample } from '../docs/exampleTypes.ts';
 import { kernelTreeOf, releaseOfPlace } from '../docs/kernelTree.ts';
@@ -24,6 +24,7 @@ import {
   type CheckedFile,
   Places,
 } from './checkReport.ts';
+import { KeptVerdicts } from './keptVerdicts.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** An example that runs longer has no end. */
@@ -34,10 +35,11 @@ const DEFAULT_MACHINE = 'qemu-2g';
 
 export async function check(request: CheckRequest, around: Surroundings): Promise<number> {
   const files: CheckedFile[] = [];
-  const runner = request.rulesOnly ? undefined : await Runner.make(around);
+  const runner = request.rulesOnly ? undefined : await Runner.make(around, request.fresh);
   try {
     for (const file of await filesOf(request.files, around.files))
       files.push(await checkFile(file, request, runner, around));
+    await runner?.save();
   } finally {
     runner?.dispose();
   }
@@ -106,23 +108,42 @@ function whyNot({ scene, text }: DocExample, { why }: ExampleState, release: Rel
 /** Judges claims and runs examples. */
 class Runner {
   private readonly judge = new Judge();
+  private readonly kept: KeptVerdicts;
   private readonly sessions = new Map<string, Session>();
   private readonly around: Surroundings;
   private readonly scenes: readonly Scene[];
   private readonly all: ReturnType<typeof loadClaims>['claims'];
 
-  private constructor(around: Surroundings, scenes: readonly Scene[], all: Runner['all']) {
+  private constructor(around: Surroundings, kept: KeptVerdicts, scenes: readonly Scene[], all: Runner['all']) {
+    this.kept = kept;
     this.around = around;
     this.scenes = scenes;
     this.all = all;
   }
 
-  static async make(around: Surroundings): Promise<Runner> {
+  static async make(around: Surroundings, isFresh: boolean): Promise<Runner> {
+    const kept = await KeptVerdicts.read(around, isFresh);
     const [ofScenes, ofClaims] = await Promise.all([around.scenes(), around.claims()]);
     const { scenes, problems } = loadScenes(ofScenes, { isOurs: true });
     const loaded = loadClaims(ofClaims, { isOurs: true });
     for (const problem of [...problems, ...loaded.problems]) around.complain(problem);
-    return new Runner(around, scenes, loaded.claims);
+    return new Runner(around, kept, scenes, loaded.claims);
+  }
+
+  save(): Promise<void> {
+    return this.kept.save();
+  }
+
+  /** Those that no earlier run has judged are judged now. */
+  private verdicts(claims: readonly Claim[], release: Release): ClaimVerdict[] {
+    const known = claims.map((claim) => this.kept.of(claim, release));
+    const judged = this.judge.judgeAll(
+      claims.filter((_, index) => known[index] === undefined),
+      release,
+    );
+    for (const verdict of judged) this.kept.add(verdict);
+    const inTurn = judged.values();
+    return known.flatMap((verdict) => verdict ?? inTurn.next().value ?? []);
   }
 
   claims(
@@ -131,7 +152,7 @@ class Runner {
   ): { claims: CheckedClaim[]; findings: DocFinding[] } {
     const places = new Places(source);
     const placed = placeClaims(this.all, kind, release, document, source);
-    const verdicts = this.judge.judgeAll(
+    const verdicts = this.verdicts(
       placed.map(({ claim }) => claim),
       release,
     );

@@ -20,6 +20,8 @@ export interface Surroundings {
   claims(): Promise<unknown>;
   /** The table of codes that findings have. */
   findings(): Promise<unknown>;
+  /** Verdicts on claims that an earlier run of this very program kept, as it wrote them. */
+  readonly verdicts: { read(): Promise<string | undefined>; write(text: string): Promise<void> };
   now(): number;
   breathe(): Promise<void>;
 }

@@ -73,6 +73,8 @@ export interface ClaimVerdict {
   /** Where it does not hold: the first release of the run of releases up to this one in which it does not. */
   readonly since?: Release;
   readonly why?: string;
+  /** The line that did otherwise. */
+  readonly failed?: string;
   /** Why it could not be judged: it neither holds nor fails then, and is no finding. */
   readonly problem?: string;
   /** The lines that show it, with what each printed; the failed expectation last. */
@@ -240,11 +242,11 @@ const OF_NAMES: ReadonlySet<string> = new Set(['gone-name', 'never-existed', 'no
 /** Whether a rule says the same at the name in the claim's sentence: then one finding is enough. */
 export function isToldByRule(
   { place: { span } }: PlacedClaim,
-  { evidence }: ClaimVerdict,
+  { failed }: ClaimVerdict,
   findings: readonly DocFinding[],
   source: string,
 ): boolean {
-  const name = /^help (\w+)$/.exec(evidence.at(-1)?.line ?? '')?.[1];
+  const name = /^help (\w+)$/.exec(failed ?? '')?.[1];
   if (name === undefined) return false;
   return findings.some(
     ({ code, start, end }) =>

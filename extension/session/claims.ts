@@ -127,10 +127,10 @@ export class Judge {
         if (wanted === undefined) continue;
         const last = evidence.at(-1);
         if (last) last.wanted = wanted;
-        return { claim, release, holds: false, ...reasons(claim, release), evidence };
+        return { ...failedAt(claim, release, last?.line ?? expectation.line), evidence };
       }
       if (asked === 0) throw new Unjudged(`It expects nothing of ${release}.`);
-      return { claim, release, holds: true, evidence };
+      return { ...heldIn(claim, release), evidence };
     } catch (error) {
       // A machine in an unknown state judges nothing else.
       if (!(error instanceof Unjudged)) this.benches.delete(key);
@@ -251,6 +251,17 @@ function* unmet(
   if (differsFrom !== undefined && (yield* run(differsFrom)).output === output) return `anything but ${output}`;
   return undefined;
 }
+
+/** The verdict on a claim that holds, or fails at a line; without its evidence. */
+export const heldIn = (claim: Claim, release: Release): ClaimVerdict => ({ claim, release, holds: true, evidence: [] });
+export const failedAt = (claim: Claim, release: Release, line: string): ClaimVerdict => ({
+  claim,
+  release,
+  holds: false,
+  ...reasons(claim, release),
+  failed: line,
+  evidence: [],
+});
 
 function reasons(claim: Claim, release: Release): Pick<ClaimVerdict, 'since' | 'why'> {
   const why = claim.why === undefined ? undefined : textFor(claim.why, release);

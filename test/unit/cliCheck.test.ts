@@ -1,6 +1,6 @@
 /** `zonescope check`: what it reads, what it prints in its three forms, and how it ends. */
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { parseArguments } from '../../extension/cli/args.ts';
 import { execute } from '../../extension/cli/commands.ts';
 import type { Surroundings } from '../../extension/cli/surroundings.ts';
@@ -25,6 +25,22 @@ const CLAIM = {
   expect: [{ line: '1 + 1', is: '3' }],
   why: 'There are.',
 };
+
+/** A rule says the same of the name, and better. */
+const NAMED = {
+  ...CLAIM,
+  id: 'named',
+  anchor: { ...CLAIM.anchor, words: ['Names such as'] },
+  expect: [{ line: 'help mem_sections', has: 'struct' }],
+};
+
+/** What runs keep for each other; each test begins with nothing. */
+let kept: string | undefined;
+let claims: readonly object[];
+beforeEach(() => {
+  kept = undefined;
+  claims = [CLAIM];
+});
 
 async function zonescope(
   files: Readonly<Record<string, string>>,
@@ -55,8 +71,14 @@ async function zonescope(
     cache: '/cache',
     glossary: async () => [],
     scenes: async () => scenesJson(),
-    claims: async () => [CLAIM],
+    claims: async () => claims,
     findings: async () => TABLE,
+    verdicts: {
+      read: async () => kept,
+      write: async (text) => {
+        kept = text;
+      },
+    },
     now: () => performance.now(),
     breathe: () => new Promise((resolve) => setImmediate(resolve)),
   };
@@ -196,6 +218,36 @@ describe('zonescope check', () => {
     expect(out).toMatch(/Documentation\/vm\/gone\.rst is not in this tree\. \[no-such-file\]$/m);
   });
 
+  it('keeps verdicts on claims for the next run, which judges what is new', async () => {
+    const run = (...options: string[]): Promise<{ out: string }> =>
+      zonescope({ 'hmm.rst': RIGHT }, '--release', '6.12', ...options, 'hmm.rst');
+    const { out } = await run();
+    expect(out).toContain('Not so: There are no more. There are. [claim/all]');
+    expect(kept).toBe('{"6.12 all":"1 + 1"}');
+    expect(await run()).toMatchObject({ out });
+    // Whoever had judged it otherwise would be believed, but not of another release.
+    kept = '{"6.12 all":true}';
+    expect((await run()).out).not.toContain('claim/all');
+    kept = '{"6.11 all":true}';
+    expect((await run()).out).toBe(out);
+    expect(kept).toBe('{"6.11 all":true,"6.12 all":"1 + 1"}');
+  });
+
+  it('keeps of a verdict what its finding needs', async () => {
+    claims = [CLAIM, NAMED];
+    const run = (): Promise<unknown> => zonescope({ 'hmm.rst': DOCUMENT }, '--release', '6.12', 'hmm.rst');
+    const first = await run();
+    expect(first).toMatchObject({ out: expect.not.stringContaining('claim/named') });
+    expect(await run()).toEqual(first);
+  });
+
+  it('judges all anew where that is asked for', async () => {
+    kept = '{"6.12 all":true}';
+    const { out } = await zonescope({ 'hmm.rst': RIGHT }, '--fresh', '--release', '6.12', 'hmm.rst');
+    expect(out).toContain('[claim/all]');
+    expect(kept).toBe('{"6.12 all":"1 + 1"}');
+  });
+
   it('says what it cannot use', async () => {
     const files = { 'notes.rst': 'Nothing of the kernel.\n', 'dir/x': '' };
     await expect(zonescope(files, 'notes.rst')).rejects.toThrow('notes.rst is neither memory-model nor hmm');
@@ -204,6 +256,7 @@ describe('zonescope check', () => {
     expect(() => parseArguments(['check'])).toThrow('check takes FILE...');
     expect(() => parseArguments(['check', '--json', '--sarif', 'x'])).toThrow('name one');
     expect(() => parseArguments(['docs', '--sarif'])).toThrow('--sarif goes with check');
+    expect(() => parseArguments(['run', '--fresh', 'hmm.rst:3'])).toThrow('--fresh goes with check');
     expect(() => parseArguments(['sh', '--against', '6.12'])).toThrow('--against goes with check');
     expect(() => parseArguments(['check', '--release', '2.6', 'x'])).toThrow('no release the engine knows');
   });

@@ -24,6 +24,7 @@ async function zonescope(files: ImportFiles, ...argv: string[]): Promise<{ statu
     scenes: async () => [],
     claims: async () => [],
     findings: async () => ({}),
+    verdicts: { read: async () => undefined, write: async () => {} },
     now: () => 0,
     breathe: () => Promise.resolve(),
   };

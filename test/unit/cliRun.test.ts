@@ -38,6 +38,7 @@ async function zonescope(scenes: unknown, ...argv: string[]): Promise<{ status: 
     scenes: async () => scenes,
     claims: async () => [],
     findings: async () => ({}),
+    verdicts: { read: async () => undefined, write: async () => {} },
     now: () => 0,
     breathe: () => Promise.resolve(),
   };

@@ -88,12 +88,12 @@ describe('what is shown of what was found', () => {
   test('what a rule says at the name is not said again by the claim that the name is there', () => {
     const at = source.indexOf('count');
     const named = { ...finding('gone-name', at), end: at + 'count'.length };
-    const evidence = [{ line: 'help count', output: 'count: not in 6.12', wanted: 'without: not in' }];
-    const all = known([named], [judged(claim('a'), { evidence })]);
+    const failed = 'help count';
+    const all = known([named], [judged(claim('a'), { failed })]);
     expect(shownFindings(all, on, source).map(({ code }) => code)).toEqual(['gone-name']);
     expect(shownFindings(all, { ...on, findings: false }, source).map(({ code }) => code)).toEqual(['claim/a']);
     expect(shownFindings(all, { ...on, disabled: ['gone-name'] }, source).map(({ code }) => code)).toEqual(['claim/a']);
-    const other = known([{ ...named, code: 'leak' }], [judged(claim('a'), { evidence })]);
+    const other = known([{ ...named, code: 'leak' }], [judged(claim('a'), { failed })]);
     expect(shownFindings(other, on, source)).toHaveLength(2);
   });
 
