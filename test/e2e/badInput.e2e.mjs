@@ -145,7 +145,7 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
       ['`vmemmap`', /struct page/],
       ['section_mem_map', /struct mem_section/],
     ]))
-      assert.match(await texts.hoverAt('memory-model.rst', text), says);
+      await texts.hoverSays('memory-model.rst', text, says);
     await nothingTold(texts);
   });
   await check('typing more of it, the terms still explain themselves', async () => {
@@ -153,8 +153,8 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
     await texts.page.keyboard.type('HMM_PFN_REQ_FAULT ``` .. :: |||| `\n\t\n');
     await texts.palette('File: Save');
     await until('the file written', () => texts.read('memory-model.rst').includes('HMM_PFN') || undefined);
-    assert.match(await texts.hoverAt('memory-model.rst', 'HMM_PFN_REQ_FAULT'), /HMM_PFN_REQ_FAULT/);
-    assert.match(await texts.hoverAt('memory-model.rst', 'section_mem_map'), /struct mem_section/);
+    await texts.hoverSays('memory-model.rst', 'HMM_PFN_REQ_FAULT', /HMM_PFN_REQ_FAULT/);
+    await texts.hoverSays('memory-model.rst', 'section_mem_map', /struct mem_section/);
     await nothingTold(texts);
   });
   await close(texts);
@@ -173,14 +173,14 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
     );
     await check('memory-model.rst, cut off within a word, reads as far as it goes', async () => {
       await halves.openFile('memory-model.rst');
-      assert.match(await halves.hoverAt('memory-model.rst', 'sparse_init()'), /mm\/sparse\.c/);
-      assert.match(await halves.hoverAt('memory-model.rst', 'ARCH_PFN_OFFSET'), /ARCH_PFN_OFFSET/);
+      await halves.hoverSays('memory-model.rst', 'sparse_init()', /mm\/sparse\.c/);
+      await halves.hoverSays('memory-model.rst', 'ARCH_PFN_OFFSET', /ARCH_PFN_OFFSET/);
       await nothingTold(halves);
     });
     await check('hmm.rst, cut off within its example, reads as far as it goes', async () => {
       await halves.openFile('hmm.rst');
-      assert.match(await halves.hoverAt('hmm.rst', 'request_free_mem_region'), /kernel\/resource\.c/);
-      assert.match(await halves.hoverAt('hmm.rst', 'struct dev_'), /struct/);
+      await halves.hoverSays('hmm.rst', 'request_free_mem_region', /kernel\/resource\.c/);
+      await halves.hoverSays('hmm.rst', 'struct dev_', /struct/);
       await nothingTold(halves);
     });
     await close(halves);
@@ -246,8 +246,8 @@ export async function run({ check, skip, open, emptyFolder, freshFolder, hasDocu
     await empty.palette('Zonescope: Open Tour');
     await empty.tab(tour).waitFor();
     empty.elsewhere.set(tour, tourFile);
-    assert.match(await empty.hoverAt(tour, 'ZONE_DEVICE or'), /ZONE_DEVICE on node 0: spanned 0/);
-    assert.match(await empty.hoverAt(tour, 'memremap_pages'), /mm\/memremap\.c/);
+    await empty.hoverSays(tour, 'ZONE_DEVICE or', /ZONE_DEVICE on node 0: spanned 0/);
+    await empty.hoverSays(tour, 'memremap_pages', /mm\/memremap\.c/);
     await empty.clickLens(tour, 'unsigned long pfn', 'Run');
     await until('the example run', async () => /step [1-9]/.test(await empty.statusBar('Zonescope')) || undefined);
     await nothingTold(empty);

@@ -274,6 +274,24 @@ export class Editor {
   }
 
   /**
+   * Rests the mouse on a text until the hover says something: under load a source of it can come after the others have
+   * been read.
+   *
+   * @param {string} path
+   * @param {string} text
+   * @param {RegExp} says
+   */
+  async hoverSays(path, text, says) {
+    let last = '';
+    await until(`a hover on "${text}" (${path}) that says ${says}`, async () => {
+      last = await this.hoverAt(path, text);
+      return says.test(last) || undefined;
+    }).catch((error) => {
+      throw new Error(`${error instanceof Error ? error.message : error}; it said: ${last}`);
+    });
+  }
+
+  /**
    * The middle of a text on the cursor's line.
    *
    * @param {number} column

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long anything on the screen may take. */
-export const patienceMs = 20_000;
+/** How long anything on the screen may take, on a machine that has other things to do as well. */
+export const patienceMs = 45_000;
 
 /** Editor text shows spaces as no-break spaces. */
 export const plain = (/** @type {string} */ text) => text.replaceAll('\u00a0', ' ');
