@@ -123,8 +123,12 @@ export function* migrate_device_prepare(kernel: Kernel, args: MigrateVma): Kerne
   if (back > 0) yield* restore(kernel, src, npages, back, undefined);
 }
 
-/** How far migrate_device_unmap has come. */
+/** What migrate_device_unmap works on, and how far it has come. */
 interface Unmapping {
+  readonly src: number[];
+  readonly npages: number;
+  readonly faultPage: number | undefined;
+  readonly isPrepared: boolean;
   index: number;
   mayDrain: boolean;
   /** Entries that may migrate, those without a page included. */
@@ -144,36 +148,22 @@ export function migrate_device_unmap(
   faultPage: number | undefined,
   isPrepared: boolean,
 ): KernelGenerator<number> {
-  const at: Unmapping = { index: 0, mayDrain: true, unmapped: 0, back: 0 };
+  const at: Unmapping = { src, npages, faultPage, isPrepared, index: 0, mayDrain: true, unmapped: 0, back: 0 };
   if (!isPrepared) lru_add_drain(kernel);
-  const mapped = nextMapped(kernel, src, npages, faultPage, isPrepared, at);
-  return mapped
-    ? unmapElsewhere(kernel, src, npages, faultPage, isPrepared, at, mapped)
-    : withRestored(kernel, src, npages, faultPage, at);
+  const mapped = nextMapped(kernel, at);
+  return mapped ? unmapElsewhere(kernel, at, mapped) : withRestored(kernel, at);
 }
 
 /** How many entries may migrate, when the others are as they were. */
-function withRestored(
-  kernel: Kernel,
-  src: number[],
-  npages: number,
-  faultPage: number | undefined,
-  at: Unmapping,
-): KernelGenerator<number> {
-  if (at.back === 0) return finished(at.unmapped);
+function withRestored(kernel: Kernel, { src, npages, faultPage, unmapped, back }: Unmapping): KernelGenerator<number> {
+  if (back === 0) return finished(unmapped);
   const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
-  return giving(restore(kernel, src, npages, at.back, keepLocked), at.unmapped);
+  return giving(restore(kernel, src, npages, back, keepLocked), unmapped);
 }
 
 /** Entry after entry, up to the first whose folio is mapped elsewhere too: that folio. */
-function nextMapped(
-  kernel: Kernel,
-  src: number[],
-  npages: number,
-  faultPage: number | undefined,
-  isPrepared: boolean,
-  at: Unmapping,
-): Folio | undefined {
+function nextMapped(kernel: Kernel, at: Unmapping): Folio | undefined {
+  const { src, npages } = at;
   for (; at.index < npages; at.index++) {
     const entry = src[at.index] ?? 0;
     const folio = folioAt(kernel, src, at.index);
@@ -181,7 +171,7 @@ function nextMapped(
       if (hasBit(entry, MIGRATE_PFN_MIGRATE)) at.unmapped++;
       continue;
     }
-    if (!isPrepared && !isZoneDevice(kernel, folio.pfn)) {
+    if (!at.isPrepared && !isZoneDevice(kernel, folio.pfn)) {
       if (at.mayDrain && !testFlag(kernel, folio.pfn, PG_LRU)) {
         lru_add_drain_all(kernel);
         at.mayDrain = false;
@@ -193,37 +183,28 @@ function nextMapped(
       }
     }
     if (folio_mapped(kernel, folio)) return folio;
-    judge(kernel, src, folio, faultPage, at);
+    judge(kernel, folio, at);
   }
   return undefined;
 }
 
 /** The rest of the entries, the first of which has a folio that is mapped elsewhere. */
-function* unmapElsewhere(
-  kernel: Kernel,
-  src: number[],
-  npages: number,
-  faultPage: number | undefined,
-  isPrepared: boolean,
-  at: Unmapping,
-  first: Folio,
-): KernelGenerator<number> {
-  for (let folio: Folio | undefined = first; folio; ) {
+function* unmapElsewhere(kernel: Kernel, at: Unmapping, first: Folio): KernelGenerator<number> {
+  for (let folio: Folio | undefined = first; folio; folio = nextMapped(kernel, at)) {
     yield* try_to_migrate(kernel, folio);
-    judge(kernel, src, folio, faultPage, at);
+    judge(kernel, folio, at);
     at.index++;
-    folio = nextMapped(kernel, src, npages, faultPage, isPrepared, at);
   }
-  return yield* withRestored(kernel, src, npages, faultPage, at);
+  return yield* withRestored(kernel, at);
 }
 
 /** May the folio migrate, now that it should be mapped nowhere? */
-function judge(kernel: Kernel, src: number[], folio: Folio, faultPage: number | undefined, at: Unmapping): void {
-  if (!folio_mapped(kernel, folio) && migrate_vma_check_page(kernel, folio, faultPage)) {
+function judge(kernel: Kernel, folio: Folio, at: Unmapping): void {
+  if (!folio_mapped(kernel, folio) && migrate_vma_check_page(kernel, folio, at.faultPage)) {
     at.unmapped++;
     return;
   }
   if (!isZoneDevice(kernel, folio.pfn)) putback(kernel, folio.pfn);
-  src[at.index] = withoutBit(src[at.index] ?? 0, MIGRATE_PFN_MIGRATE);
+  at.src[at.index] = withoutBit(at.src[at.index] ?? 0, MIGRATE_PFN_MIGRATE);
   at.back++;
 }
