@@ -53,10 +53,14 @@ async function textUpTo(path: string, limit: number): Promise<string | undefined
 }
 
 /** A verdict depends on the program and on its claims. */
-async function verdictsKept(): Promise<{ file: string; build: string }> {
-  const build = nameOfBuild(await readFile(__filename), await readFile(join(__dirname, 'claims.json')));
-  return { file: join(CACHE, 'verdicts', build), build };
+let build: Promise<string> | undefined;
+function buildOfVerdicts(): Promise<string> {
+  build ??= Promise.all([readFile(__filename), readFile(join(__dirname, 'claims.json'))]).then((files) =>
+    nameOfBuild(...files),
+  );
+  return build;
 }
+const VERDICTS = join(CACHE, 'verdicts');
 
 const around: Surroundings = {
   print: (text) => void process.stdout.write(`${text}\n`),
@@ -82,10 +86,10 @@ const around: Surroundings = {
   claims: () => data('claims.json'),
   findings: () => data('findings.json'),
   verdicts: {
-    read: async () => readKept((await verdictsKept()).file)?.toString('utf8'),
+    read: async () => readKept(join(VERDICTS, await buildOfVerdicts()))?.toString('utf8'),
     write: async (text) => {
-      const { file, build } = await verdictsKept();
-      writeKept(file, build, Buffer.from(text));
+      const name = await buildOfVerdicts();
+      writeKept(join(VERDICTS, name), name, Buffer.from(text));
     },
   },
   now: () => performance.now(),

@@ -129,6 +129,8 @@ export function parseArguments(argv: readonly string[]): Request {
     }
     case 'check':
       if (words.length === 0) throw new UsageError('check takes FILE..., documents or the folder of a kernel tree');
+      if (flags.has('--rules-only') && flags.has('--fresh'))
+        throw new UsageError('--rules-only judges no claim, --fresh all of them; name one');
       if (json && flags.has('--sarif')) throw new UsageError('--json and --sarif are two forms; name one');
       return {
         command,

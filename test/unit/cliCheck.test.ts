@@ -256,6 +256,7 @@ describe('zonescope check', () => {
     expect(() => parseArguments(['check'])).toThrow('check takes FILE...');
     expect(() => parseArguments(['check', '--json', '--sarif', 'x'])).toThrow('name one');
     expect(() => parseArguments(['docs', '--sarif'])).toThrow('--sarif goes with check');
+    expect(() => parseArguments(['check', '--rules-only', '--fresh', 'x'])).toThrow('name one');
     expect(() => parseArguments(['run', '--fresh', 'hmm.rst:3'])).toThrow('--fresh goes with check');
     expect(() => parseArguments(['sh', '--against', '6.12'])).toThrow('--against goes with check');
     expect(() => parseArguments(['check', '--release', '2.6', 'x'])).toThrow('no release the engine knows');
