@@ -30,8 +30,8 @@ beforeAll(async () => {
 beforeEach(() => rmSync(home, { recursive: true, force: true }));
 afterAll(() => rmSync(built, { recursive: true, force: true }));
 
-const zonescope = (args: readonly string[], cache = home): string =>
-  execFileSync(process.execPath, [join(built, 'cli.cjs'), ...args], {
+const zonescope = (args: readonly string[], cache = home, flags: readonly string[] = []): string =>
+  execFileSync(process.execPath, [...flags, join(built, 'cli.cjs'), ...args], {
     encoding: 'utf8',
     env: { ...process.env, XDG_CACHE_HOME: cache },
   });
@@ -51,6 +51,15 @@ describe.skipIf(!('crc32' in zlib))('zonescope keeps what V8 compiled', () => {
     const { ino, mtimeMs } = statSync(kept());
     expect(zonescope(shell)).toBe(first);
     expect(statSync(kept())).toMatchObject({ ino, mtimeMs });
+  });
+
+  it('and V8 says that it took the code', () => {
+    const log = join(built, 'v8.log');
+    const taken = (): boolean => {
+      zonescope(['version'], home, ['--log-function-events', '--no-logfile-per-isolate', `--logfile=${log}`]);
+      return /^function,deserialize,.*main\.cli\.cjs$/m.test(readFileSync(log, 'utf8'));
+    };
+    expect([taken(), taken()]).toEqual([false, true]);
   });
 
   it('anew, once a run needs more than is kept', () => {
