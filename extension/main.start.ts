@@ -1,6 +1,6 @@
 /**
- * The first lines of `zonescope`. What V8 compiles while it runs is kept for the next time: half of a short run is
- * compilation otherwise. (Node's own compile cache keeps what was compiled before the program ran.)
+ * The first lines of `zonescope`. What V8 compiles while it runs is kept for the next time: otherwise much of a short run
+ * is compilation. (Node's own compile cache keeps what was compiled before the program ran.)
  */
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

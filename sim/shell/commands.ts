@@ -114,7 +114,7 @@ const FILE_COMMANDS: readonly Command[] = [
 ];
 
 /** memory2 before memory10. */
-/** `memory2` before `memory10`. (A collator of Intl does the same, and takes 8 ms to be made.) */
+/** `memory2` before `memory10`. (A collator of Intl does the same, and takes long to be made.) */
 const byNumber = (a: string, b: string): number => (padded(a) < padded(b) ? -1 : 1);
 const padded = (name: string): string => name.replace(/\d+/g, (digits) => digits.padStart(20, '0'));
 
