@@ -10,7 +10,7 @@ import { nameOf } from './examples.ts';
 import { type Findings, filterFor } from './findings.ts';
 import { driftOf, isDisabled } from './findingTypes.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
-import { commandOf } from './lens.ts';
+import { commandOf } from './lensCommands.ts';
 
 interface Compared {
   readonly release: Release;

@@ -6,7 +6,7 @@ import { explanationUri } from './explanations.ts';
 import type { Findings } from './findings.ts';
 import { tallyOf } from './findingTypes.ts';
 import type { KernelTexts } from './kernelTexts.ts';
-import { commandOf } from './lens.ts';
+import { commandOf } from './lensCommands.ts';
 import { DOCUMENT_SELECTOR } from './selector.ts';
 
 const SEVERITIES: Readonly<Record<Severity, vscode.DiagnosticSeverity>> = {

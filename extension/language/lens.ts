@@ -11,8 +11,6 @@ import type { LensTargets } from './lensTargets.ts';
 import type { PlacedScene } from './scenePlaces.ts';
 import { stepLenses } from './stepLenses.ts';
 
-export { commandOf } from './lensCommands.ts';
-
 const ENDED = new Set(['done', 'failed', 'stopped']);
 
 export class Lenses implements vscode.CodeLensProvider, vscode.Disposable {

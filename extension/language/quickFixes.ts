@@ -4,7 +4,7 @@ import type { DocFinding } from '../docs/check/types.ts';
 import { diagnosticOf } from './diagnostics.ts';
 import type { Findings } from './findings.ts';
 import type { KernelText, KernelTexts } from './kernelTexts.ts';
-import { commandOf } from './lens.ts';
+import { commandOf } from './lensCommands.ts';
 
 const FIX_ALL = vscode.CodeActionKind.SourceFixAll.append('zonescope');
 

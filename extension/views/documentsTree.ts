@@ -5,7 +5,7 @@ import { RELEASES } from '../../sim/index.ts';
 import { type FoundDocument, type Located, locateDocuments, type Places } from '../docs/locate.ts';
 import { uriToOpen, workspaceFiles } from '../files/readonlyFiles.ts';
 import { nameOf } from '../language/examples.ts';
-import { commandOf } from '../language/lens.ts';
+import { commandOf } from '../language/lensCommands.ts';
 import type { Platform } from '../platform.ts';
 import type { Reporter } from '../report.ts';
 

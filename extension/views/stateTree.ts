@@ -1,7 +1,7 @@
 /** The State tree: nodes, zones, devices, resources of the machine as it is now. */
 import * as vscode from 'vscode';
 import type { TreeNode } from '../../sim/index.ts';
-import { commandOf } from '../language/lens.ts';
+import { commandOf } from '../language/lensCommands.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import type { Reporter } from '../report.ts';
 

@@ -1,6 +1,6 @@
 /** The Timeline: what was run, step by step. A click goes there. */
 import * as vscode from 'vscode';
-import { commandOf } from '../language/lens.ts';
+import { commandOf } from '../language/lensCommands.ts';
 import type { ReaderSession } from '../readerSession.ts';
 import { type TimelineEntry, timelineEntries } from './timelineEntries.ts';
 
