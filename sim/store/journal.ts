@@ -3,8 +3,8 @@
  * going back exchanges it with what is there now, so the same entry leads forward again.
  * Travel is therefore exact in both directions and costs what was written, and nothing
  * is ever copied for the sake of a checkpoint: copy-on-write checkpoints would let
- * distant marks be reached sooner, at 12 KB for every step that follows one, while the
- * journal passes ten million page writes a second and shares displaced subtrees.
+ * distant marks be reached sooner, at the price of copies in every step that follows one,
+ * while the journal passes page writes fast and shares displaced subtrees.
  *
  * Writes are many, so an entry makes no object: a kind (the column number of a page), a
  * number (its page frame) and a word (the old value) in typed arrays. The writes of
