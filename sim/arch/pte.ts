@@ -95,14 +95,14 @@ const MAX_SWAPFILES_SHIFT = 5;
 /** From the top down: PTE markers, device entries, migration entries, hwpoison; swap files get the rest. */
 export function swapTypes(kernel: Kernel): SwapTypes {
   const kinds: PteKind[] = [PteKind.Hwpoison, PteKind.MigrationRead];
-  if (kernel.has('anonExclusive')) kinds.push(PteKind.MigrationReadExclusive);
+  if (kernel.facts.anonExclusive) kinds.push(PteKind.MigrationReadExclusive);
   kinds.push(PteKind.MigrationWrite);
   if (kernel.options.devicePrivate) {
     kinds.push(PteKind.DeviceWrite, PteKind.DeviceRead);
-    if (kernel.has('deviceExclusive')) kinds.push(PteKind.DeviceExclusiveWrite);
-    if (kernel.has('twoExclusiveSwapTypes')) kinds.push(PteKind.DeviceExclusiveRead);
+    if (kernel.facts.deviceExclusive) kinds.push(PteKind.DeviceExclusiveWrite);
+    if (kernel.facts.twoExclusiveSwapTypes) kinds.push(PteKind.DeviceExclusiveRead);
   }
-  if (kernel.has('pteMarkers')) kinds.push(PteKind.Marker);
+  if (kernel.facts.pteMarkers) kinds.push(PteKind.Marker);
   const first = 2 ** MAX_SWAPFILES_SHIFT - kinds.length;
   return { MAX_SWAPFILES: first, of: new Map(kinds.map((kind, index) => [kind, first + index])) };
 }
@@ -125,7 +125,7 @@ export function swapTypeName(kernel: Kernel, kind: PteKind): string {
     case PteKind.DeviceExclusiveRead:
       return 'SWP_DEVICE_EXCLUSIVE_READ';
     case PteKind.DeviceExclusiveWrite:
-      return kernel.has('twoExclusiveSwapTypes') ? 'SWP_DEVICE_EXCLUSIVE_WRITE' : 'SWP_DEVICE_EXCLUSIVE';
+      return kernel.facts.twoExclusiveSwapTypes ? 'SWP_DEVICE_EXCLUSIVE_WRITE' : 'SWP_DEVICE_EXCLUSIVE';
     case PteKind.Marker:
       return 'SWP_PTE_MARKER';
     default:
@@ -140,7 +140,7 @@ export function swpEntry(kernel: Kernel, pte: Pte): { type: number; offset: bigi
   if (kind === PteKind.Swap) return { type: value % 32, offset: BigInt(Math.floor(value / 32)) };
   const type = swapTypes(kernel).of.get(kind) ?? 0;
   let offset = BigInt(value);
-  if (is_migration_entry(pte) && kernel.has('migrationEntryYoungDirty')) {
+  if (is_migration_entry(pte) && kernel.facts.migrationEntryYoungDirty) {
     const bits = BigInt(kernel.arch.MAX_PHYSMEM_BITS - 12);
     if (pte_young(pte)) offset |= 1n << bits;
     if (pte_dirty(pte)) offset |= 1n << (bits + 1n);
@@ -153,21 +153,21 @@ export const x86SwapWord = (type: number, offset: bigint): bigint =>
   (BigInt.asUintN(64, ~offset << 14n) >> 5n) | (BigInt(type) << 59n);
 /** The same in a release: before 4.19 the offset is on top as it is, and the type low. */
 export function x86SwapWordIn(kernel: Kernel, type: number, offset: bigint): bigint {
-  if (kernel.has('swapEntryInverted')) return x86SwapWord(type, offset);
-  const [typeBit, offsetBit] = kernel.has('swapEntryAboveGlobal') ? [9n, 14n] : [1n, 9n];
+  if (kernel.facts.swapEntryInverted) return x86SwapWord(type, offset);
+  const [typeBit, offsetBit] = kernel.facts.swapEntryAboveGlobal ? [9n, 14n] : [1n, 9n];
   return BigInt.asUintN(64, (offset << offsetBit) | (BigInt(type) << typeBit));
 }
 /** Where x86SwapWordIn puts them, in words. */
 export const x86SwapWhere = (kernel: Kernel): string => {
-  if (kernel.has('swapEntryInverted')) return 'type in bits 59-63, the inverted offset in bits 9-58';
-  return kernel.has('swapEntryAboveGlobal')
+  if (kernel.facts.swapEntryInverted) return 'type in bits 59-63, the inverted offset in bits 9-58';
+  return kernel.facts.swapEntryAboveGlobal
     ? 'type in bits 9-13, the offset in bits 14-63'
     : 'type in bits 1-5, the offset in bits 9-63';
 };
 /** arch/arm64/include/asm/pgtable.h:__swp_entry (6.12): type in bits 6 to 10, offset from bit 12. */
 export const arm64SwapWord = (type: number, offset: bigint): bigint => (BigInt(type) << 6n) | (offset << 12n);
 /** include/linux/swapops.h:SWP_TYPE_SHIFT: what exceptional entries of the radix tree, later of the xarray, leave. */
-export const swapTypeShift = (kernel: Kernel): number => (kernel.has('swapEntryInXarray') ? 58 : 57);
+export const swapTypeShift = (kernel: Kernel): number => (kernel.facts.swapEntryInXarray ? 58 : 57);
 /** The architecture independent word: 5 bits of type above the offset. */
 export const genericSwapWord = (type: number, offset: bigint, shift = 58): bigint =>
   (BigInt(type) << BigInt(shift)) + offset;
@@ -215,7 +215,7 @@ export function pteBitNames(kernel: Kernel, pte: Pte, huge = false): string[] {
   add(PTE_WRITE, 'RW');
   if (kind === PteKind.Present) names.push('USER');
   add(PTE_YOUNG, 'ACCESSED');
-  add(PTE_DIRTY, kernel.has('savedDirty') && (bits & PTE_WRITE) === 0 ? 'SAVED_DIRTY' : 'DIRTY');
+  add(PTE_DIRTY, kernel.facts.savedDirty && (bits & PTE_WRITE) === 0 ? 'SAVED_DIRTY' : 'DIRTY');
   if (huge) names.push('PSE');
   if (kind === PteKind.ProtNone) names.push('PROTNONE');
   add(PTE_SPECIAL, 'SPECIAL');
@@ -236,11 +236,11 @@ export function pteWord(kernel: Kernel, pte: Pte, huge = false): bigint {
   const names = pteBitNames(kernel, pte, huge);
   if (kind >= PteKind.Swap) {
     const { type, offset } = swpEntry(kernel, pte);
-    const bits = kernel.has('swapSoftDirtyLow') ? X86_SWAP_BITS : { ...X86_SWAP_BITS, SOFT_DIRTY: 7 };
+    const bits = kernel.facts.swapSoftDirtyLow ? X86_SWAP_BITS : { ...X86_SWAP_BITS, SOFT_DIRTY: 7 };
     return x86SwapWordIn(kernel, type, offset) | bitsOf(bits, names);
   }
   const frame = BigInt(pte_pfn(pte)) << 12n;
   // An entry that is not present must not name memory the CPU might speculate on (pgtable-invert.h, 4.19).
-  const isInverted = kind === PteKind.ProtNone && kernel.has('swapEntryInverted');
+  const isInverted = kind === PteKind.ProtNone && kernel.facts.swapEntryInverted;
   return (isInverted ? ~frame & PFN_MASK : frame & PFN_MASK) | bitsOf(X86_PRESENT_BITS, names);
 }

@@ -46,8 +46,8 @@ export function* acpi_memory_device_add(
 function* enable(kernel: Kernel, name: string, nid: number, start: bigint, size: bigint): KernelGenerator<number> {
   const instance = instanceOf(kernel);
   const group = memory_group_register_static(kernel, nid, Number((size + 4095n) >> 12n));
-  const hasGroups = kernel.has('memoryGroups');
-  const own = kernel.has('memmapOnMemory') && mhp_supports_memmap_on_memory(kernel) ? MHP_MEMMAP_ON_MEMORY : MHP_NONE;
+  const hasGroups = kernel.facts.memoryGroups;
+  const own = kernel.facts.memmapOnMemory && mhp_supports_memmap_on_memory(kernel) ? MHP_MEMMAP_ON_MEMORY : MHP_NONE;
   const flags = (hasGroups ? MHP_NID_IS_MGID : MHP_NONE) | own;
   const error = yield* __add_memory(kernel, hasGroups ? group.id : nid, start, size, flags);
   // The driver takes -EEXIST for memory of boot that it finds again; a DIMM that is plugged now cannot be that.

@@ -48,7 +48,7 @@ const PTE = 0x8000000000000067n;
 
 /** The model a mapping of these frames gets: struct pages of a live mapping throughout make it usable for DMA. */
 export function modelOf(kernel: Kernel, start: number, pages: number): DaxModel {
-  if (!kernel.has('devPagemap')) return 'DAX';
+  if (!kernel.facts.devPagemap) return 'DAX';
   const map = page_pgmap(kernel, start);
   const isWhole = map?.ranges.some((range) => start >= range.start && start + pages <= range.end) ?? false;
   return isWhole ? 'DAX-GUP' : 'DAX';
@@ -62,7 +62,7 @@ export const pfnT = (mapping: DaxMapping, pfn: number): bigint =>
 export function pteOf(kernel: Kernel, mapping: DaxMapping, pfn: number): bigint {
   const pte = PTE | (BigInt(pfn) << 12n);
   if (mapping.model === 'DAX') return pte | _PAGE_SPECIAL;
-  return mapping.model === 'DAX-GUP' && kernel.has('devmapPte') ? pte | _PAGE_DEVMAP : pte;
+  return mapping.model === 'DAX-GUP' && kernel.facts.devmapPte ? pte | _PAGE_DEVMAP : pte;
 }
 
 const daxFileName = (name: string): string => `/mnt/dax/${name}`;
@@ -95,7 +95,7 @@ export function dax_map(kernel: Kernel, name: string, start: number, pages: numb
 
 /** A file system on DAX raises devmap_managed_key while it is in use (fs_dax_get_by_bdev, 4.18 to 5.2). */
 function countUsers(kernel: Kernel, mapping: DaxMapping, change: number): void {
-  if (mapping.model !== 'DAX-GUP' || !kernel.has('devmapManagedByDriver')) return;
+  if (mapping.model !== 'DAX-GUP' || !kernel.facts.devmapManagedByDriver) return;
   kernel.store.set(kernel.state, 'devmap_managed_key', kernel.state.devmap_managed_key + change);
 }
 
@@ -117,7 +117,7 @@ export function dax_fault(kernel: Kernel, mapping: DaxMapping, index: number): n
         pfn = run.pfn;
         kernel.pages.refcount.set(pfn, 2);
         kernel.pages.mapcount.set(pfn, 0);
-      } else if (mapping.model === 'DAX-GUP' && kernel.has('fsdaxRestsAtZero')) {
+      } else if (mapping.model === 'DAX-GUP' && kernel.facts.fsdaxRestsAtZero) {
         // Since 6.15 a mapped page counts like any other.
         kernel.pages.refcount.add(pfn, 1);
         kernel.pages.mapcount.set(pfn, 0);
@@ -136,7 +136,7 @@ function* zap(kernel: Kernel, mapping: DaxMapping): KernelGenerator<void> {
     if (mapping.model === 'PMEM') {
       kernel.pages.mapcount.set(pfn, 0xffffffff);
       dropCached(kernel, pfn, 2);
-    } else if (mapping.model === 'DAX-GUP' && kernel.has('fsdaxRestsAtZero') && page_pgmap(kernel, pfn)) {
+    } else if (mapping.model === 'DAX-GUP' && kernel.facts.fsdaxRestsAtZero && page_pgmap(kernel, pfn)) {
       kernel.pages.mapcount.set(pfn, 0xffffffff);
       yield* put_page(kernel, pfn);
     }
@@ -150,7 +150,7 @@ export function dropCached(kernel: Kernel, pfn: number, count: number): void {
 }
 
 const isBusy = (kernel: Kernel, pfn: number): boolean =>
-  kernel.pages.refcount.get(pfn) > (kernel.has('fsdaxRestsAtZero') ? 0 : 1);
+  kernel.pages.refcount.get(pfn) > (kernel.facts.fsdaxRestsAtZero ? 0 : 1);
 
 /** fs/dax.c:dax_layout_busy_page: the first touched page that more than the file system holds. */
 function dax_layout_busy_page(kernel: Kernel, pfns: readonly number[]): number | undefined {
@@ -163,7 +163,7 @@ export function* dax_truncate(kernel: Kernel, mapping: DaxMapping): KernelGenera
   const touched = [...mapping.faulted.values(), ...(file ? yield* unmap_mapping_range(kernel, file) : [])];
   yield* zap(kernel, mapping);
   const map = page_pgmap(kernel, mapping.start);
-  const waits = kernel.has('fsdaxType') && map !== undefined && typeOf(kernel, map.pgmap) === 'FS_DAX';
+  const waits = kernel.facts.fsdaxType && map !== undefined && typeOf(kernel, map.pgmap) === 'FS_DAX';
   if (waits && mapping.model === 'DAX-GUP' && dax_layout_busy_page(kernel, touched) !== undefined)
     yield {
       kind: 'wait',

@@ -101,7 +101,7 @@ export function* pci_p2pdma_add_resource(
   const start = resource.start + offset;
   const end = start + wanted - 1n;
   const pgmap = p2pPagemap(kernel, p2pdma, start, end);
-  const addr = kernel.has('memremapPages')
+  const addr = kernel.facts.memremapPages
     ? yield* devm_memremap_pages(kernel, dev.device, pgmap)
     : yield* devm_memremap_pages_pgmap(kernel, dev.device, pgmap);
   const error = errorOf(addr);
@@ -109,8 +109,7 @@ export function* pci_p2pdma_add_resource(
   const ref = refOf(pgmap);
   if (!ref || addr.target.kind !== 'address') return EINVAL;
   // 4.20 kills the reference by an action of its own, before the mapping is undone.
-  if (!kernel.has('memremapPages') && !kernel.has('pagemapKillRequired'))
-    addAction(kernel, dev, 'percpu_ref_kill', ref);
+  if (!kernel.facts.memremapPages && !kernel.facts.pagemapKillRequired) addAction(kernel, dev, 'percpu_ref_kill', ref);
   const chunk: P2pChunk = {
     start: addr.target.address,
     size: wanted,
@@ -137,20 +136,20 @@ function pci_p2pdma_setup(kernel: Kernel, dev: PciDev): P2pdma {
 
 /** The pagemap p2pdma fills in: to 5.2 with a reference of its own, later without; since 6.2 with page_free. */
 function p2pPagemap(kernel: Kernel, p2pdma: P2pdma, start: bigint, end: bigint): CStruct {
-  const type = kernel.has('deviceCoherent') ? 5n : 4n;
+  const type = kernel.facts.deviceCoherent ? 5n : 4n;
   const pgmap: CStruct = { $struct: 'dev_pagemap', type };
-  if (kernel.has('pgmapRanges')) {
+  if (kernel.facts.pgmapRanges) {
     pgmap.range = { $struct: 'range', start, end };
     pgmap.nr_range = 1n;
   } else pgmap.res = { $struct: 'resource', start, end, name: '', flags: 0x200n };
-  if (!kernel.has('memremapPages')) {
-    pgmap.ref = objectPointer(kernel.has('p2pdmaSharedReference') ? p2pdma.devmap_ref : newPercpuRef());
+  if (!kernel.facts.memremapPages) {
+    pgmap.ref = objectPointer(kernel.facts.p2pdmaSharedReference ? p2pdma.devmap_ref : newPercpuRef());
     pgmap.kill = kernelFunction('pci_p2pdma_percpu_kill');
-    if (kernel.has('pagemapCleanupRequired')) pgmap.cleanup = kernelFunction('pci_p2pdma_percpu_cleanup');
+    if (kernel.facts.pagemapCleanupRequired) pgmap.cleanup = kernelFunction('pci_p2pdma_percpu_cleanup');
   }
-  if (kernel.has('p2pdmaPageFree')) {
-    const name = kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
-    const callback = kernelFunction(kernel.has('folioFreeCallback') ? 'p2pdma_folio_free' : 'p2pdma_page_free');
+  if (kernel.facts.p2pdmaPageFree) {
+    const name = kernel.facts.folioFreeCallback ? 'folio_free' : 'page_free';
+    const callback = kernelFunction(kernel.facts.folioFreeCallback ? 'p2pdma_folio_free' : 'p2pdma_page_free');
     pgmap.ops = objectPointer({ $struct: 'dev_pagemap_ops', [name]: callback });
   }
   return pgmap;
@@ -161,7 +160,7 @@ export function* pci_p2pdma_release(kernel: Kernel, pdev: CStruct): KernelGenera
   const dev = [...kernel.state.pci.values()].find((candidate) => candidate.pdev === pdev);
   const { p2pdma } = dev ?? {};
   if (!dev || !p2pdma) return;
-  if (kernel.has('p2pdmaSharedReference') && p2pdma.chunks.length > 0)
+  if (kernel.facts.p2pdmaSharedReference && p2pdma.chunks.length > 0)
     yield* pci_p2pdma_percpu_cleanup(kernel, p2pdma.devmap_ref);
   kernel.store.set(dev, 'p2pdma', undefined);
 }
@@ -196,7 +195,7 @@ function allocationsOf(kernel: Kernel, holds: (chunk: P2pChunk) => boolean): str
 export function* pci_alloc_p2pmem(kernel: Kernel, dev: PciDev, size: bigint): KernelGenerator<bigint> {
   const { p2pdma } = dev;
   if (!p2pdma || size <= 0n) return 0n;
-  const isShared = kernel.has('p2pdmaSharedReference');
+  const isShared = kernel.facts.p2pdmaSharedReference;
   if (isShared && !percpu_ref_tryget_live(kernel, p2pdma.devmap_ref)) return 0n;
   const got = gen_pool_alloc(kernel.store, p2pdma.chunks, size);
   if (!got) {

@@ -14,7 +14,7 @@ const NUMBERS: Readonly<Record<MapType, number>> = { NOT_SUPPORTED: 1, BUS_ADDR:
 
 /** enum pci_p2pdma_map_type: 0 is unknown; PCI_P2PDMA_MAP_NONE moved the rest up by one. */
 export const mapTypeNumber = (kernel: Kernel, type: MapType): number =>
-  NUMBERS[type] + (kernel.has('p2pdmaMapNone') ? 1 : 0);
+  NUMBERS[type] + (kernel.facts.p2pdmaMapNone ? 1 : 0);
 
 /** pci_p2pdma_whitelist: host bridges that carry peer-to-peer traffic; some only within themselves. */
 const INTEL_SAME = ['8086:3c00', '8086:3c01', '8086:2f00', '8086:2f01'];
@@ -51,7 +51,7 @@ function walk(kernel: Kernel, provider: string, client: string): Walk {
 /** p2pdma.c:calc_map_type_and_dist (4.20: upstream_bridge_distance). */
 export function calc_map_type_and_dist(kernel: Kernel, provider: PciDev, client: PciDev, verbose: boolean): Distance {
   return kernel.leaf(
-    kernel.has('p2pdmaThroughHostBridge') ? 'calc_map_type_and_dist' : 'upstream_bridge_distance',
+    kernel.facts.p2pdmaThroughHostBridge ? 'calc_map_type_and_dist' : 'upstream_bridge_distance',
     [provider.address, client.address],
     () => {
       const way = walk(kernel, provider.address, client.address);
@@ -64,15 +64,15 @@ export function calc_map_type_and_dist(kernel: Kernel, provider: PciDev, client:
       }
       let type: MapType = 'BUS_ADDR';
       if (!way.common || isRedirected) {
-        const through = kernel.has('p2pdmaThroughHostBridge') && mayCross(kernel, provider, client, isRedirected);
+        const through = kernel.facts.p2pdmaThroughHostBridge && mayCross(kernel, provider, client, isRedirected);
         type = through ? 'THRU_HOST_BRIDGE' : 'NOT_SUPPORTED';
         if (!through && verbose)
           kernel.pr_warn(
-            `${client.address}: cannot be used for peer-to-peer DMA as the client and provider (${provider.address}) do not share an upstream bridge${kernel.has('p2pdmaThroughHostBridge') ? ' or whitelisted host bridge' : ''}`,
+            `${client.address}: cannot be used for peer-to-peer DMA as the client and provider (${provider.address}) do not share an upstream bridge${kernel.facts.p2pdmaThroughHostBridge ? ' or whitelisted host bridge' : ''}`,
           );
       }
       const { p2pdma } = provider;
-      if (p2pdma && kernel.has('p2pdmaThroughHostBridge'))
+      if (p2pdma && kernel.facts.p2pdmaThroughHostBridge)
         kernel.store.mapSet(p2pdma.map_types, client.address, NUMBERS[type]);
       return { type, distance: way.distance };
     },
@@ -83,7 +83,7 @@ export function calc_map_type_and_dist(kernel: Kernel, provider: PciDev, client:
 /** cpu_supports_p2pdma and host_bridge_whitelist. The kernel passes the ACS finding where "warn" belongs. */
 function mayCross(kernel: Kernel, provider: PciDev, client: PciDev, warn: boolean): boolean {
   const { cpu } = kernel.config;
-  if (kernel.has('p2pdmaCpuList') && cpu?.vendor === 'AMD' && cpu.family >= 0x17) return true;
+  if (kernel.facts.p2pdmaCpuList && cpu?.vendor === 'AMD' && cpu.family >= 0x17) return true;
   const [a, b] = [rootOf(kernel, provider), rootOf(kernel, client)];
   if (!a || !b) return false;
   if (busOf(a.address) === busOf(b.address)) return isListed(kernel, a, true, warn);
@@ -99,8 +99,8 @@ function isListed(kernel: Kernel, root: PciFunction, isSame: boolean, warn: bool
   )?.hostBridge;
   if (!bridge) return false;
   if (INTEL_SAME.includes(bridge)) return isSame;
-  if (kernel.has('p2pdmaCpuList') ? INTEL_ANY.includes(bridge) : bridge === AMD_ZEN) return true;
-  if (warn && kernel.has('p2pdmaCpuList'))
+  if (kernel.facts.p2pdmaCpuList ? INTEL_ANY.includes(bridge) : bridge === AMD_ZEN) return true;
+  if (warn && kernel.facts.p2pdmaCpuList)
     kernel.pr_warn(`${busOf(root.address)}:00.0: Host bridge not in P2PDMA whitelist: ${bridge}`);
   return false;
 }
@@ -172,7 +172,7 @@ export function dmaAddress(kernel: Kernel, device: DeviceState, pfn: number): Dm
   const found = chunkAt(kernel, pfn);
   if (!found) return { address: physical, isBus: false };
   const { bus_offset } = found.chunk;
-  if (!kernel.has('p2pdmaThroughHostBridge')) return { address: physical - bus_offset, isBus: true };
+  if (!kernel.facts.p2pdmaThroughHostBridge) return { address: physical - bus_offset, isBus: true };
   switch (pci_p2pdma_map_type(kernel, found.dev, device)) {
     case 'BUS_ADDR':
       return { address: physical + bus_offset, isBus: true };

@@ -44,7 +44,7 @@ export function* p2pmem_alloc_mmap(
   dev: PciDev,
   { pages, prot, shared, pgoff, at }: P2pmemRequest,
 ): KernelGenerator<number> {
-  if (!dev.p2pdma || !kernel.has('follPciP2pdma')) return ENODEV;
+  if (!dev.p2pdma || !kernel.facts.follPciP2pdma) return ENODEV;
   if (!shared) {
     kernel.pr_info(`${dev.address}: p2pmem_alloc_mmap: fail, attempted private mapping`);
     return EINVAL;

@@ -93,7 +93,7 @@ const COPIED: readonly (readonly [number, bigint])[] = [
 /** page.c:get_max_dump_pfn: where both files end. */
 export function get_max_dump_pfn(kernel: Kernel): number {
   const { max_pfn } = kernel.state;
-  return kernel.has('kpageToSectionEnd') ? Math.ceil(max_pfn / PAGES_PER_SECTION) * PAGES_PER_SECTION : max_pfn;
+  return kernel.facts.kpageToSectionEnd ? Math.ceil(max_pfn / PAGES_PER_SECTION) * PAGES_PER_SECTION : max_pfn;
 }
 
 const SWAPCACHE = (1 << PG.swapbacked) | (1 << PG.owner_priv_1);
@@ -106,7 +106,7 @@ function stable_page_flags(kernel: Kernel, state: number, flags: number, mapped:
   if (mapped > 0) word |= kpf('MMAP');
   if (kind === PageKind.Anon) {
     word |= kpf('ANON');
-    if (kernel.has('kpageKsmOnAnon')) word |= kpf('KSM');
+    if (kernel.facts.kpageKsmOnAnon) word |= kpf('KSM');
   }
   if ((kind === PageKind.Anon || kind === PageKind.File) && (flags & SWAPCACHE) === SWAPCACHE) word |= kpf('SWAPCACHE');
   if (tail) word = (word & ~kpf('COMPOUND_HEAD')) | kpf('COMPOUND_TAIL');
@@ -131,15 +131,15 @@ export function kpageRuns(kernel: Kernel, start: number, end: number, visit: Vis
 /** Is there a struct page to look at: pfn_to_online_page, or pfn_valid in the releases before that was asked. */
 function hasPage(kernel: Kernel, section: number): boolean {
   if ((section & SECTION_HAS_MEM_MAP) === 0) return false;
-  if (!kernel.has('kpageOnlineOnly'))
+  if (!kernel.facts.kpageOnlineOnly)
     return (section & SECTION_IS_EARLY) !== 0 || (section & SUBSECTION_POPULATED) !== 0;
   if ((section & SECTION_IS_ONLINE) === 0) return false;
   // Since 5.12 a sub-section that nothing populated has no online page, even if the section is early.
-  return !kernel.has('sectionTaintZoneDevice') || (section & SUBSECTION_POPULATED) !== 0;
+  return !kernel.facts.sectionTaintZoneDevice || (section & SUBSECTION_POPULATED) !== 0;
 }
 
 const hidesDevices = (kernel: Kernel, section: number): boolean =>
-  kernel.has('kpageOnlineOnly') && kernel.has('sectionTaintZoneDevice') && (section & SECTION_TAINT_ZONE_DEVICE) !== 0;
+  kernel.facts.kpageOnlineOnly && kernel.facts.sectionTaintZoneDevice && (section & SECTION_TAINT_ZONE_DEVICE) !== 0;
 
 /** Only a live pagemap tells device pages from others where they share a section. */
 function betweenPagemaps(kernel: Kernel, start: number, end: number, visit: Visit): void {

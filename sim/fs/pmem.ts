@@ -46,8 +46,8 @@ const regionFiles = (kernel: Kernel, region: NdRegion): Record<string, VirtualFi
   namespace_seed: file(region.namespaces.find(({ size }) => size === 0n)?.name ?? ''),
   btt_seed: file(region.seeds.btt?.name ?? ''),
   pfn_seed: file(region.seeds.pfn?.name ?? ''),
-  ...(kernel.has('deviceDax') ? { dax_seed: file(region.seeds.dax?.name ?? '') } : {}),
-  ...(kernel.has('memremapCompatAlign') ? { align: regionAlign(kernel, region) } : {}),
+  ...(kernel.facts.deviceDax ? { dax_seed: file(region.seeds.dax?.name ?? '') } : {}),
+  ...(kernel.facts.memremapCompatAlign ? { align: regionAlign(kernel, region) } : {}),
 });
 
 /** region_devs.c:align_store. */
@@ -72,7 +72,7 @@ function claimFiles(kernel: Kernel, claim: NdClaim): Record<string, VirtualFile>
           size: file(namespace.size - sb.start_pad - sb.end_trunc - sb.dataoff),
         }
       : {};
-  const align = kernel.has('pfnAlign') ? { align: file(claim.align) } : {};
+  const align = kernel.facts.pfnAlign ? { align: file(claim.align) } : {};
   return { ...shared, mode: file(claim.mode), ...align, ...placed };
 }
 
@@ -104,7 +104,7 @@ function* bindNd(kernel: Kernel, driver: string, name: string, bind: boolean): K
   return ENODEV;
 }
 
-const ndDrivers = (kernel: Kernel): string[] => (kernel.has('deviceDax') ? ['nd_pmem', 'dax_pmem'] : ['nd_pmem']);
+const ndDrivers = (kernel: Kernel): string[] => (kernel.facts.deviceDax ? ['nd_pmem', 'dax_pmem'] : ['nd_pmem']);
 
 export const ND_BUS: Mount = {
   path: '/sys/bus/nd',
@@ -131,14 +131,14 @@ export const ND_BUS: Mount = {
 const daxFiles = (kernel: Kernel, dev: DevDax): Record<string, VirtualFile> => ({
   size: file(dev.end - dev.start + 1n),
   resource: hexFile(dev.start),
-  ...(kernel.has('daxDeviceAlign') ? { align: file(dev.align) } : {}),
+  ...(kernel.facts.daxDeviceAlign ? { align: file(dev.align) } : {}),
   target_node: file(dev.target_node),
   numa_node: file(dev.target_node),
   modalias: file('dax:t0'),
   ...(dev.driver ? { driver: file(`../../../../../../../bus/dax/drivers/${dev.driver}`) } : {}),
 });
 
-const daxDrivers = (kernel: Kernel): DaxDriver[] => (kernel.has('daxKmem') ? ['device_dax', 'kmem'] : ['device_dax']);
+const daxDrivers = (kernel: Kernel): DaxDriver[] => (kernel.facts.daxKmem ? ['device_dax', 'kmem'] : ['device_dax']);
 
 function daxDriverFile(kernel: Kernel, driver: DaxDriver, attribute: string): VirtualFile | undefined {
   const write = (run: (dev: DevDax) => KernelGenerator<number> | number): VirtualFile => ({
@@ -165,7 +165,7 @@ function daxDriverFile(kernel: Kernel, driver: DaxDriver, attribute: string): Vi
 export const DAX_BUS: Mount = {
   path: '/sys/bus/dax',
   at(kernel, [kind, name, attribute, ...rest]) {
-    if (!kernel.has('daxBus') || kernel.state.nvdimm.buses.length === 0 || rest.length > 0) return undefined;
+    if (!kernel.facts.daxBus || kernel.state.nvdimm.buses.length === 0 || rest.length > 0) return undefined;
     if (kind === undefined) return directory(['devices', 'drivers']);
     if (kind === 'drivers') {
       if (name === undefined) return directory(daxDrivers(kernel));

@@ -38,7 +38,7 @@ export const page_mapcount = (kernel: Kernel, folio: Folio, pfn: number): number
 /** vm_normal_page, and what an entry that names a page frame refers to: the page, or -1. */
 export function pageOfEntry(kernel: Kernel, pte: Pte): number {
   if (pte_present(pte)) {
-    const isDevmap = pte_devmap(pte) && kernel.has('devmapPte');
+    const isDevmap = pte_devmap(pte) && kernel.facts.devmapPte;
     return pte_special(pte) || isDevmap ? -1 : pte_pfn(pte);
   }
   return is_pfn_swap_entry(pte) && pteKind(pte) !== PteKind.Hwpoison ? pte_pfn(pte) : -1;
@@ -60,7 +60,7 @@ function entryWord(kernel: Kernel, pte: Pte, index: number): bigint {
   const bits = pteBits(pte);
   let word = 0n;
   if ((bits & PTE_SOFT_DIRTY) !== 0) word |= PM_SOFT_DIRTY;
-  if ((bits & PTE_UFFD_WP) !== 0 && kernel.has('pagemapUffdWp')) word |= PM_UFFD_WP;
+  if ((bits & PTE_UFFD_WP) !== 0 && kernel.facts.pagemapUffdWp) word |= PM_UFFD_WP;
   const isPresent = pte_present(pte);
   if (isPresent) word |= PM_PRESENT | (BigInt(pte_pfn(pte) + index) & PM_PFRAME_MASK);
   else word |= PM_SWAP | (swapFrame(kernel, pte, index) & PM_PFRAME_MASK);
@@ -69,7 +69,7 @@ function entryWord(kernel: Kernel, pte: Pte, index: number): bigint {
   const folio = folioOf(kernel, first);
   if (!folio) return word;
   if (!folio_test_anon(folio)) word |= PM_FILE;
-  const mayBeExclusive = isPresent || (!kernel.has('pagemapExclusiveIsPresent') && !isMigration(pte));
+  const mayBeExclusive = isPresent || (!kernel.facts.pagemapExclusiveIsPresent && !isMigration(pte));
   if (mayBeExclusive && page_mapcount(kernel, folio, first + index) === 1) word |= PM_MMAP_EXCLUSIVE;
   return word;
 }

@@ -94,7 +94,7 @@ function smaps_account(kernel: Kernel, sizes: Sizes, vma: Vma, entry: Pte, first
     return;
   }
   // Since 6.11 entries that are not present are taken for shared, by nobody knows how many.
-  if (!isPresent && kernel.has('smapsNonPresentIsShared')) {
+  if (!isPresent && kernel.facts.smapsNonPresentIsShared) {
     accumulate(sizes, vma, kind, size, size, dirty, false);
     return;
   }

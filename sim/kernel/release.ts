@@ -1,4 +1,4 @@
-/** Releases are data. Code asks `release.has(fact)`, never compares version numbers inline. */
+/** Releases are data. Code asks `kernel.facts.fact`, never compares version numbers inline. */
 import { ADDRESS_SPACE_FACTS } from './facts/address_space.ts';
 import { HMM_FACTS } from './facts/hmm.ts';
 import { MEMORY_FACTS } from './facts/memory.ts';
@@ -69,18 +69,18 @@ export function factHolds(fact: FactId, release: Release): boolean {
 }
 
 /** The facts of one release, ready to be asked. */
-export interface ReleaseFacts {
-  readonly release: Release;
-  has(fact: FactId): boolean;
-}
+export type Facts = Readonly<Record<FactId, boolean>>;
 
-const known = new Map<Release, ReleaseFacts>();
+const known = new Map<Release, Facts>();
 
-export function factsOf(release: Release): ReleaseFacts {
+export function factsOf(release: Release): Facts {
   let found = known.get(release);
   if (found === undefined) {
-    const facts = new Set((Object.keys(FACTS) as FactId[]).filter((fact) => factHolds(fact, release)));
-    found = { release, has: (fact) => facts.has(fact) };
+    // Facts are asked some fifty times for every page that moves. Written one after another they are an object's own
+    // shape and not a hash table, and of a prototype that never changes engines fold them into the code that asks.
+    const facts = {} as Record<FactId, boolean>;
+    for (const fact of Object.keys(FACTS) as FactId[]) facts[fact] = factHolds(fact, release);
+    found = Object.create(facts) as Facts;
     known.set(release, found);
   }
   return found;

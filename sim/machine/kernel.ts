@@ -3,8 +3,7 @@ import { type Arch, hasFiveLevels, x86_64 } from '../arch/x86_64.ts';
 import { BadAccess } from '../c/value.ts';
 import type { TaskRef } from '../include/mm_types.ts';
 import { HOLE, nodeOf, type PageColumns, type Pglist, type Zone, zoneOf } from '../include/mmzone.ts';
-import type { FactId } from '../kernel/release.ts';
-import { factsOf, type Release } from '../kernel/release.ts';
+import { type Facts, factsOf, type Release } from '../kernel/release.ts';
 import type { Mark, Store } from '../store/store.ts';
 import { createStore } from '../store/store.ts';
 import { finished, isFinished, type KernelGenerator, type Point } from '../task/task.ts';
@@ -39,7 +38,8 @@ export class Kernel {
   readonly store: Store;
   readonly pages: PageColumns;
   readonly state: KernelState;
-  private readonly facts: { has(fact: FactId): boolean };
+  /** What is true in this release and not in others. */
+  readonly facts: Facts;
   /** The calls of the task that runs now; whoever runs a task puts its own here. */
   trace = new Trace();
   callBack: CallBack | undefined;
@@ -65,10 +65,6 @@ export class Kernel {
       section: this.store.column('section', 0),
     };
     this.state = newState(config);
-  }
-
-  has(fact: FactId): boolean {
-    return this.facts.has(fact);
   }
 
   get nodes(): readonly Pglist[] {

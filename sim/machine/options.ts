@@ -16,12 +16,12 @@ export interface Options {
  * ZONE_DEVICE's default being the opposite of ZONE_DMA; a file that asks for neither gets ZONE_DEVICE.
  */
 export function optionsOf({ config }: Pick<MachineConfig, 'config'>, release: Release): Options {
-  const { has } = factsOf(release);
+  const facts = factsOf(release);
   const problems: string[] = [];
-  const lacksMap = has('zoneDeviceNeedsVmemmap') && !config.vmemmap;
-  const isExclusive = has('zoneDeviceExcludesZoneDma');
+  const lacksMap = facts.zoneDeviceNeedsVmemmap && !config.vmemmap;
+  const isExclusive = facts.zoneDeviceExcludesZoneDma;
   const wanted = config.zoneDevice ?? !(isExclusive && config.zoneDma === true);
-  const zoneDevice = has('zoneDevice') && wanted && !lacksMap;
+  const zoneDevice = facts.zoneDevice && wanted && !lacksMap;
   const zoneDma = config.zoneDma ?? !(isExclusive && zoneDevice);
   if (isExclusive && zoneDevice && zoneDma)
     problems.push(
@@ -29,7 +29,7 @@ export function optionsOf({ config }: Pick<MachineConfig, 'config'>, release: Re
     );
   if (config.zoneDevice === true && lacksMap)
     problems.push(`config: zoneDevice needs vmemmap in ${release}; switch vmemmap on or zoneDevice off`);
-  const devicePrivate = has('devicePrivate') && zoneDevice && (config.devicePrivate ?? true);
+  const devicePrivate = facts.devicePrivate && zoneDevice && (config.devicePrivate ?? true);
   return { zoneDma, zoneDevice, devicePrivate, problems };
 }
 
@@ -38,7 +38,7 @@ export function ZONES_SHIFT(zones: number, release: Release): number | undefined
   if (zones < 2) return 0;
   if (zones <= 2) return 1;
   if (zones <= 4) return 2;
-  return zones <= 8 && factsOf(release).has('threeZoneBits') ? 3 : undefined;
+  return zones <= 8 && factsOf(release).threeZoneBits ? 3 : undefined;
 }
 
 export const zoneDeviceIsOn = (kernel: Kernel): boolean => kernel.options.zoneDevice;

@@ -29,7 +29,7 @@ export function alloc_anon_folio(kernel: Kernel, vma: Vma, vpn: number): Folio |
     __free_pages_ok(kernel, pfn, 0);
     return undefined;
   }
-  const exclusive = kernel.has('anonExclusive') ? PG_ANON_EXCLUSIVE : 0;
+  const exclusive = kernel.facts.anonExclusive ? PG_ANON_EXCLUSIVE : 0;
   pages.flags.set(pfn, PG_UPTODATE | PG_SWAPBACKED | exclusive);
   pages.mapcount.set(pfn, 0);
   mod_vm(kernel, 'nr_anon_pages', 1);

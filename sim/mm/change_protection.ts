@@ -102,7 +102,7 @@ function change_huge_pmd(kernel: Kernel, vma: Vma, vpn: number, pmd: HugePmd): v
 function changed(kernel: Kernel, vma: Vma, pte: Pte): Pte {
   if (is_swap_pte(pte)) return changedSwap(kernel, pte);
   const next = pte_modify(vma, pte);
-  const tries = kernel.has('mprotectKeepsWrite') && wants_write_upgrade(vma);
+  const tries = kernel.facts.mprotectKeepsWrite && wants_write_upgrade(vma);
   return tries && can_change_pte_writable(kernel, vma, next) ? withBits(next, PTE_WRITE) : next;
 }
 
@@ -114,13 +114,13 @@ function changedSwap(kernel: Kernel, pte: Pte): Pte {
       const isAnon = folio !== undefined && folio_test_anon(folio) && is_migration_entry(pte);
       return withPteKind(
         pte,
-        isAnon && kernel.has('anonExclusive') ? PteKind.MigrationReadExclusive : PteKind.MigrationRead,
+        isAnon && kernel.facts.anonExclusive ? PteKind.MigrationReadExclusive : PteKind.MigrationRead,
       );
     }
     case PteKind.DeviceWrite:
       return withPteKind(pte, PteKind.DeviceRead);
     case PteKind.DeviceExclusiveWrite:
-      return kernel.has('twoExclusiveSwapTypes') ? withPteKind(pte, PteKind.DeviceExclusiveRead) : pte;
+      return kernel.facts.twoExclusiveSwapTypes ? withPteKind(pte, PteKind.DeviceExclusiveRead) : pte;
     default:
       return pte;
   }

@@ -86,9 +86,9 @@ export function formatOf(kernel: Kernel, struct: CStruct, who: string): DriverFo
     const { words, first } = wordsAt(pointerField(struct, name), count, `${who}: range->${name}`);
     return words.slice(first, first + count).map((word) => BigInt.asUintN(64, word));
   };
-  const policy = kernel.has('hmmRangeFault');
+  const policy = kernel.facts.hmmRangeFault;
   return {
-    flags: listOf('flags', kernel.has('hmmDevPrivateOwner') ? 2 : 3),
+    flags: listOf('flags', kernel.facts.hmmDevPrivateOwner ? 2 : 3),
     values: listOf('values', 3),
     pfn_shift: Number(integerField(struct, 'pfn_shift')),
     // Before there was a policy, every entry spoke for itself.
@@ -147,8 +147,8 @@ export function newOldRange(
   return {
     ...bounds,
     pfns: wordsAt(pointerField(struct, 'pfns'), count, who),
-    format: kernel.has('hmmFixedPfnBits') ? undefined : formatOf(kernel, struct, who),
-    vma: vma && !kernel.has('hmmRangeFault') ? vmaOf(vma, who) : undefined,
+    format: kernel.facts.hmmFixedPfnBits ? undefined : formatOf(kernel, struct, who),
+    vma: vma && !kernel.facts.hmmRangeFault ? vmaOf(vma, who) : undefined,
     hmm: undefined,
     valid: false,
     page_shift,
@@ -161,9 +161,9 @@ const HMM_UPDATE_INVALIDATE = 0n;
 
 function updateArgs(kernel: Kernel, update: MmuNotifierRange): CValue[] {
   const [start, end] = [addressOf(update.start), addressOf(update.end)];
-  if (!kernel.has('hmmSyncAtStart'))
+  if (!kernel.facts.hmmSyncAtStart)
     return [integer(HMM_UPDATE_INVALIDATE), integer(start, 'unsigned long'), integer(end, 'unsigned long')];
-  if (kernel.has('hmmMirrorGet')) return [objectPointer(rangeStruct(kernel, update))];
+  if (kernel.facts.hmmMirrorGet) return [objectPointer(rangeStruct(kernel, update))];
   const blockable = update.blockable ? 1n : 0n;
   return [objectPointer({ $struct: 'hmm_update', start, end, event: HMM_UPDATE_INVALIDATE, blockable })];
 }

@@ -51,7 +51,7 @@ export function writeEntries(kernel: Kernel, { object, keyOf }: Entries, entries
 export function migrateVmaOf(kernel: Kernel, struct: CStruct, who: string): MigrateVma {
   const vma = pointerField(struct, 'vma');
   const faultPage = pointerField(struct, 'fault_page');
-  const owner = struct[kernel.has('migrateSrcOwner') ? 'src_owner' : 'pgmap_owner'];
+  const owner = struct[kernel.facts.migrateSrcOwner ? 'src_owner' : 'pgmap_owner'];
   return {
     vma: vma && vmaOf(vma, who),
     start: vpnOf(integerField(struct, 'start')),

@@ -47,18 +47,18 @@ export function rangeStruct(kernel: Kernel, range: MmuNotifierRange): CStruct {
     start: addressOf(range.start),
     end: addressOf(range.end),
   };
-  if (kernel.has('notifierEvents')) {
+  if (kernel.facts.notifierEvents) {
     struct.flags = range.blockable ? 1n : 0n;
     struct.event = BigInt(range.event);
   } else struct.blockable = range.blockable ? 1n : 0n;
-  if (kernel.has('notifyMigrate'))
-    struct[kernel.has('notifierOwner') ? 'owner' : 'migrate_pgmap_owner'] = ownerPointer(kernel, range.owner);
+  if (kernel.facts.notifyMigrate)
+    struct[kernel.facts.notifierOwner ? 'owner' : 'migrate_pgmap_owner'] = ownerPointer(kernel, range.owner);
   return struct;
 }
 
 /** The range a struct of C text describes, for core functions called from there. */
 export function rangeOfStruct(kernel: Kernel, struct: CStruct, who: string): MmuNotifierRange {
-  const owner = pointerField(struct, kernel.has('notifierOwner') ? 'owner' : 'migrate_pgmap_owner');
+  const owner = pointerField(struct, kernel.facts.notifierOwner ? 'owner' : 'migrate_pgmap_owner');
   return {
     mm: mmOf(pointerField(struct, 'mm') ?? NULL, who),
     start: vpnOf(integerField(struct, 'start')),
@@ -110,14 +110,14 @@ export const intervalArg = (args: CallArgs, index: number): IntervalSub =>
 
 /** What its callbacks are given, by release. */
 function rangeArgs(kernel: Kernel, sub: CStruct, range: MmuNotifierRange, isStart: boolean): CValue[] {
-  if (kernel.has('notifierRange')) return [objectPointer(sub), objectPointer(rangeStruct(kernel, range))];
+  if (kernel.facts.notifierRange) return [objectPointer(sub), objectPointer(rangeStruct(kernel, range))];
   const args: CValue[] = [
     objectPointer(sub),
     mmPointer(kernel, range.mm),
     integer(addressOf(range.start), 'unsigned long'),
     integer(addressOf(range.end), 'unsigned long'),
   ];
-  if (isStart && kernel.has('notifierBlockable')) args.push(integer(range.blockable ? 1 : 0, 'bool'));
+  if (isStart && kernel.facts.notifierBlockable) args.push(integer(range.blockable ? 1 : 0, 'bool'));
   return args;
 }
 
@@ -130,7 +130,7 @@ export const C_LIST_OPS: ListNotifierOps = {
     const member = opsMember(sub.c, 'invalidate_range_start');
     if (!sub.c || !member) return 0;
     const result = yield* callMember(kernel, member, rangeArgs(kernel, sub.c, range, true));
-    return kernel.has('notifierBlockable') ? numberOf(result) : 0;
+    return kernel.facts.notifierBlockable ? numberOf(result) : 0;
   },
   *invalidate_range_end(kernel, sub, range) {
     const member = opsMember(sub.c, 'invalidate_range_end');

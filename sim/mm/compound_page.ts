@@ -10,7 +10,7 @@ import { vmem_altmap_offset } from './sparse-vmemmap.ts';
 
 /** The compound page that `pfn` belongs to: mm_init.c:memmap_init_zone_device made them from pfn_first on. */
 export function devmapCompound(kernel: Kernel, pfn: number): { head: number; order: number } | undefined {
-  if (!kernel.has('vmemmapShift')) return undefined;
+  if (!kernel.facts.vmemmapShift) return undefined;
   const map = page_pgmap(kernel, pfn);
   const order = map ? shiftOf(map.pgmap) : 0;
   const range = map?.ranges.find(({ start, end }) => pfn >= start && pfn < end);

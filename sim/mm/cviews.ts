@@ -42,7 +42,7 @@ export const semStruct = (sem: RwSem): CStruct => viewOf(sem, 'rw_semaphore', ()
 
 export function mmStruct(kernel: Kernel, mm: Mm): CStruct {
   return viewOf(mm, 'mm_struct', () => ({
-    [kernel.has('mmapLockNames') ? 'mmap_lock' : 'mmap_sem']: () => semStruct(mm.mmap_lock),
+    [kernel.facts.mmapLockNames ? 'mmap_lock' : 'mmap_sem']: () => semStruct(mm.mmap_lock),
     mm_users: () => atomic(mm.mm_users),
     mm_count: () => atomic(mm.mm_count),
   }));

@@ -62,7 +62,7 @@ export function dax_iomap_fault(kernel: Kernel, { vma, vpn, flags }: VmFault): n
 
 /** vmf_insert_mixed to 6.14; vmf_insert_page_mkwrite and vmf_insert_folio_* since. */
 function entryWithPage(kernel: Kernel, mm: Mm, file: AddressSpace, index: number, pfn: number, bits: number): Pte {
-  if (!kernel.has('fsdaxRestsAtZero')) return mkPte(PteKind.Present, pfn, bits | PTE_DEVMAP);
+  if (!kernel.facts.fsdaxRestsAtZero) return mkPte(PteKind.Present, pfn, bits | PTE_DEVMAP);
   kernel.pages.refcount.add(pfn, 1);
   insert_page(kernel, mm, file, index, pfn);
   return mkPte(PteKind.Present, pfn, bits);

@@ -40,7 +40,7 @@ function restoredBits(kernel: Kernel, vma: Vma, pte: Pte, head: number): number 
   const pfn = pte_pfn(pte);
   let bits = pteBits(pte) & (PTE_SOFT_DIRTY | PTE_UFFD_WP);
   if ((bits & PTE_UFFD_WP) !== 0) return bits;
-  if (kernel.has('twoExclusiveSwapTypes')) {
+  if (kernel.facts.twoExclusiveSwapTypes) {
     if (pteKind(pte) === PteKind.DeviceExclusiveWrite) {
       bits |= PTE_DIRTY;
       if ((vma.flags & VM_WRITE) !== 0) bits |= PTE_WRITE;
@@ -59,7 +59,7 @@ export function restore_exclusive_pte(kernel: Kernel, vma: Vma, vpn: number): vo
   const folio = folioOf(kernel, pfn);
   if (!is_device_exclusive_entry(pte) || !folio) return;
   if (!folio_test_anon(folio)) kernel.WARN('restore_exclusive_pte: exclusive access to a page that is not anonymous');
-  else if (kernel.has('twoExclusiveSwapTypes')) {
+  else if (kernel.facts.twoExclusiveSwapTypes) {
     folio_add_rmap_pte(kernel, folio, pfn);
     mlock_vma_folio(kernel, folio, vma);
   }

@@ -30,13 +30,13 @@ export function device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number):
     return finished(VM_FAULT_SIGBUS);
   }
   vmf.page = pfn;
-  if (!kernel.has('migrateFaultPage')) return tellDriver(kernel, map, vmf, pfn);
+  if (!kernel.facts.migrateFaultPage) return tellDriver(kernel, map, vmf, pfn);
   const head = folioHead(kernel, pfn);
   // pte_same: it may have gone home before we came here.
   const { mm } = vmf.vma;
   const entry = entryAt(mm, vmf.vpn);
   if (!is_device_private_entry(entry) || folioHead(kernel, pte_pfn(entry)) !== head) return finished(0);
-  const locks = kernel.has('migrateToRamUnderPageLock');
+  const locks = kernel.facts.migrateToRamUnderPageLock;
   if (locks && !folio_trylock(kernel, head)) return lockWait(kernel, head);
   folio_get(kernel, head);
   return after(tellDriver(kernel, map, vmf, pfn), letGo, kernel, pfn);
@@ -46,7 +46,7 @@ export function device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number):
 function letGo(kernel: Kernel, pfn: number, result: number): KernelGenerator<number> {
   // A huge folio may have been split meanwhile: lock and reference went with the page.
   const own = folioHead(kernel, pfn);
-  if (kernel.has('migrateToRamUnderPageLock')) folio_unlock(kernel, own);
+  if (kernel.facts.migrateToRamUnderPageLock) folio_unlock(kernel, own);
   const told = put_device_page(kernel, own);
   return told ? giving(told, result) : finished(result);
 }
@@ -74,14 +74,14 @@ const toldAs = (name: string): TracedCall<Telling, number> => ({
 /** Of the ops from 5.3; of the pagemap or of struct hmm_devmem before. */
 const MIGRATE_TO_RAM = toldAs('migrate_to_ram');
 const PAGE_FAULT = toldAs('page_fault');
-const callbackOf = (kernel: Kernel): typeof PAGE_FAULT => (kernel.has('devPagemapOps') ? MIGRATE_TO_RAM : PAGE_FAULT);
+const callbackOf = (kernel: Kernel): typeof PAGE_FAULT => (kernel.facts.devPagemapOps ? MIGRATE_TO_RAM : PAGE_FAULT);
 
 const tellDriver = (kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> =>
   kernel.run(callbackOf(kernel), { map, vmf, pfn });
 
 /** A driver in C. */
 function* callC(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): KernelGenerator<number> {
-  const holder = kernel.has('devPagemapOps') ? structField(map.pgmap, 'ops') : map.pgmap;
+  const holder = kernel.facts.devPagemapOps ? structField(map.pgmap, 'ops') : map.pgmap;
   const { name } = callbackOf(kernel);
   const callback = holder && pointerField(holder, name);
   if (!callback || !kernel.callBack) {
@@ -94,7 +94,7 @@ function* callC(kernel: Kernel, map: MappedPagemap, vmf: VmFault, pfn: number): 
 
 /** struct vm_fault; to 5.2 its parts. */
 function argumentsOf(kernel: Kernel, vmf: VmFault, pfn: number): CValue[] {
-  if (!kernel.has('devPagemapOps')) return faultArguments(kernel, vmf);
+  if (!kernel.facts.devPagemapOps) return faultArguments(kernel, vmf);
   const { vma, vpn, flags } = vmf;
   const struct: CStruct = {
     $struct: 'vm_fault',

@@ -68,12 +68,12 @@ export function* get_user_pages_remote(
 
 /** gup.c:is_valid_gup_args. */
 function* checked(kernel: Kernel, flags: GupFlags, body: KernelGenerator<number>): KernelGenerator<number> {
-  if (flags.longterm && !flags.pin && kernel.has('longtermIsPin')) {
+  if (flags.longterm && !flags.pin && kernel.facts.longtermIsPin) {
     kernel.WARN('is_valid_gup_args: FOLL_LONGTERM without FOLL_PIN');
     return EINVAL;
   }
   // The memory of a pagemap must be removable at any time.
-  if (flags.longterm && flags.p2pdma && kernel.has('longtermIsPin')) {
+  if (flags.longterm && flags.p2pdma && kernel.facts.longtermIsPin) {
     kernel.WARN('is_valid_gup_args: FOLL_LONGTERM with FOLL_PCI_P2PDMA');
     return EINVAL;
   }
@@ -131,9 +131,9 @@ function check_vma_flags(kernel: Kernel, vma: Vma, flags: GupFlags): number {
   if ((vma.flags & (VM_IO | VM_PFNMAP)) !== 0) return EFAULT;
   if (flags.longterm && vma_is_fsdax(kernel, vma)) return EOPNOTSUPP;
   if (flags.longterm && flags.p2pdma) return EOPNOTSUPP;
-  if (flags.splitPmd && (vma.flags & VM_HUGETLB) !== 0 && kernel.has('splitPmdRefusesHugetlb')) return EOPNOTSUPP;
+  if (flags.splitPmd && (vma.flags & VM_HUGETLB) !== 0 && kernel.facts.splitPmdRefusesHugetlb) return EOPNOTSUPP;
   if (!flags.write) return (vma.flags & VM_READ) === 0 ? EFAULT : 0;
-  if (flags.pin && flags.longterm && kernel.has('longtermRefusesWriteback') && vma_needs_dirty_tracking(vma))
+  if (flags.pin && flags.longterm && kernel.facts.longtermRefusesWriteback && vma_needs_dirty_tracking(vma))
     return EFAULT;
   return (vma.flags & VM_WRITE) === 0 ? EFAULT : 0;
 }

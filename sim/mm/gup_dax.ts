@@ -37,7 +37,7 @@ function* walk(
   flags: GupFlags,
 ): KernelGenerator<number> {
   // is_valid_gup_args.
-  if (flags.longterm && flags.p2pdma && kernel.has('longtermIsPin')) {
+  if (flags.longterm && flags.p2pdma && kernel.facts.longtermIsPin) {
     kernel.WARN('is_valid_gup_args: FOLL_LONGTERM with FOLL_PCI_P2PDMA');
     return EINVAL;
   }
@@ -45,7 +45,7 @@ function* walk(
   if (mapping.model === 'DAX') return EFAULT;
   const map = page_pgmap(kernel, mapping.start);
   const isFsDax =
-    mapping.model === 'DAX-GUP' && (!map || !kernel.has('fsdaxType') || typeOf(kernel, map.pgmap) === 'FS_DAX');
+    mapping.model === 'DAX-GUP' && (!map || !kernel.facts.fsdaxType || typeOf(kernel, map.pgmap) === 'FS_DAX');
   if (flags.longterm && (isFsDax || flags.p2pdma)) return EOPNOTSUPP;
   for (let done = 0; done < count; done++) {
     const pfn = yield* onePage(kernel, mapping, first + done, flags);
@@ -58,7 +58,7 @@ function* walk(
 function* onePage(kernel: Kernel, mapping: DaxMapping, index: number, flags: GupFlags): KernelGenerator<number> {
   const pfn = dax_fault(kernel, mapping, index);
   if (pfn < 0) return pfn;
-  const isDevmap = mapping.model === 'DAX-GUP' && kernel.has('gupTakesPagemapRef');
+  const isDevmap = mapping.model === 'DAX-GUP' && kernel.facts.gupTakesPagemapRef;
   const pgmap = isDevmap ? get_dev_pagemap(kernel, pfn)?.pgmap : undefined;
   // A dying pagemap: no page here, and the fault that follows finds a dead device.
   if (isDevmap && !pgmap) return EFAULT;

@@ -44,10 +44,10 @@ export interface FollowContext {
 
 /** gup.c:gup_must_unshare: may a page be pinned for reading while other processes share it? */
 function gup_must_unshare(kernel: Kernel, vma: Vma | undefined, flags: GupFlags, pfn: number): boolean {
-  if (!kernel.has('anonExclusive') || !flags.pin || flags.write) return false;
+  if (!kernel.facts.anonExclusive || !flags.pin || flags.write) return false;
   const folio = kernel.state.folios.get(folioHead(kernel, pfn));
   if (folio && folio_test_anon(folio)) return !pageAnonExclusive(kernel, folio.entire_mapcount >= 0 ? folio.pfn : pfn);
-  if (!kernel.has('gupUnsharesFilePages') || !flags.longterm) return false;
+  if (!kernel.facts.gupUnsharesFilePages || !flags.longterm) return false;
   return vma === undefined || is_cow_mapping(vma.flags);
 }
 
@@ -65,7 +65,7 @@ function touch(kernel: Kernel, pfn: number, pte: Pte, flags: GupFlags): void {
 
 /** A devmap entry is only followed under a reference of its pagemap; false if that is dying. */
 function holdPagemap(kernel: Kernel, pfn: number, context: FollowContext): boolean {
-  if (!kernel.has('gupTakesPagemapRef')) return true;
+  if (!kernel.facts.gupTakesPagemapRef) return true;
   if (context.pgmaps.includes(page_pgmap(kernel, pfn)?.pgmap as CStruct)) return true;
   const map = get_dev_pagemap(kernel, pfn);
   if (!map) return false;
@@ -150,7 +150,7 @@ export function gup_fast(
 
 /** mm.h:folio_is_longterm_pinnable (since 5.13): what stands in the way of hot unplug or of its device does not stay. */
 export function is_longterm_pinnable(kernel: Kernel, pfn: number): boolean {
-  if (!kernel.has('longtermLeavesMovable') || pfn === zero_pfn(kernel)) return true;
+  if (!kernel.facts.longtermLeavesMovable || pfn === zero_pfn(kernel)) return true;
   const map = page_pgmap(kernel, pfn);
   if (map) return typeOf(kernel, map.pgmap) !== 'COHERENT';
   return kernel.zoneAt(pfn).index !== ZONE_MOVABLE;
@@ -164,5 +164,5 @@ export const vma_needs_dirty_tracking = (vma: Vma): boolean =>
 export function vma_is_fsdax(kernel: Kernel, vma: Vma): boolean {
   const first = vma.file?.storage?.start ?? vma.file?.pages.values().next().value;
   const map = first === undefined ? undefined : page_pgmap(kernel, first);
-  return map !== undefined && (!kernel.has('fsdaxType') || typeOf(kernel, map.pgmap) === 'FS_DAX');
+  return map !== undefined && (!kernel.facts.fsdaxType || typeOf(kernel, map.pgmap) === 'FS_DAX');
 }

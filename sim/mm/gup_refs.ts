@@ -33,11 +33,11 @@ export interface GupFlags {
 }
 
 const isLarge = (kernel: Kernel, head: number, folio: Folio | undefined): boolean =>
-  kernel.has('compoundPincount') && ((folio?.order ?? 0) > 0 || devmapCompound(kernel, head) !== undefined);
+  kernel.facts.compoundPincount && ((folio?.order ?? 0) > 0 || devmapCompound(kernel, head) !== undefined);
 
 /** The zero page is not counted by pins since 6.5. */
 const isFreeOfPins = (kernel: Kernel, pfn: number): boolean =>
-  kernel.has('zeroPageNotPinned') && pfn === zero_pfn(kernel);
+  kernel.facts.zeroPageNotPinned && pfn === zero_pfn(kernel);
 
 /** gup.c:try_grab_folio (try_grab_page to 6.10): `refs` references or pins of the folio of `page`; 0 or an errno. */
 export function try_grab_folio(kernel: Kernel, page: number, refs: number, flags: GupFlags): number {
@@ -48,7 +48,7 @@ export function try_grab_folio(kernel: Kernel, page: number, refs: number, flags
     kernel.WARN(`try_grab_folio: page ${hex(head)} has no reference`);
     return ENOMEM;
   }
-  if (map && !flags.p2pdma && kernel.has('follPciP2pdma') && typeOf(kernel, map.pgmap) === 'PCI_P2PDMA')
+  if (map && !flags.p2pdma && kernel.facts.follPciP2pdma && typeOf(kernel, map.pgmap) === 'PCI_P2PDMA')
     return EREMOTEIO;
   if (flags.pin && isFreeOfPins(kernel, head)) return 0;
   const folio = kernel.state.folios.get(head);
@@ -60,7 +60,7 @@ export function try_grab_folio(kernel: Kernel, page: number, refs: number, flags
   } else refcount.add(head, count);
   if (!flags.pin) return 0;
   if (large && folio) kernel.store.set(folio, 'pincount', folio.pincount + refs);
-  if (kernel.has('compoundPincount')) mod_vm(kernel, 'nr_foll_pin_acquired', refs);
+  if (kernel.facts.compoundPincount) mod_vm(kernel, 'nr_foll_pin_acquired', refs);
   return 0;
 }
 
@@ -72,7 +72,7 @@ export function* gup_put_folio(kernel: Kernel, page: number, refs: number, pin: 
   if (pin) {
     if (isFreeOfPins(kernel, head)) return;
     const folio = kernel.state.folios.get(head);
-    if (kernel.has('compoundPincount')) mod_vm(kernel, 'nr_foll_pin_released', refs);
+    if (kernel.facts.compoundPincount) mod_vm(kernel, 'nr_foll_pin_released', refs);
     if (!isLarge(kernel, head, folio)) count *= GUP_PIN_COUNTING_BIAS;
     else if (folio) kernel.store.set(folio, 'pincount', folio.pincount - refs);
   }

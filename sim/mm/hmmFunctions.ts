@@ -60,7 +60,7 @@ function registered(kernel: Kernel, args: CallArgs): OldHmmRange {
 }
 
 function* oldFault(kernel: Kernel, args: CallArgs, flags: FaultFlags): KernelGenerator<CValue> {
-  const result = kernel.has('mmuIntervalNotifier')
+  const result = kernel.facts.mmuIntervalNotifier
     ? yield* hmm_notifier_fault(kernel, notifierRangeOf(kernel, rangeStructOf(args), args.name), flags)
     : yield* hmm_registered_fault(kernel, registered(kernel, args), flags);
   return integer(result, 'long');
@@ -115,7 +115,7 @@ const CODE = {
     '5.2': (kernel: Kernel, args: CallArgs) =>
       dmaMap(kernel, args, {
         snapshot: false,
-        allowRetry: !kernel.has('hmmRangeLockKept') || args.big(3) === 0n,
+        allowRetry: !kernel.facts.hmmRangeLockKept || args.big(3) === 0n,
       }),
     '5.4': (kernel: Kernel, args: CallArgs) => dmaMap(kernel, args, faultFlags(args.num(3))),
   },
@@ -128,7 +128,7 @@ const CODE = {
       oldFault(kernel, args, {
         snapshot: false,
         // 5.2 lets the handler drop mmap_sem whatever was asked.
-        allowRetry: !kernel.has('hmmRangeLockKept') || args.big(1) === 0n,
+        allowRetry: !kernel.facts.hmmRangeLockKept || args.big(1) === 0n,
       }),
     '5.4': (kernel: Kernel, args: CallArgs) => oldFault(kernel, args, faultFlags(args.num(1))),
     '5.7': (kernel: Kernel, args: CallArgs) => oldFault(kernel, args, { snapshot: false, allowRetry: false }),
@@ -145,7 +145,7 @@ const CODE = {
   *hmm_range_unregister(kernel: Kernel, args: CallArgs) {
     const range = watchedRange(kernel, rangeStructOf(args));
     if (range) yield* hmm_range_unregister(kernel, range);
-    else if (kernel.has('hmmRangeLockKept')) kernel.WARN('hmm_range_unregister: this range is not registered');
+    else if (kernel.facts.hmmRangeLockKept) kernel.WARN('hmm_range_unregister: this range is not registered');
     return VOID;
   },
   *hmm_range_wait_until_valid(kernel: Kernel, args: CallArgs) {

@@ -23,7 +23,7 @@ const EBUSY = -16;
 
 /** To 4.16 (vma, range, start, end, pfns), later the range alone. */
 function rangeOf(kernel: Kernel, args: CallArgs): { vma: Vma; range: OldHmmRange } {
-  const fixed = kernel.has('hmmFixedPfnBits');
+  const fixed = kernel.facts.hmmFixedPfnBits;
   const struct = args.struct(fixed ? 1 : 0, 'hmm_range');
   const given = fixed ? { start: args.big(2), end: args.big(3), pfns: args.pointer(4) } : undefined;
   const range = newOldRange(kernel, struct, args.name, given);
@@ -36,13 +36,13 @@ function* getPfns(kernel: Kernel, args: CallArgs): KernelGenerator<CValue> {
 }
 function* vmaFault(kernel: Kernel, args: CallArgs): KernelGenerator<CValue> {
   const { vma, range } = rangeOf(kernel, args);
-  const fixed = kernel.has('hmmFixedPfnBits');
+  const fixed = kernel.facts.hmmFixedPfnBits;
   const asked = { write: fixed && args.big(5) !== 0n, block: args.big(fixed ? 6 : 1) !== 0n };
   return integer(yield* hmm_vma_fault(kernel, vma, range, asked));
 }
 
 function rangeDone(kernel: Kernel, args: CallArgs): CValue {
-  const fixed = kernel.has('hmmFixedPfnBits');
+  const fixed = kernel.facts.hmmFixedPfnBits;
   const struct = args.struct(fixed ? 1 : 0, 'hmm_range');
   const range = watchedRange(kernel, struct) ?? newOldRange(kernel, struct, args.name);
   const vma = range.vma ?? vmaOf(args.pointer(0), args.name);

@@ -109,7 +109,7 @@ function* make(
     $struct: 'dev_pagemap',
     type: pagemapTypeValue(kernel, type),
     altmap_valid: 0n,
-    res: kernel.has('pagemapArgument')
+    res: kernel.facts.pagemapArgument
       ? { $struct: 'resource', start: res.start, end: res.end, name: device.name, flags: res.flags }
       : objectPointer(res),
     ref: objectPointer(ref),
@@ -132,7 +132,7 @@ function* make(
   store.set(pagemap, 'data', objectPointer(devmem));
   store.set(kernel.state, 'devmap_managed_key', kernel.state.devmap_managed_key + 1);
   const native = isNative(ops) ? ops : callsOf(devmem);
-  if (kernel.has('hmmDevmemByMemremap')) {
+  if (kernel.facts.hmmDevmemByMemremap) {
     const action = { what: 'release_mem_region', subject: res } as const;
     const put = { what: 'dev_pagemap_put_ops', subject: devmem } as const;
     store.splice(device.actions, device.actions.length, 0, put, ...(type === 'PRIVATE' ? [action] : []));

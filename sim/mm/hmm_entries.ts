@@ -47,7 +47,7 @@ export const hmm_pfn_to_map_order = (entry: number): number => (entry % 256) >> 
 /** The word that the kernel has for an entry. Before 5.9 it holds no order. */
 export function hmmPfnWord(kernel: Kernel, entry: number): bigint {
   const bits = BigInt(entry % 256);
-  const shift = kernel.has('hmmPfnDmaMapped') ? 53n : 56n;
+  const shift = kernel.facts.hmmPfnDmaMapped ? 53n : 56n;
   return (
     BigInt(hmm_pfn(entry)) |
     ((bits & 1n) << 63n) |
@@ -60,7 +60,7 @@ export function hmmPfnWord(kernel: Kernel, entry: number): bigint {
 
 /** The entry for a word of the kernel. */
 export function hmmPfnEntry(kernel: Kernel, word: bigint): number {
-  const mapped = kernel.has('hmmPfnDmaMapped');
+  const mapped = kernel.facts.hmmPfnDmaMapped;
   const order = (word >> (mapped ? 53n : 56n)) & 0x1fn;
   const bits = (word >> 63n) | (((word >> 62n) & 1n) << 1n) | (((word >> 61n) & 1n) << 2n) | (order << 3n);
   const kept = mapped ? (word >> 58n) & 7n : 0n;
@@ -80,8 +80,8 @@ export class TopBitEntries implements HmmEntries {
     this.mask = pfn_flags_mask & 3;
     this.fixed = default_flags & 3;
     this.constant = this.mask === 0 ? this.fixed : undefined;
-    this.keeps = kernel.has('hmmPfnDmaMapped');
-    this.orders = kernel.has('hmmPfnOrder');
+    this.keeps = kernel.facts.hmmPfnDmaMapped;
+    this.orders = kernel.facts.hmmPfnOrder;
   }
 
   want(i: number): number {
@@ -198,7 +198,7 @@ export class DriverEntries implements HmmEntries {
     this.to = to;
     this.format = format;
     [this.valid = 0n, this.write = 0n] = format.flags;
-    this.device = kernel.has('hmmDevPrivateOwner') ? 0n : (format.flags[2] ?? 0n);
+    this.device = kernel.facts.hmmDevPrivateOwner ? 0n : (format.flags[2] ?? 0n);
     this.shift = BigInt(format.pfn_shift);
     if (snapshot) this.constant = 0;
     else if ((format.pfn_flags_mask & (this.valid | this.write | this.device)) === 0n)

@@ -88,11 +88,11 @@ export abstract class HmmPtes {
     this.options = options;
     this.last = options.start;
     this.per = options.pagesPerEntry ?? 1;
-    this.ownerRule = kernel.has('hmmDevPrivateOwner');
+    this.ownerRule = kernel.facts.hmmDevPrivateOwner;
     this.fillsAsItFaults = !this.ownerRule;
-    this.fixedBits = kernel.has('hmmFixedPfnBits');
-    this.protNoneIsAbsent = kernel.has('hmmProtNoneIsAbsent');
-    this.zero = kernel.has('hmmZeroPageOrdinary') ? zero_pfn(kernel) : -1;
+    this.fixedBits = kernel.facts.hmmFixedPfnBits;
+    this.protNoneIsAbsent = kernel.facts.hmmProtNoneIsAbsent;
+    this.zero = kernel.facts.hmmZeroPageOrdinary ? zero_pfn(kernel) : -1;
   }
 
   protected index(addr: number): number {
@@ -116,7 +116,7 @@ export abstract class HmmPtes {
   protected needRange(start: number, end: number, cpu: number): number {
     const { constant } = this.entries;
     if (constant !== undefined) return this.need(constant, cpu);
-    const firstOnly = !this.kernel.has('hmmRangeFault');
+    const firstOnly = !this.kernel.facts.hmmRangeFault;
     let required = 0;
     for (let i = this.index(start), stop = this.index(end - 1); i <= stop; i++) {
       required |= this.need(this.entries.want(i), cpu);
@@ -160,7 +160,7 @@ export abstract class HmmPtes {
   /** A present PTE without an ordinary struct page, or of a device; undefined: it counts like any other. */
   protected special(i: number, want: number, pte: Pte): number | undefined {
     const { kernel, entries } = this;
-    if (!kernel.has('hmmRangeFault')) return undefined;
+    if (!kernel.facts.hmmRangeFault) return undefined;
     if (pte_devmap(pte)) return this.fillsAsItFaults && !this.isLive(pte_pfn(pte)) ? DEAD_PAGEMAP : undefined;
     if (this.fillsAsItFaults) {
       entries.special(i);
@@ -196,9 +196,9 @@ export abstract class HmmPtes {
       entries.page(i, pte_pfn(pte), this.ownerRule ? cpu : cpu | CPU_DEVICE, 0);
       return 0;
     }
-    if (kind === PteKind.Swap) return kernel.has('hmmForgetsSwap') ? this.orNone(i, 0) : this.orNone(i, want);
+    if (kind === PteKind.Swap) return kernel.facts.hmmForgetsSwap ? this.orNone(i, 0) : this.orNone(i, want);
     if (is_migration_entry(pte)) {
-      const code = this.orNone(i, kernel.has('hmmForgetsMigration') ? 0 : want);
+      const code = this.orNone(i, kernel.facts.hmmForgetsMigration ? 0 : want);
       return code === FAULT ? MIGRATION : code;
     }
     if (this.fillsAsItFaults) {

@@ -51,7 +51,7 @@ export function hmm_range_register(kernel: Kernel, range: OldHmmRange, of: Mm | 
   } else {
     hmm = of.hmm;
     if (!hmm?.mm || !mmget_not_zero(kernel, hmm.mm)) return EFAULT;
-    if (!kernel.has('hmmMirrorGet')) store.set(hmm, 'refs', hmm.refs + 1);
+    if (!kernel.facts.hmmMirrorGet) store.set(hmm, 'refs', hmm.refs + 1);
   }
   store.set(range, 'hmm', hmm);
   store.splice(hmm.ranges, 0, 0, range);
@@ -63,15 +63,15 @@ export function hmm_range_register(kernel: Kernel, range: OldHmmRange, of: Mm | 
 export function* hmm_range_unregister(kernel: Kernel, range: OldHmmRange): KernelGenerator<void> {
   const { hmm } = range;
   if (!hmm) {
-    if (kernel.has('hmmRangeLockKept')) kernel.WARN('hmm_range_unregister: this range is not registered');
+    if (kernel.facts.hmmRangeLockKept) kernel.WARN('hmm_range_unregister: this range is not registered');
     return;
   }
   removeItem(kernel.store, hmm.ranges, range);
   setValid(kernel, range, false);
   kernel.store.set(range, 'hmm', undefined);
   const { mm } = hmm;
-  if (kernel.has('hmmRangeLockKept') && mm) yield* mmput(kernel, mm);
-  if (!kernel.has('hmmMirrorGet')) hmm_put(kernel, hmm);
+  if (kernel.facts.hmmRangeLockKept && mm) yield* mmput(kernel, mm);
+  if (!kernel.facts.hmmMirrorGet) hmm_put(kernel, hmm);
 }
 
 /** hmm_range_wait_until_valid: sleeps until nothing is being invalidated, or so many milliseconds. Not with mmap_sem held. */
@@ -123,7 +123,7 @@ const entryCount = (range: OldHmmRange): number => (range.end - range.start) / p
 
 /** hmm_range_snapshot (5.2, 5.3) and hmm_range_fault (5.2 to 5.4): pages passed, or an errno. mmap_sem is held for reading. */
 export function* hmm_registered_fault(kernel: Kernel, range: OldHmmRange, flags: FaultFlags): KernelGenerator<number> {
-  const name = flags.snapshot && !kernel.has('hmmFaultFlags') ? 'hmm_range_snapshot' : 'hmm_range_fault';
+  const name = flags.snapshot && !kernel.facts.hmmFaultFlags ? 'hmm_range_snapshot' : 'hmm_range_fault';
   return yield* kernel.call(name, argsOf(range), registeredFault(kernel, range, flags), String);
 }
 
@@ -138,7 +138,7 @@ function* registeredFault(kernel: Kernel, range: OldHmmRange, flags: FaultFlags)
     allowRetry: flags.allowRetry,
     pagesPerEntry: perEntry(range),
   });
-  const ignoresWalk = flags.snapshot && !kernel.has('hmmFaultFlags');
+  const ignoresWalk = flags.snapshot && !kernel.facts.hmmFaultFlags;
   for (let start = range.start; start < range.end; ) {
     if (!range.valid) return notValid(kernel, mm, flags);
     const vma = find_vma(mm, start);
@@ -147,7 +147,7 @@ function* registeredFault(kernel: Kernel, range: OldHmmRange, flags: FaultFlags)
     const end = Math.min(range.end, vma.end);
     walk.last = start;
     // 5.4 walks once more than it needs; what this first walk says is thrown away.
-    if (kernel.has('hmmFaultFlags')) yield* walk.range(start, end);
+    if (kernel.facts.hmmFaultFlags) yield* walk.range(start, end);
     let code: number;
     do {
       code = yield* walk.range(start, end);
@@ -176,7 +176,7 @@ const spins = (range: OldHmmRange) =>
   }) as const;
 
 function notValid(kernel: Kernel, mm: Mm, flags: FaultFlags): number {
-  if (kernel.has('hmmRangeLockKept')) return EBUSY;
+  if (kernel.facts.hmmRangeLockKept) return EBUSY;
   // 5.2: the fault, unlike the snapshot, gives the lock up.
   if (!flags.snapshot) up_read(kernel, mm.mmap_lock);
   return EAGAIN;

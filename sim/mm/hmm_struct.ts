@@ -93,7 +93,7 @@ const isHit = (range: OldHmmRange, update: MmuNotifierRange): boolean =>
 
 /** To 5.0 the entries hit are cleared, whatever the driver calls none. */
 function invalidateRanges(kernel: Kernel, hmm: StructHmm, update: MmuNotifierRange): void {
-  const clears = !kernel.has('hmmRangeFault');
+  const clears = !kernel.facts.hmmRangeFault;
   for (const range of hmm.ranges) {
     if (!isHit(range, update)) continue;
     setValid(kernel, range, false);
@@ -115,8 +115,8 @@ function* sync(kernel: Kernel, hmm: StructHmm, update: MmuNotifierRange): Kernel
       mirror.ops.sync_cpu_device_pagetables(kernel, mirror, update),
       String,
     );
-    if (result === 0 || !kernel.has('hmmSyncAtStart')) continue;
-    if (kernel.has('hmmRangeLockKept')) {
+    if (result === 0 || !kernel.facts.hmmSyncAtStart) continue;
+    if (kernel.facts.hmmRangeLockKept) {
       if (!update.blockable && result === EAGAIN) return EAGAIN;
       kernel.WARN('WARN_ON: sync_cpu_device_pagetables() failed where it may sleep, or not with -EAGAIN');
     } else if (!update.blockable && result === EAGAIN) return EAGAIN;
@@ -133,12 +133,12 @@ function notifiers_decrement(kernel: Kernel, hmm: StructHmm): void {
 
 function* invalidate_range_start(kernel: Kernel, sub: ListNotifier, update: MmuNotifierRange): KernelGenerator<number> {
   const hmm = hmmOf(sub);
-  if (!hmm || !kernel.has('hmmSyncAtStart')) return 0;
-  if (kernel.has('hmmRangeFault')) kernel.store.set(hmm, 'notifiers', hmm.notifiers + 1);
+  if (!hmm || !kernel.facts.hmmSyncAtStart) return 0;
+  if (kernel.facts.hmmRangeFault) kernel.store.set(hmm, 'notifiers', hmm.notifiers + 1);
   invalidateRanges(kernel, hmm, update);
   const error = yield* sync(kernel, hmm, update);
-  if (error === 0 || !kernel.has('hmmRangeFault')) return error;
-  if (kernel.has('hmmRangeLockKept')) {
+  if (error === 0 || !kernel.facts.hmmRangeFault) return error;
+  if (kernel.facts.hmmRangeLockKept) {
     notifiers_decrement(kernel, hmm);
     return error;
   }
@@ -149,12 +149,12 @@ function* invalidate_range_start(kernel: Kernel, sub: ListNotifier, update: MmuN
 function* invalidate_range_end(kernel: Kernel, sub: ListNotifier, update: MmuNotifierRange): KernelGenerator<void> {
   const hmm = hmmOf(sub);
   if (!hmm) return;
-  if (kernel.has('hmmRangeFault')) {
+  if (kernel.facts.hmmRangeFault) {
     notifiers_decrement(kernel, hmm);
     return;
   }
   invalidateRanges(kernel, hmm, update);
-  if (!kernel.has('hmmSyncAtStart')) yield* sync(kernel, hmm, update);
+  if (!kernel.facts.hmmSyncAtStart) yield* sync(kernel, hmm, update);
 }
 
 /** hmm_release: the process exits. */
@@ -162,13 +162,13 @@ function* release(kernel: Kernel, sub: ListNotifier): KernelGenerator<void> {
   const hmm = hmmOf(sub);
   if (!hmm) return;
   const { store } = kernel;
-  if (kernel.has('hmmRangeLockKept')) {
+  if (kernel.facts.hmmRangeLockKept) {
     if (hmm.ranges.length > 0) kernel.WARN('WARN_ON(!list_empty_careful(&hmm->ranges)): a range outlives its process');
     for (const mirror of [...hmm.mirrors]) if (mirror.ops?.release) yield* mirror.ops.release(kernel, mirror);
     return;
   }
-  if (!kernel.has('hmmMirrorRelease')) return;
-  if (kernel.has('hmmRangeFault')) {
+  if (!kernel.facts.hmmMirrorRelease) return;
+  if (kernel.facts.hmmRangeFault) {
     store.set(hmm, 'dead', true);
     for (const range of hmm.ranges) setValid(kernel, range, false);
   }
@@ -215,7 +215,7 @@ export function hmm_get_or_create(kernel: Kernel, mm: Mm): StructHmm | undefined
   const { store } = kernel;
   const known = mm.hmm as StructHmm | undefined;
   if (known) {
-    if (kernel.has('hmmRangeFault')) store.set(known, 'refs', known.refs + 1);
+    if (kernel.facts.hmmRangeFault) store.set(known, 'refs', known.refs + 1);
     return known;
   }
   if (should_fail(kernel, 'notifier')) return undefined;
@@ -225,7 +225,7 @@ export function hmm_get_or_create(kernel: Kernel, mm: Mm): StructHmm | undefined
     store.set(mm, 'hmm', undefined);
     return undefined;
   }
-  if (kernel.has('hmmRangeLockKept')) mmgrab(kernel, mm);
+  if (kernel.facts.hmmRangeLockKept) mmgrab(kernel, mm);
   return hmm;
 }
 
@@ -237,7 +237,7 @@ export function hmm_put(kernel: Kernel, hmm: StructHmm): void {
   if (hmm.refs > 0 || !mm) return;
   mmu_notifier_unregister_no_release(kernel, hmm.notifier, mm);
   if (mm.hmm === hmm) store.set(mm, 'hmm', undefined);
-  if (kernel.has('hmmRangeLockKept')) mmdrop(kernel, mm);
+  if (kernel.facts.hmmRangeLockKept) mmdrop(kernel, mm);
 }
 
 function setHmm(kernel: Kernel, mirror: HmmMirror, hmm: StructHmm | undefined): void {
@@ -253,7 +253,7 @@ export function* hmm_mirror_register(
 ): KernelGenerator<number> {
   if (!mm || !mirror?.ops) return EINVAL;
   let hmm: StructHmm | undefined;
-  if (kernel.has('hmmMirrorGet')) {
+  if (kernel.facts.hmmMirrorGet) {
     const sub = mmu_notifier_get_locked(kernel, OPS, mm);
     if (typeof sub === 'number') return sub;
     hmm = hmmOf(sub);
@@ -263,7 +263,7 @@ export function* hmm_mirror_register(
     }
   } else hmm = hmm_get_or_create(kernel, mm);
   if (!hmm) return ENOMEM;
-  if (!hmm.mm && kernel.has('hmmMirrorRelease') && !kernel.has('hmmRangeFault')) {
+  if (!hmm.mm && kernel.facts.hmmMirrorRelease && !kernel.facts.hmmRangeFault) {
     // A first unregistration cut it from the mm, and with another mirror on it nobody frees it: tried for ever.
     const dead = hmm;
     yield {
@@ -287,16 +287,16 @@ export function hmm_mirror_unregister(kernel: Kernel, mirror: HmmMirror): void {
   const { store } = kernel;
   const { hmm } = mirror;
   if (!hmm) {
-    if (kernel.has('hmmRangeLockKept') || kernel.has('hmmFixedPfnBits'))
+    if (kernel.facts.hmmRangeLockKept || kernel.facts.hmmFixedPfnBits)
       kernel.WARN('list_del corruption: this mirror is not registered');
     return;
   }
   removeItem(store, hmm.mirrors, mirror);
   removeItem(store, hmm.registered, mirror);
   setHmm(kernel, mirror, undefined);
-  if (kernel.has('hmmMirrorGet')) mmu_notifier_put(kernel, hmm.notifier);
-  else if (kernel.has('hmmRangeFault')) hmm_put(kernel, hmm);
-  else if (kernel.has('hmmMirrorRelease')) {
+  if (kernel.facts.hmmMirrorGet) mmu_notifier_put(kernel, hmm.notifier);
+  else if (kernel.facts.hmmRangeFault) hmm_put(kernel, hmm);
+  else if (kernel.facts.hmmMirrorRelease) {
     // mm is forgotten whether or not other mirrors remain, so only who finds it there frees the struct.
     const { mm } = hmm;
     store.set(hmm, 'mm', undefined);

@@ -26,7 +26,7 @@ function entriesOf(kernel: Kernel, vma: Vma, range: OldHmmRange, asked: Asked | 
 }
 
 const isSpecial = (kernel: Kernel, vma: Vma): boolean =>
-  (vma.flags & (VM_HUGETLB | VM_SPECIAL)) !== 0 || (kernel.has('hmmRefusesDax') && vma.file?.kind === 'device');
+  (vma.flags & (VM_HUGETLB | VM_SPECIAL)) !== 0 || (kernel.facts.hmmRefusesDax && vma.file?.kind === 'device');
 
 const isInside = (vma: Vma, { start, end }: OldHmmRange): boolean =>
   start >= vma.start && start < vma.end && end >= vma.start && end <= vma.end;

@@ -79,7 +79,7 @@ export class HmmWalk extends HmmPtes {
   }
 
   private *inVma(vma: Vma, start: number, end: number): KernelGenerator<number> {
-    const test = this.kernel.has('mmuIntervalNotifier') ? this.test(vma, start, end) : 0;
+    const test = this.kernel.facts.mmuIntervalNotifier ? this.test(vma, start, end) : 0;
     if (test !== 0) return test < 0 ? test : 0;
     for (let addr = start; addr < end; ) {
       const pmd = pmdAt(this.mm, addr);
@@ -98,7 +98,7 @@ export class HmmWalk extends HmmPtes {
   /** hmm_vma_walk_test (5.5 on): 1 for a VMA that is passed over, an errno, or 0. */
   private test(vma: Vma, start: number, end: number): number {
     const { kernel } = this;
-    const device = VM_IO | VM_PFNMAP | (kernel.has('hmmRefusesMixedmap') ? VM_MIXEDMAP : 0);
+    const device = VM_IO | VM_PFNMAP | (kernel.facts.hmmRefusesMixedmap ? VM_MIXEDMAP : 0);
     const isDevice = (vma.flags & device) !== 0;
     if (!isDevice && (vma.flags & VM_READ) !== 0) return 0;
     if (isDevice && this.fillsAsItFaults) return EFAULT;
@@ -149,13 +149,13 @@ export class HmmWalk extends HmmPtes {
     const { kernel, entries } = this;
     this.last = start;
     const isWrite = (required & NEED_WRITE_FAULT) !== 0;
-    if (isWrite && vma && kernel.has('hmmWritePermission') && (vma.flags & VM_WRITE) === 0) return EPERM;
+    if (isWrite && vma && kernel.facts.hmmWritePermission && (vma.flags & VM_WRITE) === 0) return EPERM;
     for (let addr = start; addr < end; addr += this.per) {
       const i = this.index(addr);
       if (empty) entries.empty(i);
       else entries.none(i);
       if (required === 0) continue;
-      if (!vma && !kernel.has('hmmFaultFlags') && !kernel.has('mmuIntervalNotifier'))
+      if (!vma && !kernel.facts.hmmFaultFlags && !kernel.facts.mmuIntervalNotifier)
         throw new BadAccess(`hmm_vma_do_fault: there is no VMA at ${hex(addr * 4096)}, and this release does not look`);
       const bits = vma ? yield* handle_mm_fault(kernel, vma, addr, this.faultFlags(isWrite)) : VM_FAULT_ERROR;
       if ((bits & VM_FAULT_RETRY) !== 0) return LOCK_DROPPED;
@@ -168,14 +168,14 @@ export class HmmWalk extends HmmPtes {
 
   private faultFlags(write: boolean): number {
     const { allowRetry } = this.options;
-    const killable = this.kernel.has('hmmFaultOutsideWalk') ? FAULT_FLAG_KILLABLE : 0;
+    const killable = this.kernel.facts.hmmFaultOutsideWalk ? FAULT_FLAG_KILLABLE : 0;
     return FAULT_FLAG_REMOTE | (write ? FAULT_FLAG_WRITE : 0) | (allowRetry ? FAULT_FLAG_ALLOW_RETRY | killable : 0);
   }
 
   /** hmm_vma_fault (5.7 on), hmm_record_fault (7.3). */
   private *fault(vma: Vma, start: number, end: number, required: number): KernelGenerator<number> {
     this.last = start;
-    if (this.kernel.has('hmmFaultOutsideWalk')) {
+    if (this.kernel.facts.hmmFaultOutsideWalk) {
       this.pending = { end, required };
       return FAULT_PENDING;
     }
@@ -275,7 +275,7 @@ export class HmmWalk extends HmmPtes {
   private *absentPmd(vma: Vma, pmd: HugePmd, start: number, end: number): KernelGenerator<number> {
     const { kernel } = this;
     const { entry } = pmd;
-    if (is_migration_entry(entry) && kernel.has('hmmPmdMigration')) {
+    if (is_migration_entry(entry) && kernel.facts.hmmPmdMigration) {
       if (this.needRange(start, end, 0) !== 0) {
         this.last = start;
         yield* this.moved(start, entry);
@@ -285,7 +285,7 @@ export class HmmWalk extends HmmPtes {
       if (!this.fillsAsItFaults) for (let addr = start; addr < end; addr++) this.entries.none(this.index(addr));
       return 0;
     }
-    const isPrivate = kernel.has('devicePrivateThp') && is_device_private_entry(entry);
+    const isPrivate = kernel.facts.devicePrivateThp && is_device_private_entry(entry);
     if (isPrivate && this.owns(pte_pfn(entry))) {
       const write = pteKind(entry) === PteKind.DeviceWrite ? CPU_WRITE : 0;
       // As written there, counted from the first page of the mapping wherever the range begins.

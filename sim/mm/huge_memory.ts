@@ -176,7 +176,7 @@ function* wp_huge(kernel: Kernel, vmf: VmFault, pmd: HugePmd): KernelGenerator<n
       set_pmd_at(kernel, vma.mm, start, { ...pmd, entry: withBits(entry, PTE_WRITE | PTE_DIRTY | PTE_YOUNG) });
     return 0;
   }
-  const copies = isZero ? kernel.has('hugeZeroWpAllocates') : !kernel.has('thpCowSplits');
+  const copies = isZero ? kernel.facts.hugeZeroWpAllocates : !kernel.facts.thpCowSplits;
   if (copies) {
     const result = yield* copy_huge(kernel, vma, start, pmd, folio);
     if ((result & VM_FAULT_FALLBACK) === 0) return result;
@@ -186,7 +186,7 @@ function* wp_huge(kernel: Kernel, vmf: VmFault, pmd: HugePmd): KernelGenerator<n
 }
 
 function wp_can_reuse_huge(kernel: Kernel, vma: Vma, folio: Folio): boolean {
-  if (kernel.has('anonExclusive') && pageAnonExclusive(kernel, folio.pfn)) return true;
+  if (kernel.facts.anonExclusive && pageAnonExclusive(kernel, folio.pfn)) return true;
   if (!folio_trylock(kernel, folio.pfn)) return false;
   const isAlone = kernel.pages.refcount.get(folio.pfn) === 1;
   if (isAlone) {

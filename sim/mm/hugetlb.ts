@@ -63,7 +63,7 @@ function addRmap(kernel: Kernel, folio: Folio): void {
 function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number): void {
   kernel.store.set(folio, 'mapping', anon_vma_prepare(kernel, vma));
   kernel.store.set(folio, 'index', indexOf(vma, vpn));
-  if (kernel.has('anonExclusive')) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
+  if (kernel.facts.anonExclusive) setFlag(kernel, folio.pfn, PG_ANON_EXCLUSIVE);
 }
 
 const setEntry = (kernel: Kernel, vma: Vma, vpn: number, entry: number): boolean =>

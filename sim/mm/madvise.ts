@@ -65,7 +65,7 @@ const hugepage = (set: number, clear: number): Act =>
 function isRefused(kernel: Kernel, vma: Vma, start: number, end: number): boolean {
   if ((vma.flags & (VM_LOCKED | VM_PFNMAP)) !== 0) return true;
   if ((vma.flags & VM_HUGETLB) === 0) return false;
-  return !kernel.has('madviseDontneedHugetlb') || start % HUGE !== 0 || end % HUGE !== 0;
+  return !kernel.facts.madviseDontneedHugetlb || start % HUGE !== 0 || end % HUGE !== 0;
 }
 
 function* dontneed(kernel: Kernel, vma: Vma, start: number, end: number): KernelGenerator<number> {
@@ -147,7 +147,7 @@ export function* do_madvise(
   name: string,
 ): KernelGenerator<number> {
   const advice = Object.hasOwn(ADVICE, name) ? ADVICE[name] : undefined;
-  if (!advice || (advice.since && !kernel.has(advice.since)) || pages < 0) return EINVAL;
+  if (!advice || (advice.since && !kernel.facts[advice.since]) || pages < 0) return EINVAL;
   if (pages === 0) return 0;
   const { mmap_lock } = mm;
   if (advice.write) yield* down_write(kernel, mmap_lock);

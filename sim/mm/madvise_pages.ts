@@ -167,7 +167,7 @@ export function* madvise_cold_or_pageout_range(
     if (folio_mapcount(kernel, folio) !== 1) continue;
     if (testFlag(kernel, folio.pfn, PG_UNEVICTABLE) || !testFlag(kernel, folio.pfn, PG_LRU)) continue;
     const old = withBits(pte, 0, PTE_YOUNG);
-    if (old !== pte && !kernel.has('pageoutIgnoresReferences')) {
+    if (old !== pte && !kernel.facts.pageoutIgnoresReferences) {
       if (huge) set_pmd_at(kernel, mm, at, { ...huge, entry: old });
       else if (table) kernel.store.set(table.entries, at % 512, old);
     }

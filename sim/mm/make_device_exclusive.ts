@@ -43,7 +43,7 @@ export const NULL_PAGE = -1;
 
 /** The entry of exclusive access to the page that `pte` maps. Before 6.15 readable ones are a type of their own. */
 function exclusiveEntry(kernel: Kernel, pte: Pte): Pte {
-  const isWritable = pte_write(pte) || !kernel.has('twoExclusiveSwapTypes');
+  const isWritable = pte_write(pte) || !kernel.facts.twoExclusiveSwapTypes;
   const kind = isWritable ? PteKind.DeviceExclusiveWrite : PteKind.DeviceExclusiveRead;
   return mkPte(kind, pte_pfn(pte), pteBits(pte) & (PTE_SOFT_DIRTY | PTE_UFFD_WP));
 }

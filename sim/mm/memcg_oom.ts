@@ -43,11 +43,11 @@ function* charge_slowpath(kernel: Kernel, memcg: MemCgroup, current: Process, fl
     kernel.store.set(events, 'max', events.max + 1);
   }
   // Once more with the stocks of all CPUs drained, then so many times because something might turn up.
-  const retries = kernel.has('memcgRetries16') ? 16 : 5;
+  const retries = kernel.facts.memcgRetries16 ? 16 : 5;
   kernel.store.set(events, 'max', events.max + 1 + retries);
   kernel.store.set(events, 'oom', events.oom + 1);
   // To 4.18 the fault of a user kills on its way out (mem_cgroup_oom_synchronize), and others only fail.
-  if (!kernel.has('memcgOomInCharge') && (flags & FAULT_FLAG_USER) === 0) return false;
+  if (!kernel.facts.memcgOomInCharge && (flags & FAULT_FLAG_USER) === 0) return false;
   yield* out_of_memory(kernel, { memcg, gfp: GFP_KERNEL, current });
   return !fatal_signal_pending(current) && mem_cgroup_usage(kernel, memcg) + 1 <= memcg.max;
 }

@@ -115,7 +115,7 @@ const faultArgs = (vpn: number, flags: number) => (): string[] => [
 
 /** memory.c:mm_account_fault. */
 function account(kernel: Kernel, vma: Vma, result: number): number {
-  if ((result & VM_FAULT_RETRY) !== 0 && kernel.has('pgfaultNotOnRetry')) return result;
+  if ((result & VM_FAULT_RETRY) !== 0 && kernel.facts.pgfaultNotOnRetry) return result;
   count_vm_event(kernel, 'pgfault');
   kernel.store.add(vma.mm.memcg.stat, 'pgfault', 1);
   return result;

@@ -125,7 +125,7 @@ export function add_to_zone(
   altmap: VmemAltmap | undefined,
 ): void {
   kernel.leaf(
-    kernel.has('zoneSetByMove') ? 'move_pfn_range_to_zone' : '__add_zone',
+    kernel.facts.zoneSetByMove ? 'move_pfn_range_to_zone' : '__add_zone',
     [zone.name, hex(startPfn), String(pages)],
     () => {
       const { store } = kernel;
@@ -198,7 +198,7 @@ export function __remove_pages_old(
     () => {
       // With an altmap the first pages belong to nobody.
       const zone = kernel.zoneAt(startPfn + vmem_altmap_offset(altmap));
-      if (kernel.has('removeReleasesResource') && zone.index !== ZONE_DEVICE) {
+      if (kernel.facts.removeReleasesResource && zone.index !== ZONE_DEVICE) {
         const start = BigInt(startPfn) << 12n;
         const size = BigInt(pages) << 12n;
         const error = release_mem_region_adjustable(kernel.store, kernel.state.iomem, start, size);

@@ -56,7 +56,7 @@ export function add_pages(kernel: Kernel, nid: number, startPfn: number, pages: 
       const { state, store } = kernel;
       const end = startPfn + pages;
       // Since 6.15 (and 6.1.y, 6.12.y) device memory no longer moves max_pfn.
-      if (end > state.max_pfn && !(params.pgmap && kernel.has('maxPfnIgnoresPagemap'))) {
+      if (end > state.max_pfn && !(params.pgmap && kernel.facts.maxPfnIgnoresPagemap)) {
         store.set(state, 'max_pfn', end);
         store.set(state, 'max_low_pfn', end);
       }

@@ -94,7 +94,7 @@ function byKind(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
 /** memory.c:handle_pte_marker. */
 function handle_pte_marker(kernel: Kernel, pte: Pte): number {
   const marker = pte_pfn(pte);
-  if ((marker & PTE_MARKER_POISONED) !== 0) return kernel.has('markerIsHwpoison') ? VM_FAULT_HWPOISON : VM_FAULT_SIGBUS;
+  if ((marker & PTE_MARKER_POISONED) !== 0) return kernel.facts.markerIsHwpoison ? VM_FAULT_HWPOISON : VM_FAULT_SIGBUS;
   return (marker & PTE_MARKER_GUARD) !== 0 ? VM_FAULT_SIGSEGV : VM_FAULT_SIGBUS;
 }
 
@@ -114,7 +114,7 @@ function* swapIn(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGenerator<number
   yield* folio_lock(kernel, folio.pfn);
   // A reference of the LRU batch would be taken for another user of the page.
   const isWrite = (flags & FAULT_FLAG_WRITE) !== 0;
-  if (kernel.has('wpReuseDrains') && isWrite && !testFlag(kernel, folio.pfn, PG_LRU)) lru_add_drain(kernel);
+  if (kernel.facts.wpReuseDrains && isWrite && !testFlag(kernel, folio.pfn, PG_LRU)) lru_add_drain(kernel);
   // Somebody else was faster, or the page left the cache while we slept.
   if (pteAt(vma.mm, vpn) !== pte || folio.swap !== entry) {
     folio_unlock(kernel, folio.pfn);
@@ -153,7 +153,7 @@ function* map(kernel: Kernel, vmf: VmFault, pte: Pte, folio: Folio): KernelGener
   const exclusive = marked || alone;
   let present = mk_pte(vma, pfn);
   let leftToDo = isWrite;
-  if (exclusive && (isWrite || (kernel.has('swapinMapsWritable') && (vma.flags & VM_WRITE) !== 0))) {
+  if (exclusive && (isWrite || (kernel.facts.swapinMapsWritable && (vma.flags & VM_WRITE) !== 0))) {
     present = maybe_mkwrite(vma, present);
     if (isWrite && (pteBits(present) & PTE_WRITE) !== 0) {
       present = withBits(present, PTE_DIRTY);

@@ -92,8 +92,8 @@ export function* do_wp_page(kernel: Kernel, vmf: VmFault, pte: Pte): KernelGener
  * the LRU batches hold drained, since 5.18); from 5.9 the bare count; before, mappings and swap users.
  */
 function can_reuse(kernel: Kernel, folio: Folio, pfn: number, vma: Vma): boolean {
-  if (pageAnonExclusive(kernel, pfn) && kernel.has('anonExclusive')) return true;
-  if (!kernel.has('wpReuseByCount')) return reuse_swap_page(kernel, folio, vma);
+  if (pageAnonExclusive(kernel, pfn) && kernel.facts.anonExclusive) return true;
+  if (!kernel.facts.wpReuseByCount) return reuse_swap_page(kernel, folio, vma);
   return wp_can_reuse_anon_folio(kernel, folio, pfn, vma);
 }
 
@@ -102,7 +102,7 @@ function wp_can_reuse_anon_folio(kernel: Kernel, folio: Folio, pfn: number, vma:
   const { refcount } = kernel.pages;
   const head = folio.pfn;
   if (folio.order > 0) return false;
-  if (kernel.has('wpReuseDrains')) {
+  if (kernel.facts.wpReuseDrains) {
     if (refcount.get(head) > 3) return false;
     if (!testFlag(kernel, head, PG_LRU)) lru_add_drain(kernel);
     if (refcount.get(head) > 1 + (testFlag(kernel, head, PG_SWAPCACHE) ? 1 : 0)) return false;

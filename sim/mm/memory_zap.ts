@@ -143,7 +143,7 @@ function zapOne(kernel: Kernel, vma: Vma, table: PteTable, vpn: number): number 
   // Who migrates the page holds it.
   if (is_migration_entry(pte)) return -1;
   // To 6.14 an exclusive entry's mapping was not counted while it lasted.
-  if (!is_device_exclusive_entry(pte) || !kernel.has('twoExclusiveSwapTypes'))
+  if (!is_device_exclusive_entry(pte) || !kernel.facts.twoExclusiveSwapTypes)
     folio_remove_rmap_pte(kernel, folio, pte_pfn(pte));
   if ((vma.flags & VM_LOCKED) !== 0) munlock_vma_folio(kernel, folio, vma);
   return folio.pfn;

@@ -107,11 +107,11 @@ function* mapResource(
 ): KernelGenerator<CPointer> {
   if (!zoneDeviceIsOn(kernel)) return without_zone_device(kernel);
   assertOrder(res);
-  const found = ramCheck(kernel, res, kernel.has('sectionWidening') ? widened(exactOf(res)) : exactOf(res));
+  const found = ramCheck(kernel, res, kernel.facts.sectionWidening ? widened(exactOf(res)) : exactOf(res));
   if (found) return found;
   const copy: CStruct = { $struct: 'resource', start: res.start, end: res.end, name: res.name, flags: res.flags };
-  if (!kernel.has('devPagemap')) return mapWithoutPagemap(kernel, device, copy);
-  if (altmap && kernel.has('altmapWithoutVmemmapIsNoDevice') && !kernel.config.config.vmemmap) {
+  if (!kernel.facts.devPagemap) return mapWithoutPagemap(kernel, device, copy);
+  if (altmap && kernel.facts.altmapWithoutVmemmapIsNoDevice && !kernel.config.config.vmemmap) {
     kernel.pr_err('devm_memremap_pages: altmap requires CONFIG_SPARSEMEM_VMEMMAP=y');
     return ERR_PTR(ENXIO);
   }
@@ -153,16 +153,16 @@ function* mapPagemap(
   if (!res) return ERR_PTR(EINVAL);
   assertOrder(res);
   const wide = widened(exactOf(res));
-  const isChecked = kernel.has('pagemapKillRequired');
+  const isChecked = kernel.facts.pagemapKillRequired;
   if (isChecked) {
-    const cleanupMissing = kernel.has('pagemapCleanupRequired') && !pointerField(pgmap, 'cleanup');
+    const cleanupMissing = kernel.facts.pagemapCleanupRequired && !pointerField(pgmap, 'cleanup');
     if (!pointerField(pgmap, 'ref') || !pointerField(pgmap, 'kill') || cleanupMissing) {
-      if (kernel.has('pagemapCleanupRequired')) kernel.WARN('Missing reference count teardown definition');
+      if (kernel.facts.pagemapCleanupRequired) kernel.WARN('Missing reference count teardown definition');
       return ERR_PTR(EINVAL);
     }
     refAt(pointerField(pgmap, 'ref') ?? NULL, 'devm_memremap_pages');
   }
-  if (kernel.has('conflictIsNoMemory'))
+  if (kernel.facts.conflictIsNoMemory)
     for (const pfn of [wide.start, wide.end - 1]) {
       const conflict = get_dev_pagemap(kernel, pfn);
       if (!conflict) continue;
@@ -197,7 +197,7 @@ function ramCheck(kernel: Kernel, res: CStruct, { start, end }: Pfns): CPointer 
   );
   if (ram === REGION_DISJOINT) return undefined;
   const isRam = ram === REGION_INTERSECTS;
-  if (isRam && kernel.has('ramRangeReturned')) return va(kernel, res);
+  if (isRam && kernel.facts.ramRangeReturned) return va(kernel, res);
   kernel.WARN(
     `devm_memremap_pages attempted on ${isRam ? 'ram' : 'mixed'} region ${mem(integerField(res, 'start'), integerField(res, 'end'))}`,
   );
@@ -230,7 +230,7 @@ function* mapSections(
   const conflict = indexConflict(kernel, exact, wide);
   if (conflict) {
     const range = mem(integerField(res, 'start'), integerField(res, 'end'));
-    const isBusy = kernel.has('sectionConflictIsBusy');
+    const isBusy = kernel.facts.sectionConflictIsBusy;
     kernel.pr_err(
       isBusy
         ? `devm_memremap_pages: ${range} collides with mapping for ${conflict.name}`
@@ -262,7 +262,7 @@ function* mapSections(
 
 /** Who stands where the look-up tree would be written: by section to 4.13, by exact pfn since. */
 function indexConflict(kernel: Kernel, exact: Pfns, wide: Pfns): MappedPagemap | undefined {
-  if (kernel.has('pagemapKeyedBySection')) {
+  if (kernel.facts.pagemapKeyedBySection) {
     for (let pfn = wide.start; pfn < wide.end; pfn += PAGES_PER_SECTION) {
       const found = pagemapAt(kernel, pfn);
       if (found) return found;
@@ -280,10 +280,10 @@ function addSections(
   map: MappedPagemap,
   wide: Pfns,
   altmap: VmemAltmap | undefined,
-  isPrivate = kernel.has('pagemapArgument') && typeOf(kernel, map.pgmap) === 'PRIVATE',
+  isPrivate = kernel.facts.pagemapArgument && typeOf(kernel, map.pgmap) === 'PRIVATE',
 ): number {
   const zone = kernel.zone(map.node, ZONE_DEVICE);
-  const isMoved = kernel.has('zoneSetByMove');
+  const isMoved = kernel.facts.zoneSetByMove;
   const pages = wide.end - wide.start;
   const error = arch_add_memory_old(
     kernel,
@@ -312,7 +312,7 @@ function initPages(
   map: MappedPagemap,
   exact: Pfns,
   altmap: VmemAltmap | undefined,
-  counts = kernel.has('pageHoldsPagemapRef'),
+  counts = kernel.facts.pageHoldsPagemapRef,
 ): void {
   const start = firstOf(exact, altmap);
   const kind = kindOfType(kernel, typeOf(kernel, map.pgmap));
@@ -387,8 +387,8 @@ export function hmm_devmem_pages_remove(kernel: Kernel, pgmap: CStruct): void {
 
 /** A mapping that failed: where the driver's kill is required, the kernel calls it, and cleanup where that is. */
 function* giveUp(kernel: Kernel, pgmap: CStruct): KernelGenerator<void> {
-  if (kernel.has('pagemapKillRequired')) yield* teardown(kernel, pgmap, 'kill');
-  if (kernel.has('pagemapCleanupRequired')) yield* teardown(kernel, pgmap, 'cleanup');
+  if (kernel.facts.pagemapKillRequired) yield* teardown(kernel, pgmap, 'kill');
+  if (kernel.facts.pagemapCleanupRequired) yield* teardown(kernel, pgmap, 'cleanup');
 }
 
 function* teardown(kernel: Kernel, pgmap: CStruct, name: 'kill' | 'cleanup'): KernelGenerator<void> {
@@ -418,15 +418,15 @@ function* release(kernel: Kernel, subject: CStruct): KernelGenerator<void> {
   const ref = refOf(subject);
   if (!map || !ref) return;
   const altmap = pgmap_altmap(kernel, subject);
-  if (kernel.has('pagemapKillRequired')) yield* teardown(kernel, subject, 'kill');
-  if (kernel.has('pageHoldsPagemapRef')) yield* put_pages(kernel, map, firstOf(exact, altmap), exact.end);
-  if (kernel.has('pagemapCleanupRequired')) yield* teardown(kernel, subject, 'cleanup');
-  if (!kernel.has('pagemapKillRequired')) warnIfLive(kernel, ref);
+  if (kernel.facts.pagemapKillRequired) yield* teardown(kernel, subject, 'kill');
+  if (kernel.facts.pageHoldsPagemapRef) yield* put_pages(kernel, map, firstOf(exact, altmap), exact.end);
+  if (kernel.facts.pagemapCleanupRequired) yield* teardown(kernel, subject, 'cleanup');
+  if (!kernel.facts.pagemapKillRequired) warnIfLive(kernel, ref);
   if (!state.pgmaps.includes(map))
     throw new BadAccess('devm_memremap_pages_release: somebody else unmapped this pagemap while this call waited');
   const wide = widened(exact);
-  const pages = kernel.has('removalForgetsOffset') ? sectionCeil(exact.end - exact.start) : wide.end - wide.start;
-  if (kernel.has('pagemapArgument') && typeOf(kernel, subject) === 'PRIVATE')
+  const pages = kernel.facts.removalForgetsOffset ? sectionCeil(exact.end - exact.start) : wide.end - wide.start;
+  if (kernel.facts.pagemapArgument && typeOf(kernel, subject) === 'PRIVATE')
     __remove_pages_old(kernel, wide.start, pages, undefined);
   else arch_remove_memory_old(kernel, wide.start, pages, altmap);
   removeItem(store, state.pgmaps, map);
@@ -434,6 +434,6 @@ function* release(kernel: Kernel, subject: CStruct): KernelGenerator<void> {
 }
 
 function warnIfLive(kernel: Kernel, ref: PercpuRef): void {
-  if (kernel.has('liveMappingWarned') && percpu_ref_is_live(ref))
+  if (kernel.facts.liveMappingWarned && percpu_ref_is_live(ref))
     kernel.WARN('devm_memremap_pages_release: page mapping is still live!');
 }

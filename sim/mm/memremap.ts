@@ -158,7 +158,7 @@ function* doMemremap(
  */
 function prepareReference(kernel: Kernel, pgmap: CStruct): string | undefined {
   const { store } = kernel;
-  if (kernel.has('pagemapRefEmbedded')) {
+  if (kernel.facts.pagemapRefEmbedded) {
     store.set(pgmap, 'ref', newPercpuRef());
     return undefined;
   }
@@ -186,10 +186,10 @@ function whatIsMissing(
 ): string | undefined {
   const ops = structField(pgmap, 'ops');
   const has = (field: string): boolean => isNative || (ops !== undefined && pointerField(ops, field) !== undefined);
-  const pageFree = kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
+  const pageFree = kernel.facts.folioFreeCallback ? 'folio_free' : 'page_free';
   const ownerMissing = (): boolean => {
     const owner = pgmap.owner;
-    if (!kernel.has('devicePrivateOwnerRequired')) return false;
+    if (!kernel.facts.devicePrivateOwnerRequired) return false;
     return (
       owner === undefined || owner === 0n || (typeof owner === 'object' && 'kind' in owner && isNull(owner as CPointer))
     );
@@ -273,7 +273,7 @@ function* pagemap_range(
 
 /** The compound pages of a pagemap, counted from its first page. */
 function compoundOf(kernel: Kernel, pgmap: CStruct, first: number): CompoundDevmap | undefined {
-  const shift = kernel.has('vmemmapShift') ? shiftOf(pgmap) : 0;
+  const shift = kernel.facts.vmemmapShift ? shiftOf(pgmap) : 0;
   return shift > 0 ? { base: first, pages: 2 ** shift } : undefined;
 }
 
@@ -335,7 +335,7 @@ function* doMemunmap(kernel: Kernel, pgmap: CStruct): KernelGenerator<void> {
   yield* dev_pagemap_kill(kernel, pgmap, ref);
   if (countsEachPage(kernel, type))
     for (const range of map.ranges)
-      if (kernel.has('pageFreeAtZero'))
+      if (kernel.facts.pageFreeAtZero)
         dropReferences(kernel, ref, (range.end - pfn_first(range, altmap)) >>> shiftOf(pgmap));
       else yield* put_pages(kernel, map, pfn_first(range, altmap), range.end);
   yield* dev_pagemap_cleanup(kernel, map, ref);
@@ -349,7 +349,7 @@ function* doMemunmap(kernel: Kernel, pgmap: CStruct): KernelGenerator<void> {
 
 /** memremap.c:dev_pagemap_kill: by ops->kill where the reference is the driver's. */
 function* dev_pagemap_kill(kernel: Kernel, pgmap: CStruct, ref: PercpuRef): KernelGenerator<void> {
-  const ops = kernel.has('internalPagemapRef') ? structField(pgmap, 'ops') : undefined;
+  const ops = kernel.facts.internalPagemapRef ? structField(pgmap, 'ops') : undefined;
   const kill = ops && pointerField(ops, 'kill');
   if (kill) yield* callFunction(kernel, kill, [pgmap]);
   else yield* percpu_ref_kill(kernel, ref);
@@ -358,7 +358,7 @@ function* dev_pagemap_kill(kernel: Kernel, pgmap: CStruct, ref: PercpuRef): Kern
 /** memremap.c:dev_pagemap_cleanup: waits for the last reference, by ops->cleanup where it is the driver's. */
 function* dev_pagemap_cleanup(kernel: Kernel, map: MappedPagemap, ref: PercpuRef): KernelGenerator<void> {
   const { pgmap } = map;
-  const ops = kernel.has('internalPagemapRef') ? structField(pgmap, 'ops') : undefined;
+  const ops = kernel.facts.internalPagemapRef ? structField(pgmap, 'ops') : undefined;
   const cleanup = ops && pointerField(ops, 'cleanup');
   if (cleanup) yield* callFunction(kernel, cleanup, [pgmap]);
   else yield* waitForReferences(kernel, map, ref);
@@ -390,7 +390,7 @@ function pageunmap_range(
     [`${hex(range.start)}-${hex(range.end - 1)}`],
     () => {
       const pages = range.end - range.start;
-      if (!kernel.has('zoneDeviceNeverShrinks')) shrink_device_zone(kernel, range.start, range.end);
+      if (!kernel.facts.zoneDeviceNeverShrinks) shrink_device_zone(kernel, range.start, range.end);
       clearPages(kernel, range.start, range.end, PageKind.Poisoned);
       if (type === 'PRIVATE') __remove_pages(kernel, range.start, pages, undefined);
       else arch_remove_memory(kernel, range.start, pages, altmap);

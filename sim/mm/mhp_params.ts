@@ -33,9 +33,9 @@ export function hotplugParams(kernel: Kernel): HotplugParams {
   const memmap = of('memmap_on_memory');
   const ratio = of('auto_movable_ratio');
   const aware = of('auto_movable_numa_aware');
-  const isForce = memmap === 'force' && kernel.has('memmapOnMemoryForce');
+  const isForce = memmap === 'force' && kernel.facts.memmapOnMemoryForce;
   return {
-    memmap_on_memory: !kernel.has('memmapOnMemory')
+    memmap_on_memory: !kernel.facts.memmapOnMemory
       ? 'N'
       : isForce
         ? 'force'
@@ -43,7 +43,7 @@ export function hotplugParams(kernel: Kernel): HotplugParams {
           ? 'Y'
           : 'N',
     online_policy:
-      of('online_policy') === 'auto-movable' && kernel.has('memoryGroups') ? 'auto-movable' : 'contig-zones',
+      of('online_policy') === 'auto-movable' && kernel.facts.memoryGroups ? 'auto-movable' : 'contig-zones',
     auto_movable_ratio: ratio !== undefined && /^\d{1,9}$/.test(ratio) ? Number(ratio) : 301,
     auto_movable_numa_aware: aware === undefined ? true : (kstrtobool(aware) ?? true),
   };

@@ -76,7 +76,7 @@ export function deviceType(kernel: Kernel, pfn: number): PagemapType | undefined
 export function folio_expected_refs(kernel: Kernel, folio: Folio): number {
   const mapping = folio_mapping(kernel, folio);
   // While free device pages rest at 1, one in use has that reference besides.
-  const resting = kernel.has('pageFreeAtOne') && handedOutByDriver(deviceType(kernel, folio.pfn)) ? 1 : 0;
+  const resting = kernel.facts.pageFreeAtOne && handedOutByDriver(deviceType(kernel, folio.pfn)) ? 1 : 0;
   return 1 + resting + (mapping === undefined ? 0 : 2 ** folio.order);
 }
 
@@ -156,7 +156,7 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio, le
   if (!mapping) return false;
   const target = targetOf(kernel, to.pfn);
   const isAnon = isAnonVma(mapping);
-  const marksExclusive = isAnon && kernel.has('anonExclusive');
+  const marksExclusive = isAnon && kernel.facts.anonExclusive;
   const count = 2 ** to.order;
   let mapped = 0;
   for (const vma of mapping.vmas) {
@@ -195,7 +195,7 @@ function restoreHuge(kernel: Kernel, vma: Vma, vpn: number, huge: HugePmd, to: F
   store.mapSet(vma.mm.pmds, Math.floor(vpn / 512), { ...huge, entry: restored(vma, huge.entry, to.pfn, target) });
   folio_add_rmap_pmd(kernel, to);
   pages.refcount.add(to.pfn, 1);
-  if (kernel.has('anonExclusive') && folio_test_anon(to) && pteKind(huge.entry) !== PteKind.MigrationRead)
+  if (kernel.facts.anonExclusive && folio_test_anon(to) && pteKind(huge.entry) !== PteKind.MigrationRead)
     pages.flags.set(to.pfn, (pages.flags.get(to.pfn) | PG_ANON_EXCLUSIVE) >>> 0);
   mlock_vma_folio(kernel, to, vma);
 }

@@ -68,12 +68,12 @@ function setup(kernel: Kernel, args: MigrateVma): KernelGenerator<number> {
   if (fault_page !== undefined) {
     if (deviceType(kernel, fault_page) !== 'PRIVATE') return finished(EINVAL);
     const isLocked = folio_test_locked(kernel, folioHead(kernel, fault_page));
-    if (kernel.has('migrateToRamUnderPageLock') && !isLocked) return finished(EINVAL);
+    if (kernel.facts.migrateToRamUnderPageLock && !isLocked) return finished(EINVAL);
   }
   args.cpages = 0;
   args.npages = 0;
   const collected = migrate_vma_collect(kernel, args, vma);
-  return isFinished(collected) && !kernel.has('migratePfnLocked')
+  return isFinished(collected) && !kernel.facts.migratePfnLocked
     ? unmap(kernel, args, fault_page, false)
     : prepareAndUnmap(kernel, args, fault_page, collected);
 }
@@ -85,7 +85,7 @@ function* prepareAndUnmap(
   collected: KernelGenerator<void>,
 ): KernelGenerator<number> {
   yield* collected;
-  const isPrepared = kernel.has('migratePfnLocked');
+  const isPrepared = kernel.facts.migratePfnLocked;
   if (args.cpages > 0 && isPrepared) yield* migrate_device_prepare(kernel, args);
   return yield* unmap(kernel, args, fault_page, isPrepared);
 }

@@ -52,8 +52,8 @@ import { maySharePage, migrationEntryOf } from './try_to_migrate.ts';
  * 5.8 an owner asks for its device pages, none for system memory; before, everything is taken.
  */
 function selectionOf(kernel: Kernel, args: MigrateVma): Selection {
-  const byOwner = kernel.has('migrateSrcOwner');
-  const byFlags = kernel.has('migrateSelect') || (byOwner && args.flags !== 0);
+  const byOwner = kernel.facts.migrateSrcOwner;
+  const byFlags = kernel.facts.migrateSelect || (byOwner && args.flags !== 0);
   const asks = (bit: number): boolean => !byFlags || (args.flags & bit) !== 0;
   return {
     system: byOwner && !byFlags ? !isOwner(args.pgmap_owner) : asks(MIGRATE_VMA_SELECT_SYSTEM),
@@ -61,9 +61,9 @@ function selectionOf(kernel: Kernel, args: MigrateVma): Selection {
     coherent: asks(MIGRATE_VMA_SELECT_DEVICE_COHERENT),
     checksOwner: byFlags || byOwner,
     owner: args.pgmap_owner,
-    fileHoles: !kernel.has('migrateHolesAnonOnly'),
-    compound: kernel.has('devicePrivateThp') && (args.flags & MIGRATE_VMA_SELECT_COMPOUND) !== 0,
-    lockedByFault: kernel.has('migrateToRamUnderPageLock') ? faultPageOf(kernel, args) : undefined,
+    fileHoles: !kernel.facts.migrateHolesAnonOnly,
+    compound: kernel.facts.devicePrivateThp && (args.flags & MIGRATE_VMA_SELECT_COMPOUND) !== 0,
+    lockedByFault: kernel.facts.migrateToRamUnderPageLock ? faultPageOf(kernel, args) : undefined,
   };
 }
 
@@ -81,7 +81,7 @@ function wanted(kernel: Kernel, pte: Pte, select: Selection): number {
     const pfn = pte_pfn(pte);
     if (select.checksOwner && !ownsPage(kernel, pfn, select.owner)) return 0;
     const isWritable = pteKind(pte) === PteKind.DeviceWrite;
-    const device = kernel.has('migrateVmaCallbacks') ? MIGRATE_PFN_DEVICE : 0;
+    const device = kernel.facts.migrateVmaCallbacks ? MIGRATE_PFN_DEVICE : 0;
     return migrate_pfn(pfn) + MIGRATE_PFN_MIGRATE + device + (isWritable ? MIGRATE_PFN_WRITE : 0);
   }
   const pfn = pte_pfn(pte);
@@ -107,8 +107,8 @@ function collectTable(
   pages: number,
 ): number {
   const { folios } = kernel.state;
-  const splits = kernel.has('devicePrivateThp');
-  const locksLater = kernel.has('migratePfnLocked');
+  const splits = kernel.facts.devicePrivateThp;
+  const locksLater = kernel.facts.migratePfnLocked;
   for (let slot = first; slot < first + pages; slot++) {
     const pte = table.entries[slot] as Pte;
     if (pte_none(pte)) {
@@ -167,12 +167,12 @@ function lockAndUnmap(
   const { pfn } = folio;
   const { flags } = kernel.pages;
   let word = flags.get(pfn);
-  const wasExclusive = (word & PG_ANON_EXCLUSIVE) !== 0 && kernel.has('anonExclusive') && folio_test_anon(folio);
+  const wasExclusive = (word & PG_ANON_EXCLUSIVE) !== 0 && kernel.facts.anonExclusive && folio_test_anon(folio);
   if (wasExclusive && !maySharePage(kernel, folio, pfn)) return false;
   const isPresent = pte_present(pte);
   // folio_trylock, folio_try_share_anon_rmap_pte and folio_mark_dirty in one word.
   if (wasExclusive) word &= ~PG_ANON_EXCLUSIVE;
-  if (isPresent && pte_dirty(pte) && kernel.has('migrateKeepsDirty')) word |= PG_DIRTY;
+  if (isPresent && pte_dirty(pte) && kernel.facts.migrateKeepsDirty) word |= PG_DIRTY;
   if (locks) {
     word |= PG_LOCKED;
     setFolio(kernel, folio, 'locked_by', kernel.current);
@@ -180,7 +180,7 @@ function lockAndUnmap(
   flags.set(pfn, word >>> 0);
   const isWritable = isPresent
     ? pte_write(pte)
-    : kernel.has('migrateEntryFollowsPfn') && entry % 16 >= MIGRATE_PFN_WRITE;
+    : kernel.facts.migrateEntryFollowsPfn && entry % 16 >= MIGRATE_PFN_WRITE;
   kernel.store.setDense(table.entries, slot, migrationEntryOf(kernel, pte, pfn, isWritable, wasExclusive));
   folio_remove_rmap_pte(kernel, folio, pfn);
   munlock_vma_folio(kernel, folio, vma);

@@ -82,8 +82,8 @@ function* settleThen(
 
 /** The entries of a page lead to where it is now, at `toPfn` if it moved; what the migration held is let go. */
 function settle(kernel: Kernel, from: Folio, toPfn: number, faultPage: number | undefined): KernelGenerator<void> {
-  const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
-  const putsBack = kernel.has('migratedSourceGoesToLru');
+  const keepLocked = kernel.facts.migrateToRamUnderPageLock ? faultPage : undefined;
+  const putsBack = kernel.facts.migratedSourceGoesToLru;
   const isMoved = toPfn >= 0;
   const to = isMoved ? folioOfDestination(kernel, toPfn) : from;
   if (!putsBack && !isZoneDevice(kernel, to.pfn)) folio_add_lru(kernel, to.pfn);
@@ -97,5 +97,5 @@ function settle(kernel: Kernel, from: Folio, toPfn: number, faultPage: number | 
 
 function unlockAndLetGo(kernel: Kernel, pfn: number): KernelGenerator<void> {
   folio_unlock(kernel, pfn);
-  return letGo(kernel, pfn, kernel.has('migratedSourceGoesToLru')) ?? DONE;
+  return letGo(kernel, pfn, kernel.facts.migratedSourceGoesToLru) ?? DONE;
 }

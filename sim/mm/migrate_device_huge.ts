@@ -67,7 +67,7 @@ export function* collectHugePmd(
 }
 
 /** To 6.18 a huge page is split whoever is asked for; later only system memory is looked at, if it is asked for. */
-const wantsNothing = (kernel: Kernel, select: Selection): boolean => kernel.has('devicePrivateThp') && !select.system;
+const wantsNothing = (kernel: Kernel, select: Selection): boolean => kernel.facts.devicePrivateThp && !select.system;
 
 function skip(args: MigrateVma, pages: number): true {
   collectSkip(args, pages);
@@ -83,7 +83,7 @@ function* hugeZero(
   vpn: number,
   pages: number,
 ): KernelGenerator<boolean> {
-  if (kernel.has('devicePrivateThp') && !select.system) return skip(args, pages);
+  if (kernel.facts.devicePrivateThp && !select.system) return skip(args, pages);
   if (isWhole(select, vpn, pages)) {
     collectHugeHole(args);
     return true;

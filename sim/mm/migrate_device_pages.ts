@@ -40,7 +40,7 @@ export function folioOfDestination(kernel: Kernel, pfn: number): Folio {
 /** Can a folio go to device memory? Only anonymous ones that are not in the swap cache; from 6.6 those that can leave it. */
 function mayGoToDevice(kernel: Kernel, folio: Folio): boolean {
   if (!folio_mapping(kernel, folio)) return true;
-  return kernel.has('migrateFreesSwapCache') && folio_test_anon(folio) && folio_free_swap(kernel, folio);
+  return kernel.facts.migrateFreesSwapCache && folio_test_anon(folio) && folio_free_swap(kernel, folio);
 }
 
 /** __migrate_device_pages for one entry with a page: MIGRATE stays in src if it worked. */
@@ -116,7 +116,7 @@ function moveAll(
   args: MigrateVma | undefined,
   from: number,
 ): number {
-  const takesHuge = kernel.has('devicePrivateThp');
+  const takesHuge = kernel.facts.devicePrivateThp;
   for (let i = from; i < npages; i++) {
     const entry = src[i] ?? 0;
     const toEntry = dst[i] ?? 0;
@@ -142,7 +142,7 @@ function* moveOthers(
   first: number,
 ): KernelGenerator<void> {
   let notified: MmuNotifierRange | undefined;
-  const takesHuge = kernel.has('devicePrivateThp');
+  const takesHuge = kernel.facts.devicePrivateThp;
   for (let i = first; i < npages; i = moveAll(kernel, src, dst, npages, args, i + 1)) {
     const toEntry = dst[i] ?? 0;
     const toPfn = migratePfnOf(toEntry);
@@ -174,6 +174,6 @@ function* moveOthers(
 /** A small page; where the huge page of zeros is mapped it is split first. */
 function* insertSmall(kernel: Kernel, vma: Vma, vpn: number, toPfn: number): KernelGenerator<boolean> {
   const huge = hugePmdAt(vma.mm, vpn);
-  if (huge && kernel.has('devicePrivateThp') && pte_special(huge.entry)) yield* split_huge_pmd(kernel, vma, vpn);
+  if (huge && kernel.facts.devicePrivateThp && pte_special(huge.entry)) yield* split_huge_pmd(kernel, vma, vpn);
   return migrate_vma_insert_page(kernel, vma, vpn, toPfn);
 }

@@ -29,11 +29,11 @@ export function putFolio(kernel: Kernel, pfn: number): KernelGenerator<void> | u
  */
 function migrate_vma_check_page(kernel: Kernel, folio: Folio, faultPage: number | undefined): boolean {
   const { pfn } = folio;
-  if (folio.order > 0 && !kernel.has('devicePrivateThp')) return false;
+  if (folio.order > 0 && !kernel.facts.devicePrivateThp) return false;
   let extra = 1 + (pfn === faultPage ? 1 : 0);
   if (isZoneDevice(kernel, pfn)) {
     const type = deviceType(kernel, pfn);
-    if (kernel.has('pageFreeAtOne') && type !== 'PUBLIC') return type === 'PRIVATE';
+    if (kernel.facts.pageFreeAtOne && type !== 'PUBLIC') return type === 'PRIVATE';
     if (!handedOutByDriver(type)) return false;
     extra++;
   }
@@ -157,7 +157,7 @@ export function migrate_device_unmap(
 /** How many entries may migrate, when the others are as they were. */
 function withRestored(kernel: Kernel, { src, npages, faultPage, unmapped, back }: Unmapping): KernelGenerator<number> {
   if (back === 0) return finished(unmapped);
-  const keepLocked = kernel.has('migrateToRamUnderPageLock') ? faultPage : undefined;
+  const keepLocked = kernel.facts.migrateToRamUnderPageLock ? faultPage : undefined;
   return giving(restore(kernel, src, npages, back, keepLocked), unmapped);
 }
 

@@ -51,13 +51,13 @@ export function collectSkip(args: MigrateVma, pages: number): void {
 /** The event and owner of the invalidation that a migration sends, by release. */
 export const migrateRange = (kernel: Kernel, args: MigrateVma, vma: Vma, start: number) =>
   mmu_notifier_range(
-    kernel.has('notifyMigrate') ? MMU_NOTIFY_MIGRATE : MMU_NOTIFY_CLEAR,
+    kernel.facts.notifyMigrate ? MMU_NOTIFY_MIGRATE : MMU_NOTIFY_CLEAR,
     vma.mm,
     start,
     args.end,
-    kernel.has('notifyMigrate') ? args.pgmap_owner : undefined,
+    kernel.facts.notifyMigrate ? args.pgmap_owner : undefined,
   );
 
 /** The head of the page whose fault is served, where the release knows of it. */
 export const faultPageOf = (kernel: Kernel, args: MigrateVma | undefined): number | undefined =>
-  kernel.has('migrateFaultPage') && args?.fault_page !== undefined ? folioHead(kernel, args.fault_page) : undefined;
+  kernel.facts.migrateFaultPage && args?.fault_page !== undefined ? folioHead(kernel, args.fault_page) : undefined;

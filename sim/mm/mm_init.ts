@@ -158,7 +158,7 @@ function logZones(
 ): void {
   kernel.pr_info('Zone ranges:');
   ZONE_NAMES.forEach((name, index) => {
-    if (index === ZONE_MOVABLE || (name === 'Device' && !kernel.has('zoneDevice'))) return;
+    if (index === ZONE_MOVABLE || (name === 'Device' && !kernel.facts.zoneDevice)) return;
     const [start, end] = [lowest[index] ?? 0, highest[index] ?? 0];
     kernel.pr_info(`  ${name.padEnd(8)} ${start === end ? 'empty' : memoryText(start, end)}`);
   });

@@ -73,8 +73,8 @@ function thp_get_unmapped_area(mm: Mm, pages: number): number {
 /** mmap.c:get_unmapped_area without a hint. -1: there is no such gap. */
 export function get_unmapped_area(kernel: Kernel, mm: Mm, pages: number, file?: AddressSpace): number {
   if (file?.kind === 'hugetlb') return vm_unmapped_area(mm, pages, HUGE);
-  const isHugeEnough = pages >= HUGE && (pages % HUGE === 0 || !kernel.has('thpAlignsWholeOnly'));
-  if (!file && isHugeEnough && kernel.has('thpAlignedMmap')) {
+  const isHugeEnough = pages >= HUGE && (pages % HUGE === 0 || !kernel.facts.thpAlignsWholeOnly);
+  if (!file && isHugeEnough && kernel.facts.thpAlignedMmap) {
     const start = thp_get_unmapped_area(mm, pages);
     if (start >= 0) return start;
   }
@@ -136,7 +136,7 @@ export function do_mmap(kernel: Kernel, mm: Mm, request: MmapRequest): number {
 function placeOf(kernel: Kernel, mm: Mm, pages: number, request: MmapRequest, isHuge: boolean): number {
   const { at, file } = request;
   const align = isHuge || file?.kind === 'hugetlb' ? HUGE : 1;
-  if (at !== undefined && kernel.has('mapFixedNoreplace')) {
+  if (at !== undefined && kernel.facts.mapFixedNoreplace) {
     if (at % align !== 0) return EINVAL;
     if (at + pages > TASK_SIZE) return ENOMEM;
     // security/min_addr.c: cap_mmap_addr

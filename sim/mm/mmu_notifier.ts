@@ -204,11 +204,11 @@ function* mn_hlist_invalidate_range_start(
     kernel.pr_info(
       `invalidate_range_start callback failed with ${error} in ${range.blockable ? '' : 'non-'}blockable context.`,
     );
-    if (kernel.has('notifierFailureWarned') && (range.blockable || error !== EAGAIN))
+    if (kernel.facts.notifierFailureWarned && (range.blockable || error !== EAGAIN))
       kernel.WARN('WARN_ON: a notifier may only fail with -EAGAIN, and only where it must not sleep');
     result = error;
   }
-  if (result !== 0 && !range.blockable && kernel.has('notifierEndAfterFailure'))
+  if (result !== 0 && !range.blockable && kernel.facts.notifierEndAfterFailure)
     for (const sub of list) if (sub.ops.invalidate_range_end) yield* sub.ops.invalidate_range_end(kernel, sub, range);
   return result;
 }

@@ -43,7 +43,7 @@ export interface MremapRequest {
 /** mremap.c:mremap: the vpn where the mapping is now, or an errno. */
 export function* do_mremap(kernel: Kernel, mm: Mm, request: MremapRequest): KernelGenerator<number> {
   const { oldPages, newPages, to, dontUnmap } = request;
-  if (dontUnmap && (!kernel.has('mremapDontunmap') || oldPages !== newPages)) return EINVAL;
+  if (dontUnmap && (!kernel.facts.mremapDontunmap || oldPages !== newPages)) return EINVAL;
   if (newPages <= 0 || oldPages < 0) return EINVAL;
   yield* down_write(kernel, mm.mmap_lock);
   const result =

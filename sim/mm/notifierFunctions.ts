@@ -54,7 +54,7 @@ const retry = (_kernel: Kernel, args: CallArgs): CValue =>
 
 /** The range of core functions: a struct, to 4.20 mm, start and end. */
 function rangeArg(kernel: Kernel, args: CallArgs): MmuNotifierRange {
-  if (kernel.has('notifierRange')) return rangeOfStruct(kernel, args.struct(0, 'mmu_notifier_range'), args.name);
+  if (kernel.facts.notifierRange) return rangeOfStruct(kernel, args.struct(0, 'mmu_notifier_range'), args.name);
   return mmu_notifier_range(MMU_NOTIFY_UNMAP, mmArg(args, 0), vpnOf(args.big(1)), vpnOf(args.big(2) + 4095n));
 }
 

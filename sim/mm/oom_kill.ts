@@ -43,7 +43,7 @@ export function oom_badness(kernel: Kernel, process: Process, totalpages: number
   if (!mm || mm.unstable || oom_score_adj === OOM_SCORE_ADJ_MIN) return UNKILLABLE;
   const used = get_mm_rss(mm) + mm.rss[2] + Math.floor(mm.pgtables_bytes / 4096);
   const points = used + oom_score_adj * Math.floor(totalpages / 1000);
-  return kernel.has('oomBadnessNegative') ? points : Math.max(points, 1);
+  return kernel.facts.oomBadnessNegative ? points : Math.max(points, 1);
 }
 
 /** fs/proc/base.c:proc_oom_score. */
@@ -52,7 +52,7 @@ export function oom_score(kernel: Kernel, process: Process): number {
   const badness = oom_badness(kernel, process, totalpages);
   if (badness === UNKILLABLE) return 0;
   const scaled = Math.trunc((badness * 1000) / totalpages);
-  return kernel.has('oomBadnessNegative') ? Math.trunc(((1000 + scaled) * 2) / 3) : scaled;
+  return kernel.facts.oomBadnessNegative ? Math.trunc(((1000 + scaled) * 2) / 3) : scaled;
 }
 
 /** constrained_alloc: what a share of memory is measured by. */
@@ -78,7 +78,7 @@ function select_bad_process(kernel: Kernel, oc: OomControl): Process | undefined
     chosen = process;
     most = points;
   }
-  return chosen && kernel.has('oomSacrificesChild') ? worstChild(kernel, oc, chosen, totalpages) : chosen;
+  return chosen && kernel.facts.oomSacrificesChild ? worstChild(kernel, oc, chosen, totalpages) : chosen;
 }
 
 /** To 5.1 a child with memory of its own goes instead of its parent, the worst of them. */
@@ -103,7 +103,7 @@ const right = (value: number, width: number): string => String(value).padStart(w
 
 /** dump_tasks: a line for each process that could have been chosen. */
 function dump_tasks(kernel: Kernel, oc: OomControl): void {
-  const kinds = kernel.has('oomTaskRssKinds');
+  const kinds = kernel.facts.oomTaskRssKinds;
   const columns = kinds ? '     rss rss_anon rss_file rss_shmem' : '     rss';
   kernel.pr_info('Tasks state (memory values in pages):');
   kernel.pr_info(`[  pid  ]   uid  tgid total_vm ${columns} pgtables_bytes swapents oom_score_adj name`);
@@ -149,8 +149,8 @@ function dump_oom_summary(kernel: Kernel, { memcg }: OomControl, { pid, comm, mm
 function sayKilled(kernel: Kernel, message: string, { pid, comm, oom_score_adj }: Process, mm: Mm): void {
   const [file, anon, , shmem] = mm.rss;
   const memory = `total-vm:${kB(mm.total_vm)}, anon-rss:${kB(anon)}, file-rss:${kB(file)}, shmem-rss:${kB(shmem)}`;
-  const prefix = kernel.has('oomKillOneLine') ? `${message}: ` : '';
-  const more = kernel.has('oomKilledTellsMore')
+  const prefix = kernel.facts.oomKillOneLine ? `${message}: ` : '';
+  const more = kernel.facts.oomKilledTellsMore
     ? `, UID:0 pgtables:${mm.pgtables_bytes >> 10}kB oom_score_adj:${oom_score_adj}`
     : '';
   kernel.pr_err(`${prefix}Killed process ${pid} (${comm}) ${memory}${more}`);
@@ -182,7 +182,7 @@ function* outOfMemory(kernel: Kernel, oc: OomControl): KernelGenerator<boolean> 
     // The kernel panics here, with the whole machine out of memory; the engine lets the access fail.
     return false;
   }
-  if (kernel.has('oomSummaryLine')) dump_oom_summary(kernel, oc, victim);
+  if (kernel.facts.oomSummaryLine) dump_oom_summary(kernel, oc, victim);
   yield* oom_kill_process(kernel, oc, victim, victim.mm);
   return true;
 }
@@ -190,11 +190,11 @@ function* outOfMemory(kernel: Kernel, oc: OomControl): KernelGenerator<boolean> 
 function* oom_kill_process(kernel: Kernel, oc: OomControl, victim: Process, mm: Mm): KernelGenerator<void> {
   const { store } = kernel;
   const message = oc.memcg ? 'Memory cgroup out of memory' : 'Out of memory';
-  if (!kernel.has('oomKillOneLine')) {
+  if (!kernel.facts.oomKillOneLine) {
     const share = Math.trunc((oom_badness(kernel, victim, totalpagesOf(kernel, oc)) * 1000) / totalpagesOf(kernel, oc));
     kernel.pr_err(`${message}: Kill process ${victim.pid} (${victim.comm}) score ${share} or sacrifice child`);
   }
-  if (kernel.has('oomKillCounted')) {
+  if (kernel.facts.oomKillCounted) {
     count_vm_event(kernel, 'oom_kill');
     store.set(mm.memcg.events, 'oom_kill', mm.memcg.events.oom_kill + 1);
   }

@@ -21,8 +21,8 @@ export type PagemapType = 'PRIVATE' | 'PUBLIC' | 'COHERENT' | 'FS_DAX' | 'GENERI
  * the number 0 was everything that had no number: GENERIC here.
  */
 export function pagemapType(kernel: Kernel, value: bigint): PagemapType | undefined {
-  if (!kernel.has('devicePrivate')) return 'GENERIC';
-  const types = kernel.has('devicePublic') ? WITH_PUBLIC : kernel.has('deviceCoherent') ? WITH_COHERENT : TYPES;
+  if (!kernel.facts.devicePrivate) return 'GENERIC';
+  const types = kernel.facts.devicePublic ? WITH_PUBLIC : kernel.facts.deviceCoherent ? WITH_COHERENT : TYPES;
   return types[Number(value)];
 }
 const WITH_PUBLIC: readonly PagemapType[] = ['GENERIC', 'PRIVATE', 'PUBLIC', 'FS_DAX', 'PCI_P2PDMA'];
@@ -47,20 +47,20 @@ const KIND: Readonly<Record<PagemapType, PageKind>> = {
 };
 /** What a free page of the type is drawn and counted as. Before FS_DAX had a number, its pages had none. */
 export const kindOfType = (kernel: Kernel, type: PagemapType | undefined): PageKind =>
-  type === 'GENERIC' && !kernel.has('fsdaxType') ? PageKind.FsDax : KIND[type ?? 'GENERIC'];
+  type === 'GENERIC' && !kernel.facts.fsdaxType ? PageKind.FsDax : KIND[type ?? 'GENERIC'];
 
 export const handedOutByDriver = (type: PagemapType | undefined): boolean =>
   type === 'PRIVATE' || type === 'PUBLIC' || type === 'COHERENT';
 
 /** Whether free pages of this type rest at refcount 0 in this release (semantics of memmap_init_zone_device). */
 export function restsAtZero(kernel: Kernel, type: PagemapType | undefined): boolean {
-  if (handedOutByDriver(type)) return kernel.has('devicePageRestsAtZero');
-  return (type === 'FS_DAX' || type === 'PCI_P2PDMA') && kernel.has('fsdaxRestsAtZero');
+  if (handedOutByDriver(type)) return kernel.facts.devicePageRestsAtZero;
+  return (type === 'FS_DAX' || type === 'PCI_P2PDMA') && kernel.facts.fsdaxRestsAtZero;
 }
 
 /** Whether mapping takes a pagemap reference for each page of this type, rather than handing a page out. */
 export const countsEachPage = (kernel: Kernel, type: PagemapType | undefined): boolean =>
-  kernel.has('pageHoldsPagemapRef') && !(handedOutByDriver(type) && kernel.has('pagemapRefPerAllocation'));
+  kernel.facts.pageHoldsPagemapRef && !(handedOutByDriver(type) && kernel.facts.pagemapRefPerAllocation);
 
 export interface ByteRange {
   start: bigint;
@@ -90,7 +90,7 @@ export const pointerField = (object: CStruct, field: string): CPointer | undefin
 export function rangesOf(kernel: Kernel, pgmap: CStruct): ByteRange[] {
   const read = (object: CStruct | undefined): ByteRange[] =>
     object ? [{ start: integerField(object, 'start'), end: integerField(object, 'end') }] : [];
-  if (!kernel.has('pgmapRanges')) return read(structField(pgmap, 'res'));
+  if (!kernel.facts.pgmapRanges) return read(structField(pgmap, 'res'));
   const count = Number(integerField(pgmap, 'nr_range'));
   const array = pgmap.ranges;
   const more = typeof array === 'object' && '$array' in array ? array.elements : undefined;
@@ -106,9 +106,9 @@ export const PGMAP_ALTMAP_VALID = 1n;
 
 /** The altmap in use: by pointer to 4.15, by altmap_valid to 5.2, by PGMAP_ALTMAP_VALID since. */
 export function pgmap_altmap(kernel: Kernel, pgmap: CStruct): VmemAltmap | undefined {
-  const used = kernel.has('pagemapFlags')
+  const used = kernel.facts.pagemapFlags
     ? (integerField(pgmap, 'flags') & PGMAP_ALTMAP_VALID) !== 0n
-    : !kernel.has('pagemapArgument') || integerField(pgmap, 'altmap_valid') !== 0n;
+    : !kernel.facts.pagemapArgument || integerField(pgmap, 'altmap_valid') !== 0n;
   return used ? (structField(pgmap, 'altmap') as VmemAltmap | undefined) : undefined;
 }
 
@@ -125,7 +125,7 @@ const sectionOf = (pfn: number): number => Math.floor(pfn / PAGES_PER_SECTION);
 
 /** The pagemap whose struct pages `pfn` has, whatever its state: xa_load(&pgmap_array, pfn). To 4.13 any pfn of its sections finds it. */
 export function pagemapAt(kernel: Kernel, pfn: number): MappedPagemap | undefined {
-  const bySection = kernel.has('pagemapKeyedBySection');
+  const bySection = kernel.facts.pagemapKeyedBySection;
   return kernel.state.pgmaps.find((map) =>
     map.ranges.some((range) =>
       bySection
@@ -166,7 +166,7 @@ export function* get_dev_pagemap_cached(
   cached: CStruct,
 ): KernelGenerator<CStruct | undefined> {
   const [range] = kernel.state.pgmaps.find((map) => map.pgmap === cached)?.ranges ?? [];
-  const keeps = kernel.has('cachedPagemapKeepsReference');
+  const keeps = kernel.facts.cachedPagemapKeepsReference;
   if (range && pfn >= range.start && pfn < range.end) {
     const ref = refOf(cached);
     if (!keeps && ref) percpu_ref_get_many(kernel, ref, 1);

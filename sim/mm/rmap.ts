@@ -156,7 +156,7 @@ export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, 
   const { store, pages } = kernel;
   setAnon(kernel, folio, vma, vpn, exclusive);
   let flags = pages.flags.get(folio.pfn) | PG_SWAPBACKED;
-  if (exclusive && kernel.has('anonExclusive')) flags |= PG_ANON_EXCLUSIVE;
+  if (exclusive && kernel.facts.anonExclusive) flags |= PG_ANON_EXCLUSIVE;
   pages.flags.set(folio.pfn, flags >>> 0);
   if (folio.order === 0) pages.mapcount.set(folio.pfn, 0);
   else {
@@ -225,8 +225,8 @@ export const folio_maybe_dma_pinned = (kernel: Kernel, folio: Folio): boolean =>
  */
 export function folio_try_dup_anon_rmap(kernel: Kernel, folio: Folio, pfn: number, huge = false): boolean {
   const isDevice = kindOf(kernel.pages.state.get(pfn)) === PageKind.DeviceInUse;
-  const pinned = !isDevice && kernel.has('forkCopiesPinned') && folio_maybe_dma_pinned(kernel, folio);
-  if (kernel.has('anonExclusive')) {
+  const pinned = !isDevice && kernel.facts.forkCopiesPinned && folio_maybe_dma_pinned(kernel, folio);
+  if (kernel.facts.anonExclusive) {
     if (pageAnonExclusive(kernel, pfn)) {
       if (pinned) return false;
       clearPageAnonExclusive(kernel, pfn);
@@ -256,6 +256,6 @@ export function folio_mapcount(kernel: Kernel, folio: Folio): number {
 /** PageAnonExclusive. Before 5.19 there is no such mark. */
 export const pageAnonExclusive = (kernel: Kernel, pfn: number): boolean => testFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
 export const setPageAnonExclusive = (kernel: Kernel, pfn: number): void => {
-  if (kernel.has('anonExclusive')) setFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
+  if (kernel.facts.anonExclusive) setFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
 };
 export const clearPageAnonExclusive = (kernel: Kernel, pfn: number): void => clearFlag(kernel, pfn, PG_ANON_EXCLUSIVE);

@@ -48,7 +48,7 @@ export function pfn_is_online(kernel: Kernel, pfn: number): boolean {
   const value = pfn_valid(kernel, pfn) ? kernel.pages.section.get(pfn) : 0;
   if ((value & SECTION_IS_ONLINE) === 0) return false;
   // Since 5.12 the sub-section counts in early sections too (pfn_section_valid).
-  const wholeSection = (value & SECTION_IS_EARLY) !== 0 && !kernel.has('sectionTaintZoneDevice');
+  const wholeSection = (value & SECTION_IS_EARLY) !== 0 && !kernel.facts.sectionTaintZoneDevice;
   if ((value & SUBSECTION_POPULATED) === 0 && !wholeSection) return false;
   if ((value & SECTION_TAINT_ZONE_DEVICE) === 0) return true;
   return !kernel.state.pgmaps.some((map) => map.ranges.some((range) => pfn >= range.start && pfn < range.end));
@@ -183,7 +183,7 @@ export function offline_mem_sections(kernel: Kernel, start: number, end: number)
 
 /** mmzone.h:SECTION_TAINT_ZONE_DEVICE on the sections of `pfn`: device and other memory share it. */
 export function section_taint_zone_device(kernel: Kernel, pfn: number): void {
-  if (!kernel.has('sectionTaintZoneDevice')) return;
+  if (!kernel.facts.sectionTaintZoneDevice) return;
   const first = sectionStart(pfn);
   setBits(kernel, first, first + PAGES_PER_SECTION, SECTION_TAINT_ZONE_DEVICE, 0);
 }

@@ -32,7 +32,7 @@ export function isStuck(kernel: Kernel, mm: Mm, vpn: number, before: BeforeFault
   if ((kernel.state.injected.get('page') ?? 0) !== before.strikes) return false;
   const folio = folioOf(kernel, pte_pfn(before.entry));
   if (!folio || folio_test_locked(kernel, folio.pfn)) return folio !== undefined;
-  const idle = kernel.has('pageFreeAtOne') ? 1 : 0;
+  const idle = kernel.facts.pageFreeAtOne ? 1 : 0;
   return kernel.pages.refcount.get(folio.pfn) > folio_mapcount(kernel, folio) + idle;
 }
 

@@ -21,7 +21,7 @@ import {
 import { count_vm_event } from './vmstat.ts';
 
 /** include/linux/pagevec.h: PAGEVEC_SIZE; 14 before 4.16, 15 to 6.8, 31 since. */
-const batchSize = (kernel: Kernel): number => (kernel.has('folioBatchOf31') ? 31 : kernel.has('pagevecOf15') ? 15 : 14);
+const batchSize = (kernel: Kernel): number => (kernel.facts.folioBatchOf31 ? 31 : kernel.facts.pagevecOf15 ? 15 : 14);
 
 /** A folio waits in a batch, which holds a reference. The batch moves when it is full; a large folio at once. */
 function folio_batch_add_and_move(kernel: Kernel, batch: number[], pfn: number, move: Move): void {
@@ -53,7 +53,7 @@ export const folio_add_lru = (kernel: Kernel, pfn: number): void =>
  * they begin). Who is mlocked has been marked with its mapping.
  */
 export function folio_add_lru_vma(kernel: Kernel, pfn: number, vma: Vma): void {
-  if (kernel.has('anonStartsActive') && (vma.flags & (VM_LOCKED | VM_SPECIAL)) !== VM_LOCKED)
+  if (kernel.facts.anonStartsActive && (vma.flags & (VM_LOCKED | VM_SPECIAL)) !== VM_LOCKED)
     setFlag(kernel, pfn, PG_ACTIVE);
   folio_add_lru(kernel, pfn);
 }

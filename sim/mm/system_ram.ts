@@ -23,7 +23,7 @@ export function register_memory_resource(kernel: Kernel, start: bigint, size: bi
     'register_memory_resource',
     [hex(start), hex(size), JSON.stringify(name)],
     () => {
-      if (kernel.has('mhpRangeAllowed') && !mhp_range_allowed(kernel, start, size)) {
+      if (kernel.facts.mhpRangeAllowed && !mhp_range_allowed(kernel, start, size)) {
         result = E2BIG;
         return 'ERR_PTR(-E2BIG)';
       }

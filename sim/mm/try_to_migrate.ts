@@ -65,7 +65,7 @@ export function migrationEntryOf(
       : PteKind.MigrationRead;
   const bits = pteBits(entry);
   let kept = bits & (PTE_SOFT_DIRTY | PTE_UFFD_WP);
-  if (pte_present(entry) && kernel.has('migrationEntryYoungDirty')) kept |= bits & (PTE_YOUNG | PTE_DIRTY);
+  if (pte_present(entry) && kernel.facts.migrationEntryYoungDirty) kept |= bits & (PTE_YOUNG | PTE_DIRTY);
   return mkPte(kind, pfn, kept);
 }
 
@@ -74,13 +74,12 @@ const isTaken = (kernel: Kernel, entry: Pte): boolean => {
   if (pte_present(entry) || is_device_private_entry(entry)) return true;
   const kind = pteKind(entry);
   const isExclusive = kind === PteKind.DeviceExclusiveRead || kind === PteKind.DeviceExclusiveWrite;
-  return isExclusive && kernel.has('makeDeviceExclusiveOnePage');
+  return isExclusive && kernel.facts.makeDeviceExclusiveOnePage;
 };
 
 /** One entry; false if the page must not be shared, so that the walk ends. */
 function* one(kernel: Kernel, folio: Folio, { vma, vpn, entry, huge }: Mapping, pfn: number): KernelGenerator<boolean> {
-  const wasExclusive =
-    kernel.has('anonExclusive') && folio_test_anon(folio) && testFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
+  const wasExclusive = kernel.facts.anonExclusive && folio_test_anon(folio) && testFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
   if (wasExclusive && !folio_try_share_anon_rmap(kernel, folio, pfn)) return false;
   const isWritable = pte_present(entry) ? pte_write(entry) : pteKind(entry) === PteKind.DeviceWrite;
   const next = migrationEntryOf(kernel, entry, huge ? folio.pfn : pfn, isWritable, wasExclusive);

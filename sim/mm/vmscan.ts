@@ -146,7 +146,7 @@ function* unmapOne(kernel: Kernel, folio: Folio, { vma, vpn }: Mapping): KernelG
     const entry = folio.swap;
     if (entry === undefined) dropLazy(kernel, folio, vma.mm, vpn);
     else if (swap_duplicate(kernel, entry)) {
-      const exclusive = kernel.has('anonExclusive') && pageAnonExclusive(kernel, pfn);
+      const exclusive = kernel.facts.anonExclusive && pageAnonExclusive(kernel, pfn);
       // folio_try_share_anon_rmap_pte: a pin needs the page to stay where it is.
       if (exclusive && folio_maybe_dma_pinned(kernel, folio)) swap_free(kernel, entry);
       else {

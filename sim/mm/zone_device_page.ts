@@ -63,11 +63,11 @@ function initPage(kernel: Kernel, pfn: number, order: number): void {
  * at 1, and to 5.17 a second reference says that it is in use. The page is locked.
  */
 export function device_page_alloc(kernel: Kernel, pfn: number, order = 0): void {
-  if (kernel.has('devicePageRestsAtZero')) {
+  if (kernel.facts.devicePageRestsAtZero) {
     zone_device_page_init(kernel, pfn, order);
     return;
   }
-  if (kernel.has('pageFreeAtOne')) get_page(kernel, pfn);
+  if (kernel.facts.pageFreeAtOne) get_page(kernel, pfn);
   folioOfDevice(kernel, pfn);
   folio_trylock(kernel, pfn);
 }
@@ -96,9 +96,9 @@ export function get_page(kernel: Kernel, page: number): void {
   const map = page_pgmap(kernel, pfn);
   if (!map) return;
   const ref = refOf(map.pgmap);
-  if (ref && kernel.has('getPageTakesPagemapRef')) percpu_ref_get_many(kernel, ref, 1);
+  if (ref && kernel.facts.getPageTakesPagemapRef) percpu_ref_get_many(kernel, ref, 1);
   // Where idle is 1, a second reference is how a driver hands its page out.
-  if (kernel.has('pageFreeAtOne') && refcount.get(pfn) === 2 && handedOutByDriver(typeOf(kernel, map.pgmap)))
+  if (kernel.facts.pageFreeAtOne && refcount.get(pfn) === 2 && handedOutByDriver(typeOf(kernel, map.pgmap)))
     folioOfDevice(kernel, pfn);
 }
 
@@ -124,12 +124,12 @@ function* doPutPage(kernel: Kernel, pfn: number): KernelGenerator<void> {
   // A page of storage that nobody maps any more has no mapping; what it holds stays.
   if (!handedOutByDriver(type) && type !== 'PCI_P2PDMA' && kernel.pages.mapcount.get(pfn) === 0xffffffff)
     if (kernel.state.folios.has(pfn)) kernel.store.mapDelete(kernel.state.folios, pfn);
-  if (kernel.has('getPageTakesPagemapRef')) {
+  if (kernel.facts.getPageTakesPagemapRef) {
     if (left === 0) kernel.WARN(`put_page: device page ${hex(pfn)} goes to the page allocator`);
     yield* put_dev_pagemap_call(kernel, map.pgmap);
   } else if (isManaged(kernel, type)) yield* putManaged(kernel, pfn, map, type, left);
   else if (left > 0) return;
-  else if (kernel.has('pageFreeAtZero'))
+  else if (kernel.facts.pageFreeAtZero)
     yield* kernel.call('free_zone_device_folio', [hex(pfn)], free_zone_device_page(kernel, pfn, map, type), () => '');
   // __put_page knows the zone: the page's reference on its pagemap goes, nothing is freed.
   else yield* put_dev_pagemap_call(kernel, map.pgmap);
@@ -144,9 +144,9 @@ export function put_device_page(kernel: Kernel, pfn: number): KernelGenerator<vo
   const map = page_pgmap(kernel, pfn);
   const count = refcount.get(pfn);
   const type = map && typeOf(kernel, map.pgmap);
-  if (!map?.native || count === 0 || !handedOutByDriver(type) || !kernel.has('devicePrivate'))
+  if (!map?.native || count === 0 || !handedOutByDriver(type) || !kernel.facts.devicePrivate)
     return put_page(kernel, pfn);
-  const idle = kernel.has('pageFreeAtZero') ? 0 : 1;
+  const idle = kernel.facts.pageFreeAtZero ? 0 : 1;
   if (count <= idle || (idle === 1 && !isManaged(kernel, type))) return put_page(kernel, pfn);
   refcount.set(pfn, count - 1);
   if (count - 1 > idle) return undefined;
@@ -178,9 +178,9 @@ function rest(
 ): KernelGenerator<void> | undefined {
   const count = 2 ** order;
   for (let i = 0; i < count; i++) setKind(kernel, pfn + i, kindOfType(kernel, type));
-  if (!kernel.has('pageFreeAtZero')) return undefined;
-  if (!kernel.has('pagemapRefPerAllocation')) {
-    if (!kernel.has('fsdaxRestsAtZero')) kernel.pages.refcount.set(pfn, 1);
+  if (!kernel.facts.pageFreeAtZero) return undefined;
+  if (!kernel.facts.pagemapRefPerAllocation) {
+    if (!kernel.facts.fsdaxRestsAtZero) kernel.pages.refcount.set(pfn, 1);
     return undefined;
   }
   const ref = refOf(map.pgmap);
@@ -216,9 +216,9 @@ export function* put_pages(kernel: Kernel, map: MappedPagemap, start: number, en
 
 /** mm.h:put_devmap_managed_page, and before 4.18 the test for private and public pages in put_page itself. */
 function isManaged(kernel: Kernel, type: PagemapType | undefined): boolean {
-  if (kernel.has('pageFreeAtZero')) return type === 'FS_DAX' && kernel.has('putDevmapManagedPage');
-  if (!kernel.has('putDevmapManagedPage')) return handedOutByDriver(type);
-  const isKeyOn = !kernel.has('devmapManagedByDriver') || kernel.state.devmap_managed_key > 0;
+  if (kernel.facts.pageFreeAtZero) return type === 'FS_DAX' && kernel.facts.putDevmapManagedPage;
+  if (!kernel.facts.putDevmapManagedPage) return handedOutByDriver(type);
+  const isKeyOn = !kernel.facts.devmapManagedByDriver || kernel.state.devmap_managed_key > 0;
   return isKeyOn && (handedOutByDriver(type) || type === 'FS_DAX');
 }
 
@@ -232,10 +232,10 @@ function* putManaged(
 ): KernelGenerator<void> {
   if (left === 1) {
     const callback = callbackOf(kernel, map);
-    if ((callback || map.native) && !kernel.has('pageFreeAtZero')) yield* tellDriver(kernel, callback, pfn, map);
+    if ((callback || map.native) && !kernel.facts.pageFreeAtZero) yield* tellDriver(kernel, callback, pfn, map);
     if (type === 'FS_DAX') wake_up_var(kernel, pfn);
     if (handedOutByDriver(type)) setKind(kernel, pfn, kindOfType(kernel, type));
-  } else if (left === 0 && !kernel.has('pageFreeAtZero')) yield* put_dev_pagemap_call(kernel, map.pgmap);
+  } else if (left === 0 && !kernel.facts.pageFreeAtZero) yield* put_dev_pagemap_call(kernel, map.pgmap);
 }
 
 /** Whoever waits for the page to be idle looks again. */
@@ -248,11 +248,11 @@ function wake_up_var(kernel: Kernel, pfn: number): void {
   );
 }
 
-const callbackName = (kernel: Kernel): string => (kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free');
+const callbackName = (kernel: Kernel): string => (kernel.facts.folioFreeCallback ? 'folio_free' : 'page_free');
 
 /** page_free of the pagemap (to 5.2), of its ops (to 6.18), folio_free since. */
 function callbackOf(kernel: Kernel, map: MappedPagemap): CPointer | undefined {
-  const holder = kernel.has('devPagemapOps') ? structField(map.pgmap, 'ops') : map.pgmap;
+  const holder = kernel.facts.devPagemapOps ? structField(map.pgmap, 'ops') : map.pgmap;
   return holder && pointerField(holder, callbackName(kernel));
 }
 
@@ -267,8 +267,8 @@ function* tellDriver(
   if (freed) yield* freed;
   if (!kernel.callBack || !callback) return;
   const page = pagePointer(pfn);
-  const args: CValue[] = [kernel.has('folioFreeCallback') ? { ...page, to: 'struct folio' } : page];
-  if (!kernel.has('devPagemapOps')) args.push(dataOf(map));
+  const args: CValue[] = [kernel.facts.folioFreeCallback ? { ...page, to: 'struct folio' } : page];
+  if (!kernel.facts.devPagemapOps) args.push(dataOf(map));
   yield* kernel.callBack(callback, args);
 }
 
@@ -290,7 +290,7 @@ function* free_zone_device_page(
   type: PagemapType | undefined,
 ): KernelGenerator<void> {
   const callback = callbackOf(kernel, map);
-  const byType = kernel.has('fsdaxRestsAtZero');
+  const byType = kernel.facts.fsdaxRestsAtZero;
   if (byType && type === 'FS_DAX') {
     wake_up_var(kernel, pfn);
     return;

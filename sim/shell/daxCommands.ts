@@ -63,7 +63,7 @@ function showPage({ kernel, print }: CommandContext, args: readonly string[]): v
     print(`page ${page}: not touched yet`);
     return;
   }
-  if (mapping.model !== 'PMEM' && kernel.has('pfnT')) {
+  if (mapping.model !== 'PMEM' && kernel.facts.pfnT) {
     const value = pfnT(mapping, pfn);
     const flags = [(value & PFN_DEV) !== 0n ? 'PFN_DEV' : '', (value & PFN_MAP) !== 0n ? 'PFN_MAP' : ''];
     print(`pfn_t ${hex(value)} ${flags.filter(Boolean).join('|')}`);
@@ -89,9 +89,9 @@ function* runGup({ kernel, print }: CommandContext, args: readonly string[]): Ke
   const pin = rest.includes('pin');
   const longterm = rest.includes('longterm');
   const p2pdma = rest.includes('p2pdma');
-  if (pin && !kernel.has('pinUserPages')) throw new ShellError(`gup: ${kernel.release} has no FOLL_PIN`);
-  if (longterm && !kernel.has('gupLongterm')) throw new ShellError(`gup: ${kernel.release} has no FOLL_LONGTERM`);
-  if (p2pdma && !kernel.has('follPciP2pdma')) throw new ShellError(`gup: ${kernel.release} has no FOLL_PCI_P2PDMA`);
+  if (pin && !kernel.facts.pinUserPages) throw new ShellError(`gup: ${kernel.release} has no FOLL_PIN`);
+  if (longterm && !kernel.facts.gupLongterm) throw new ShellError(`gup: ${kernel.release} has no FOLL_LONGTERM`);
+  if (p2pdma && !kernel.facts.follPciP2pdma) throw new ShellError(`gup: ${kernel.release} has no FOLL_PCI_P2PDMA`);
   if (verb === 'get') {
     const result = yield* get_user_pages(kernel, mapping, first, count, { pin, longterm, p2pdma });
     if (result < 0) throw new ShellError(`get_user_pages: -${errnoName(-result) ?? -result}`, result);

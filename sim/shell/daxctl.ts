@@ -146,7 +146,7 @@ function* dev_offline_memory(run: Run, dev: DevDax): KernelGenerator<number> {
 
 /** libdaxctl's daxctl_dev_enable and daxctl_dev_disable, where DAX devices are of a class: there is no driver to change. */
 function isOfClass({ kernel, print }: Run, dev: DevDax, verb: 'enable' | 'disable'): boolean {
-  if (kernel.has('daxBus')) return false;
+  if (kernel.facts.daxBus) return false;
   for (const text of ['error: device model is dax-class', 'see man daxctl-migrate-device-model'])
     print(`libdaxctl: daxctl_dev_${verb}: ${dev.name}: ${text}`);
   return true;
@@ -160,7 +160,7 @@ function* to_system_ram(run: Run, dev: DevDax): KernelGenerator<number> {
     print(`${dev.name}: disable failed: ${strerror(EOPNOTSUPP)}`);
     return EOPNOTSUPP;
   } else {
-    if (!kernel.has('daxKmem')) {
+    if (!kernel.facts.daxKmem) {
       print(`libdaxctl: daxctl_insert_kmod_for_mode: ${dev.name}: insert failure: -2`);
       return -2;
     }

@@ -26,8 +26,8 @@ export function devJson(kernel: Kernel, dev: DevDax, flags: DaxFlags): JsonObjec
   return {
     chardev: dev.name,
     size: sizeJson(lengthOf(dev), flags.human),
-    target_node: kernel.has('daxBus') ? dev.target_node : undefined,
-    align: kernel.has('daxDeviceAlign') ? dev.align : undefined,
+    target_node: kernel.facts.daxBus ? dev.target_node : undefined,
+    align: kernel.facts.daxDeviceAlign ? dev.align : undefined,
     mode: isMemory ? 'system-ram' : 'devdax',
     online_memblocks: blocks.length > 0 ? online.length : undefined,
     total_memblocks: blocks.length > 0 ? blocks.length : undefined,

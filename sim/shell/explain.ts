@@ -218,7 +218,7 @@ function bootedRows(kernel: Kernel): string[] {
   for (const span of sectionSpans(kernel, end)) {
     const name = numberOf(span.start / pages, (span.end - span.start) / pages);
     const shown = letters(kernel.release, sectionFlags(kernel, span.start));
-    const map = kernel.has('subsectionHotplug')
+    const map = kernel.facts.subsectionHotplug
       ? ` subsection_map=${subsection_map(kernel, span.start)
           .map((word) => word.toString(16).padStart(8, '0'))
           .join(',')}`

@@ -55,7 +55,7 @@ const wordsOf = (kernel: Kernel, type: number, offset: bigint): string[] => {
     `  swp_entry_t ${word(genericSwapWord(type, offset, shift))}: type << ${shift} | offset`,
     `  x86_64      ${word(x86SwapWordIn(kernel, type, offset))}: ${x86SwapWhere(kernel)}`,
     // In older releases it is not known where they stand there.
-    ...(kernel.has('arm64SwapTypeFromSix') ? [arm64] : []),
+    ...(kernel.facts.arm64SwapTypeFromSix ? [arm64] : []),
   ];
 };
 

@@ -46,14 +46,14 @@ function* settled({ state }: Kernel): KernelGenerator<void> {
 function* modprobe({ kernel }: CommandContext, args: readonly string[]): KernelGenerator<void> {
   const [name, ...parameters] = args;
   if (name === undefined || name.startsWith('-')) throw new ShellError(`usage: ${MODPROBE}`);
-  if (name.replaceAll('-', '_') !== 'test_hmm' || !kernel.has('testHmm') || !kernel.options.devicePrivate)
+  if (name.replaceAll('-', '_') !== 'test_hmm' || !kernel.facts.testHmm || !kernel.options.devicePrivate)
     throw new ShellError(
       `modprobe: FATAL: Module ${name} not found in directory /lib/modules/${kernel.release}`,
       ENOENT,
     );
   yield* settled(kernel);
   if (kernel.state.dmirror) return;
-  const hasCoherent = kernel.has('deviceCoherent');
+  const hasCoherent = kernel.facts.deviceCoherent;
   const addresses = [parameter(parameters, 'spm_addr_dev0'), parameter(parameters, 'spm_addr_dev1')] as const;
   warnUnknown(kernel, parameters, hasCoherent ? ['spm_addr_dev0', 'spm_addr_dev1'] : []);
   const isGiven = hasCoherent && addresses[0] !== 0n && addresses[1] !== 0n;

@@ -219,12 +219,12 @@ function* setup_namespace(run: NdctlRun, region: NdRegion, namespace: NdNamespac
     if (kind === 'btt') store.set(seed, 'lbasize', p.sectorSize ?? 4096n);
     else {
       // pfn_devs.c:mode_store: a namespace cannot hold its own struct pages before there is an altmap.
-      if (p.map !== 'ram' && !kernel.has('vmemAltmap')) {
+      if (p.map !== 'ram' && !kernel.facts.vmemAltmap) {
         err(run, `${seed.name}: set_location failed: ${strerror(ENOTTY)}`);
         return ENOTTY;
       }
       store.set(seed, 'mode', p.map ?? 'pmem');
-      if (kernel.has('pfnAlign')) store.set(seed, 'align', p.align);
+      if (kernel.facts.pfnAlign) store.set(seed, 'align', p.align);
     }
     nd_attach_ndns(kernel, seed, namespace);
     failed = yield* ndctl_claim_enable(kernel, seed, tell);

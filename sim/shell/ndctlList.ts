@@ -55,7 +55,7 @@ function regionJson(kernel: Kernel, region: NdRegion, flags: ListFlags): JsonObj
   return {
     dev: region.name,
     size: sizeJson(region.size, flags.human),
-    align: kernel.has('memremapCompatAlign') ? region.align : undefined,
+    align: kernel.facts.memremapCompatAlign ? region.align : undefined,
     available_size: sizeJson(availableSize(region), flags.human),
     max_available_extent: sizeJson(maxAvailableExtent(region), flags.human),
     type: 'pmem',

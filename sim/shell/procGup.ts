@@ -35,10 +35,10 @@ export const PROC_GUP: readonly ProcCommand[] = [
       const count = pagesOf(kernel, args[2], 'proc gup', GUP);
       if (count > MOST_HELD) refuse('proc gup', EINVAL, `at most ${MOST_HELD} pages at a time`);
       const [pin, longterm, fast, p2pdma] = [set.has('pin'), set.has('longterm'), set.has('fast'), set.has('p2pdma')];
-      if (pin && !kernel.has('pinUserPages')) throw new ShellError(`proc gup: ${kernel.release} has no FOLL_PIN`);
-      if (longterm && !kernel.has('gupLongterm'))
+      if (pin && !kernel.facts.pinUserPages) throw new ShellError(`proc gup: ${kernel.release} has no FOLL_PIN`);
+      if (longterm && !kernel.facts.gupLongterm)
         throw new ShellError(`proc gup: ${kernel.release} has no FOLL_LONGTERM`);
-      if (p2pdma && !kernel.has('follPciP2pdma'))
+      if (p2pdma && !kernel.facts.follPciP2pdma)
         throw new ShellError(`proc gup: ${kernel.release} has no FOLL_PCI_P2PDMA`);
       const pages: number[] = [];
       const flags = { write: set.has('write'), pin, longterm, fast, p2pdma, remote: false };

@@ -221,7 +221,7 @@ export function pageView(machine: Machine, pfn: number): PageView {
       : {}),
     section: Math.floor(pfn / PAGES_PER_SECTION),
     subsection: Math.floor((pfn % PAGES_PER_SECTION) / PAGES_PER_SUBSECTION),
-    sectionState: `${sectionText(section)}${kernel.has('subsectionHotplug') && (pages.section.get(pfn) & SUBSECTION_POPULATED) !== 0 ? ', sub-section populated' : ''}`,
+    sectionState: `${sectionText(section)}${kernel.facts.subsectionHotplug && (pages.section.get(pfn) & SUBSECTION_POPULATED) !== 0 ? ', sub-section populated' : ''}`,
     ...(block ? { block: `memory${block.id}` } : {}),
     ...(map
       ? {

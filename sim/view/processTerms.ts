@@ -38,11 +38,11 @@ function notifiers({ kernel }: Machine): string {
   const lines = [...kernel.state.mms.values()].flatMap((mm) => {
     const found = subscriptionsOf(mm);
     if (!found || found.itree.length + found.list.length === 0) return [];
-    const intervals = kernel.has('mmuIntervalNotifier')
+    const intervals = kernel.facts.mmuIntervalNotifier
       ? ` and ${counted(found.itree.length, 'interval notifier')}`
       : '';
     const state = found.invalidate_seq % 2 === 1 ? ', an invalidation is under way' : '';
-    const sequence = kernel.has('mmuIntervalNotifier') ? `, sequence ${found.invalidate_seq}${state}` : '';
+    const sequence = kernel.facts.mmuIntervalNotifier ? `, sequence ${found.invalidate_seq}${state}` : '';
     return [`${mm.owner.comm} (${mm.owner.pid}): ${counted(found.list.length, 'notifier')}${intervals}${sequence}`];
   });
   return shortened(lines, 'nobody watches a process');

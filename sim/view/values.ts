@@ -128,11 +128,11 @@ export function hmmEntryText(kernel: Kernel, word: bigint, range: CStruct): stri
     (word & (1n << 63n)) !== 0n && (pfn === 0 ? 'REQ_FAULT' : 'VALID'),
     (word & (1n << 62n)) !== 0n && (pfn === 0 ? 'REQ_WRITE' : 'WRITE'),
     (word & (1n << 61n)) !== 0n && 'ERROR',
-    kernel.has('hmmPfnDmaMapped') && (word & (1n << 60n)) !== 0n && 'DMA_MAPPED',
-    kernel.has('hmmPfnDmaMapped') && (word & (1n << 59n)) !== 0n && 'P2PDMA',
-    kernel.has('hmmPfnDmaMapped') && (word & (1n << 58n)) !== 0n && 'P2PDMA_BUS',
+    kernel.facts.hmmPfnDmaMapped && (word & (1n << 60n)) !== 0n && 'DMA_MAPPED',
+    kernel.facts.hmmPfnDmaMapped && (word & (1n << 59n)) !== 0n && 'P2PDMA',
+    kernel.facts.hmmPfnDmaMapped && (word & (1n << 58n)) !== 0n && 'P2PDMA_BUS',
   ]);
-  return `${hex(word)}: ${names || 'not valid'}${pfn === 0 ? '' : `, pfn ${hex(pfn)}${kernel.has('hmmPfnOrder') ? `, order ${order}` : ''}`}`;
+  return `${hex(word)}: ${names || 'not valid'}${pfn === 0 ? '' : `, pfn ${hex(pfn)}${kernel.facts.hmmPfnOrder ? `, order ${order}` : ''}`}`;
 }
 
 /** A range of 4.17 to 5.7 brings the driver's own bits along. */

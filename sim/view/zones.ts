@@ -127,9 +127,9 @@ function resourceView(resource: Resource, depth: number, changes: Changes): Reso
 }
 
 export const typeName = (kernel: Kernel, type: PagemapType | undefined): string => {
-  if (type === 'GENERIC' && !kernel.has('genericType')) {
-    if (kernel.has('devdaxType')) return 'MEMORY_DEVICE_DEVDAX';
-    return kernel.has('deviceHost') ? 'MEMORY_DEVICE_HOST' : 'no type';
+  if (type === 'GENERIC' && !kernel.facts.genericType) {
+    if (kernel.facts.devdaxType) return 'MEMORY_DEVICE_DEVDAX';
+    return kernel.facts.deviceHost ? 'MEMORY_DEVICE_HOST' : 'no type';
   }
   return type ? `MEMORY_DEVICE_${type}` : 'an unknown type';
 };

@@ -57,8 +57,8 @@ describe('memremap_pages refuses what the kernel refuses', () => {
 
   it('an owner was not asked for before 5.7', () => {
     // Pagemaps had a resource instead of a range then; the check is the same code.
-    expect(boot('qemu-2g', '5.6').kernel.has('devicePrivateOwnerRequired')).toBe(false);
-    expect(boot('qemu-2g', '5.7').kernel.has('devicePrivateOwnerRequired')).toBe(true);
+    expect(boot('qemu-2g', '5.6').kernel.facts.devicePrivateOwnerRequired).toBe(false);
+    expect(boot('qemu-2g', '5.7').kernel.facts.devicePrivateOwnerRequired).toBe(true);
   });
 
   it('from 6.19 on the callback that must be there is folio_free', () => {
@@ -194,7 +194,7 @@ describe('a mapped range', () => {
 describe('the reference count of a free device page rests where the release had it', () => {
   const rest = (release: Release, type: string): number => {
     const machine = boot('qemu-2g', release);
-    const free = machine.kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
+    const free = machine.kernel.facts.folioFreeCallback ? 'folio_free' : 'page_free';
     sh(
       machine,
       'struct dev_pagemap_ops ops',

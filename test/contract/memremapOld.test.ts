@@ -30,7 +30,7 @@ describe('a mapping before sub-sections', () => {
       expect(attempt(machine, 'root_device_unregister(dm)').program?.error?.message).toMatch(/kernel BUG/);
       return;
     }
-    if (!machine.kernel.has('pagemapKillRequired')) sh(machine, 'percpu_ref_kill(&rm)');
+    if (!machine.kernel.facts.pagemapKillRequired) sh(machine, 'percpu_ref_kill(&rm)');
     sh(machine, 'root_device_unregister(dm)');
     expect(machine.kernel.state.pgmaps).toHaveLength(0);
     expect(pfn_valid(machine.kernel, 0xf000200)).toBe(false);

@@ -113,7 +113,7 @@ describe('000: the ZONE_DEVICE section of memory-model.rst', () => {
       expect(attempt(machine, 'root_device_unregister(dm)').program?.status, release).toBe('waiting');
       const other = at(release);
       mapDevice(other);
-      if (other.kernel.has('fsdaxRestsAtZero')) other.kernel.pages.refcount.set(PFN, 1);
+      if (other.kernel.facts.fsdaxRestsAtZero) other.kernel.pages.refcount.set(PFN, 1);
       sh(other, `get_page(${PAGE})`);
       expect(attempt(other, 'root_device_unregister(dm)').program?.status, release).toBe('done');
     }
@@ -301,13 +301,13 @@ describe('001: un-addressable memory', () => {
   /** The counts at which a driver's page_free runs while a page is taken and given back. */
   function freedAt(release: Release): string[] {
     const machine = at(release);
-    const old = !machine.kernel.has('memremapPages');
+    const old = !machine.kernel.facts.memremapPages;
     const argument = old ? 'struct page *page, void *data' : 'struct page *page';
-    const owner = machine.kernel.has('devicePrivateOwnerRequired') ? 'map.owner = &map;' : '';
-    const range = machine.kernel.has('pgmapRanges') ? 'range' : 'res';
-    const take = machine.kernel.has('pageFreeAtOne')
+    const owner = machine.kernel.facts.devicePrivateOwnerRequired ? 'map.owner = &map;' : '';
+    const range = machine.kernel.facts.pgmapRanges ? 'range' : 'res';
+    const take = machine.kernel.facts.pageFreeAtOne
       ? `get_page(${PAGE});`
-      : machine.kernel.has('devicePageRestsAtZero')
+      : machine.kernel.facts.devicePageRestsAtZero
         ? `zone_device_page_init(${PAGE});`
         : '';
     const { program } = runC(
@@ -316,9 +316,9 @@ describe('001: un-addressable memory', () => {
        map.type = MEMORY_DEVICE_PRIVATE;
        map.${range}.start = 0xf000000000; map.${range}.end = 0xf007ffffff; ${range === 'range' ? 'map.nr_range = 1;' : ''}
        ${old ? 'percpu_ref_init(&ref, 0, 0, 0); map.ref = &ref; map.page_free = freed; map.data = &ref;' : 'ops.page_free = freed; ops.migrate_to_ram = unlock_page; map.ops = &ops;'}
-       ${machine.kernel.has('pagemapKillRequired') ? 'map.kill = percpu_ref_kill;' : ''}
-       ${machine.kernel.has('pagemapCleanupRequired') ? 'map.cleanup = percpu_ref_exit;' : ''}
-       ${machine.kernel.has('devmapManagedByDriver') ? 'dev_pagemap_get_ops();' : ''}
+       ${machine.kernel.facts.pagemapKillRequired ? 'map.kill = percpu_ref_kill;' : ''}
+       ${machine.kernel.facts.pagemapCleanupRequired ? 'map.cleanup = percpu_ref_exit;' : ''}
+       ${machine.kernel.facts.devmapManagedByDriver ? 'dev_pagemap_get_ops();' : ''}
        ${owner}
        devm_memremap_pages(dev, &map);
        ${take}
@@ -462,7 +462,7 @@ describe('002: the zone itself', () => {
     mapDevice(device);
     sh(device, 'percpu_ref_kill(&rm)', 'root_device_unregister(dm)');
     expect(iomem(device)).toContain('f000000000-f007ffffff : a driver');
-    expect(at('5.2').kernel.has('removeReleasesResource')).toBe(false);
+    expect(at('5.2').kernel.facts.removeReleasesResource).toBe(false);
   });
 
   it('S002-11: ordinary hotplug counts the same with the option on and off', () => {

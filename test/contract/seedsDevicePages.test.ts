@@ -73,7 +73,7 @@ describe('000: the ZONE_DEVICE section of memory-model.rst', () => {
       expect(calls(machine)).toHaveLength(2);
       const { pages } = machine.kernel;
       sh(machine, 'proc gup-put 100 a+0x1000 2');
-      expect(pages.refcount.get(pte_pfn(entry(machine, 0)))).toBe(machine.kernel.has('pageFreeAtOne') ? 2 : 1);
+      expect(pages.refcount.get(pte_pfn(entry(machine, 0)))).toBe(machine.kernel.facts.pageFreeAtOne ? 2 : 1);
       checkAddressSpaces(machine);
     },
   );
@@ -177,7 +177,7 @@ describe('001: un-addressable memory', () => {
   it.each(['4.14', '6.12'] as const)('S001-6: one that is on the device cannot be pinned there (%s)', (release) => {
     const machine = taken(release);
     const { pages } = machine.kernel;
-    const rest = machine.kernel.has('pageFreeAtOne') ? 1 : 0;
+    const rest = machine.kernel.facts.pageFreeAtOne ? 1 : 0;
     const device = pte_pfn(entry(machine, 0));
     expect(pages.refcount.get(device)).toBe(rest + 1);
     sh(machine, 'proc gup 100 a 1 write');

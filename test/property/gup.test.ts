@@ -28,12 +28,12 @@ const exclusive =
   (process: number, index: number, pages: number): Operation =>
   (machine) => {
     const mm = machine.kernel.state.processes.get(process)?.mm;
-    if (!mm || !machine.kernel.has('deviceExclusive')) return;
+    if (!mm || !machine.kernel.facts.deviceExclusive) return;
     const start = BASE / 4096 + index;
     run(machine, function* (kernel) {
       yield* down_read(kernel, mm.mmap_lock);
       const got: number[] = [];
-      if (kernel.has('makeDeviceExclusiveRange'))
+      if (kernel.facts.makeDeviceExclusiveRange)
         yield* make_device_exclusive_range(kernel, mm, start, start + pages, got, {});
       else {
         const pfn = yield* make_device_exclusive(kernel, mm, start, {});

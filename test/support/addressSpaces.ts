@@ -138,7 +138,7 @@ function checkEntry(kernel: Kernel, mm: Mm, vpn: number, pte: Pte, huge: boolean
   if ((vma.flags & VM_HUGETLB) === 0) addRss(folio, pages, rss);
   if (is_migration_entry(pte)) return;
   bump(count.refs, head);
-  if (isExclusive && !kernel.has('makeDeviceExclusiveOnePage')) return;
+  if (isExclusive && !kernel.facts.makeDeviceExclusiveOnePage) return;
   if (huge) bump(count.whole, head);
   else bump(count.maps, pfn);
 }
@@ -204,8 +204,8 @@ function countCaches(kernel: Kernel, { refs }: Count): void {
       for (const { pfn, pin, count } of pages) {
         const head = folioHead(kernel, pfn);
         const isSmall = (state.folios.get(head)?.order ?? 0) === 0;
-        const hasBias = kernel.has('pinUserPages') && pin;
-        bump(refs, head, count * (hasBias && (isSmall || !kernel.has('compoundPincount')) ? 1024 : 1));
+        const hasBias = kernel.facts.pinUserPages && pin;
+        bump(refs, head, count * (hasBias && (isSmall || !kernel.facts.compoundPincount) ? 1024 : 1));
       }
 }
 
@@ -242,7 +242,7 @@ function checkFolios(kernel: Kernel, { refs, maps, whole }: Count): void {
     const { pfn } = folio;
     const text = (): string => `page ${pfn.toString(16)}`;
     // Device pages of older releases rest at 1 and are freed on the way back to it.
-    const rest = isDevicePage(kernel, pfn) && kernel.has('pageFreeAtOne') ? 1 : 0;
+    const rest = isDevicePage(kernel, pfn) && kernel.facts.pageFreeAtOne ? 1 : 0;
     same(kernel.pages.refcount.get(pfn), (refs.get(pfn) ?? 0) + rest, () => `${text()}: refcount is what holds it`);
     same(folio.entire_mapcount + 1, whole.get(pfn) ?? 0, () => `${text()}: entire_mapcount`);
     for (let i = 0; i < 2 ** folio.order; i++)

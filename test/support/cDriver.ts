@@ -125,7 +125,7 @@ static struct dev_pagemap_ops ops;
 static int owner;
 static int room = ${room};
 
-static void gpu_free(${machine.kernel.has('folioFreeCallback') ? 'struct folio *folio' : 'struct page *page'})
+static void gpu_free(${machine.kernel.facts.folioFreeCallback ? 'struct folio *folio' : 'struct page *page'})
 {
 	pr_info("driver: page_free");
 }
@@ -180,7 +180,7 @@ const newMain = (machine: Machine, { pid, addr, pages }: Range): string => `
   pgmap.range.start = res->start;
   pgmap.range.end = res->end;
   pgmap.nr_range = 1;
-  ops.${machine.kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free'} = gpu_free;
+  ops.${machine.kernel.facts.folioFreeCallback ? 'folio_free' : 'page_free'} = gpu_free;
   ops.migrate_to_ram = gpu_fault;
   pgmap.ops = &ops;
   pgmap.owner = &owner;
@@ -220,7 +220,7 @@ export function driverTakes(
   serving: Serving = {},
 ): void {
   const range = { pid, addr: `0x${address.toString(16)}UL`, pages };
-  const isOld = machine.kernel.has('hmmDevmem');
+  const isOld = machine.kernel.facts.hmmDevmem;
   const { program } = runC(machine, isOld ? oldMain(range) : newMain(machine, range), {
     all: isOld ? oldFile(machine, serving, range) : newFile(machine, serving, range),
   });

@@ -20,8 +20,8 @@ export function deviceLines(machine: Machine, range: DeviceRange = {}): string[]
   const device = `d${name} = root_device_register("${name}")`;
   const reference = [`struct percpu_ref r${name}`, `percpu_ref_init(&r${name}, NULL, 0, 0)`];
   const bounds = (member: string): string => `${member}.start = ${start}; ${member}.end = ${start} + (${size}) - 1`;
-  if (!kernel.has('pagemapArgument')) {
-    const hasPagemap = kernel.has('devPagemap');
+  if (!kernel.facts.pagemapArgument) {
+    const hasPagemap = kernel.facts.devPagemap;
     const rest = hasPagemap ? `, &r${name}, ${more.length > 0 ? `&a${name}` : 'NULL'}` : '';
     return [
       device,
@@ -33,20 +33,20 @@ export function deviceLines(machine: Machine, range: DeviceRange = {}): string[]
     ];
   }
   const lines = [device, `struct dev_pagemap ${name}`];
-  const hasType = kernel.has('fsdaxType') || type === 'PRIVATE' || type === 'PUBLIC';
+  const hasType = kernel.facts.fsdaxType || type === 'PRIVATE' || type === 'PUBLIC';
   lines.push(`${name}.type = ${hasType ? `MEMORY_DEVICE_${type}` : '0'}`);
-  lines.push(kernel.has('pgmapRanges') ? `${bounds(`${name}.range`)}; ${name}.nr_range = 1` : bounds(`${name}.res`));
+  lines.push(kernel.facts.pgmapRanges ? `${bounds(`${name}.range`)}; ${name}.nr_range = 1` : bounds(`${name}.res`));
   const isHanded = type === 'PRIVATE' || type === 'COHERENT';
-  if (!kernel.has('memremapPages')) {
+  if (!kernel.facts.memremapPages) {
     lines.push(...reference, `${name}.ref = &r${name}`);
-    if (kernel.has('pagemapKillRequired')) lines.push(`${name}.kill = percpu_ref_kill`);
-    if (kernel.has('pagemapCleanupRequired')) lines.push(`${name}.cleanup = percpu_ref_exit`);
+    if (kernel.facts.pagemapKillRequired) lines.push(`${name}.kill = percpu_ref_kill`);
+    if (kernel.facts.pagemapCleanupRequired) lines.push(`${name}.cleanup = percpu_ref_exit`);
   } else if (isHanded) {
-    const free = kernel.has('folioFreeCallback') ? 'folio_free' : 'page_free';
+    const free = kernel.facts.folioFreeCallback ? 'folio_free' : 'page_free';
     lines.push(`struct dev_pagemap_ops o${name}`, `o${name}.${free} = unlock_page`);
     if (type === 'PRIVATE') lines.push(`o${name}.migrate_to_ram = unlock_page`);
     lines.push(`${name}.ops = &o${name}`);
-    if (kernel.has('devicePrivateOwnerRequired')) lines.push(`${name}.owner = &o${name}`);
+    if (kernel.facts.devicePrivateOwnerRequired) lines.push(`${name}.owner = &o${name}`);
   }
   return [...lines, ...more, `devm_memremap_pages(d${name}, &${name})`];
 }

@@ -106,7 +106,7 @@ function checkReferences(kernel: Kernel, start: number, pages: number, out: numb
   const map = kernel.state.pgmaps.find(({ ranges }) => ranges.some((range) => range.start === start));
   if (!map) throw new Error(`no pagemap at ${hex(start)}`);
   const each = countsEachPage(kernel, typeOf(kernel, map.pgmap));
-  const wanted = 1 + (each ? pages : 0) + (kernel.has('pagemapRefPerAllocation') ? out : 0);
+  const wanted = 1 + (each ? pages : 0) + (kernel.facts.pagemapRefPerAllocation ? out : 0);
   is(Number(refOf(map.pgmap)?.count), wanted, `references of pagemap ${map.name} with ${out} pages out`);
 }
 

@@ -180,8 +180,7 @@ const MAKERS: Readonly<Record<string, { weight: number; make: Make }>> = {
   'gpu read': { weight: 5, make: gpuOp('read') },
   'gpu unlocked': {
     weight: 1,
-    make: (s, pid, n) =>
-      s.machine.kernel.has('hmmRangeFaultUnlocked') ? gpuOp('read-unlocked')(s, pid, n) : undefined,
+    make: (s, pid, n) => (s.machine.kernel.facts.hmmRangeFaultUnlocked ? gpuOp('read-unlocked')(s, pid, n) : undefined),
   },
   'gpu write': {
     weight: 9,

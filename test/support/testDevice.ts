@@ -72,7 +72,7 @@ const flagsOf = (type: PagemapType): number =>
 
 /** migrate_pfn of a destination, as the release wants it. */
 export const destination = (kernel: Kernel, pfn: number): number =>
-  migrate_pfn(pfn) + (kernel.has('migratePfnLocked') ? MIGRATE_PFN_LOCKED : 0);
+  migrate_pfn(pfn) + (kernel.facts.migratePfnLocked ? MIGRATE_PFN_LOCKED : 0);
 
 /** A device with `pages` pages, mapped as its release has it: hmm_devmem_add to 5.2. */
 export function newDevice(machine: Machine, type: PagemapType = 'PRIVATE', pages = 65536): TestDevice {
@@ -81,7 +81,7 @@ export function newDevice(machine: Machine, type: PagemapType = 'PRIVATE', pages
   const owner = objectPointer({ $struct: 'device' });
   const device: TestDevice = { owner, type, free: [], result: undefined, freed: [] };
   const driver = driverOf(device);
-  const pointer = kernel.has('hmmDevmem')
+  const pointer = kernel.facts.hmmDevmem
     ? run(machine, () => addDevmem(kernel, driver, bytes))
     : run(machine, () => memremap_pages(kernel, pagemapOf(kernel, bytes, type, owner), 0, 'test', driver));
   if (errorOf(pointer) !== undefined) throw new Error(`no memory for the device: ${errorOf(pointer)}`);
@@ -104,7 +104,7 @@ function pagemapOf(kernel: Kernel, bytes: bigint, type: PagemapType, owner: unkn
     $struct: 'dev_pagemap',
     type: pagemapTypeValue(kernel, type),
     owner: owner as CStruct,
-    ...(kernel.has('pgmapRanges')
+    ...(kernel.facts.pgmapRanges
       ? { range: { $struct: 'range', ...range }, nr_range: 1n }
       : { res: { $struct: 'resource', ...range } }),
   };
@@ -181,7 +181,7 @@ type Fill = (kernel: Kernel, args: MigrateVma) => unknown;
 
 /** A whole migration, in one call or in three; the arguments as they stand behind it. */
 function* migrate(kernel: Kernel, args: MigrateVma, fill: Fill): KernelGenerator<MigrateVma> {
-  if (kernel.has('migrateVmaCallbacks')) return yield* migrateOld(kernel, args, fill);
+  if (kernel.facts.migrateVmaCallbacks) return yield* migrateOld(kernel, args, fill);
   const error = yield* migrate_vma_setup(kernel, args);
   if (error) throw new Error(`migrate_vma_setup: ${error}`);
   fill(kernel, args);
@@ -214,7 +214,7 @@ export function toDevice(
   pages = vma.end - start,
 ): MigrateVma {
   // 5.7 and 5.8 take an owner for "only what is on that device".
-  const owner = machine.kernel.has('migrateSrcOwner') ? undefined : device.owner;
+  const owner = machine.kernel.facts.migrateSrcOwner ? undefined : device.owner;
   const args = migrateArgs(vma, start, pages, MIGRATE_VMA_SELECT_SYSTEM, owner);
   return run(machine, (kernel) => migrate(kernel, args, (_kernel, inside) => fillFromDevice(kernel, device, inside)));
 }

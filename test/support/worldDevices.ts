@@ -42,7 +42,7 @@ const remap: Make = (machine, n) => {
   const name = pick(SLOTS, n[4]);
   const type = pick(['PRIVATE', 'FS_DAX', 'GENERIC', 'COHERENT', 'PCI_P2PDMA', 'PUBLIC'], n[5]);
   const lines = deviceLines(machine, { name, type, ...deviceRange(machine, n) });
-  if (!machine.kernel.has('memremapPages') || at(n, 6) % 3 === 0) return lines;
+  if (!machine.kernel.facts.memremapPages || at(n, 6) % 3 === 0) return lines;
   const more = at(n, 6) % 7 === 6 ? [`${name}.vmemmap_shift = ${pick([9, 18, 1, 70], n[7])}`] : [];
   return [...lines.slice(0, -1), ...more, `memremap_pages(&${name}, ${node(machine, n[7])})`];
 };

@@ -138,7 +138,7 @@ function checkDevices({ kernel }: Machine): void {
   const ids = new Set(state.pgmaps.map(({ id }) => id));
   for (const { startPfn, endPfn } of extents(kernel)) {
     // To 4.15 unmapping may forget the last section it took, and with it who had its pages.
-    for (const run of kernel.has('removalForgetsOffset') ? [] : runsOf(pages.pgmap, startPfn, endPfn))
+    for (const run of kernel.facts.removalForgetsOffset ? [] : runsOf(pages.pgmap, startPfn, endPfn))
       if (run.value !== 0) is(ids.has(run.value), true, 'a page of a pagemap that is gone');
     for (const run of runsOf(pages.state, startPfn, endPfn))
       if (DEVICE.has(kindOf(run.value))) is(zoneOf(run.value), ZONE_DEVICE, 'the zone of a device page');

@@ -94,7 +94,7 @@ function rangeOf(w: World, pages: number, words: bigint[], more: Partial<OldHmmR
     start: START,
     end: START + pages,
     pfns: { words, first: 0 },
-    format: w.kernel.has('hmmFixedPfnBits') ? undefined : FORMAT,
+    format: w.kernel.facts.hmmFixedPfnBits ? undefined : FORMAT,
     vma: undefined,
     hmm: undefined,
     valid: false,

@@ -55,7 +55,7 @@ describe('the way home', () => {
     expect(kindAt(mm, vma.start)).toBe(PteKind.DeviceWrite);
     expect(pageData(kernel, frame(mm, vma.start + 3))).toMatchObject({ base: 77 });
     for (const pfn of pages)
-      expect(kernel.pages.refcount.get(pfn)).toBe(idle + (kernel.has('pageFreeAtZero') && idle === 1 ? 0 : 1));
+      expect(kernel.pages.refcount.get(pfn)).toBe(idle + (kernel.facts.pageFreeAtZero && idle === 1 ? 0 : 1));
     expect(toSystem(machine, device, vma).cpages).toBe(8);
     expect([mm.memcg.usage, mm.rss[MM_ANONPAGES], kernel.state.vm.get('nr_anon_pages')]).toEqual([usage, 8, 8]);
     expect(pageData(kernel, frame(mm, vma.start + 3))).toMatchObject({ base: 77 });

@@ -237,7 +237,7 @@ describe('undoing a mapping whose pages somebody holds', () => {
       for (const mode of MODES) {
         const { machine, disable } = pinned(release, mode);
         // From 5.18 a page does not hold its pagemap any more.
-        if (machine.kernel.has('pageFreeAtZero')) {
+        if (machine.kernel.facts.pageFreeAtZero) {
           expect(disable?.status).toBe('done');
           continue;
         }

@@ -27,7 +27,7 @@ const EINVAL = -22;
 function start(release: Release): Machine {
   const machine = boot('qemu-2g', release);
   sh(machine, 'proc new app', 'a = proc mmap 100 8', 'proc write 100 a 8');
-  if (machine.kernel.has('testHmm')) sh(machine, 'modprobe test_hmm', 'gpu open 0 100');
+  if (machine.kernel.facts.testHmm) sh(machine, 'modprobe test_hmm', 'gpu open 0 100');
   return machine;
 }
 
@@ -107,7 +107,7 @@ describe.each(RELEASES)('bad command lines in %s', (release) => {
     expect(refused(machine, line)).toEqual([status, expect.stringMatching(says)]);
   });
 
-  if (!machine.kernel.has('testHmm'))
+  if (!machine.kernel.facts.testHmm)
     it('there is no module, and so no device', () => {
       expect(refused(machine, 'modprobe test_hmm')).toEqual([-2, expect.stringMatching(/not found/)]);
       expect(refused(machine, 'gpu read 0 100 a 1')).toEqual([

@@ -15,7 +15,7 @@ const orderOf = (align: bigint): bigint => BigInt((align / SZ_4K).toString(2).le
 /** device.c:dev_dax_probe: reserves the data and maps the namespace, in compound pages where the alignment is more than a page. */
 export function* dev_dax_probe(kernel: Kernel, dev: DevDax): KernelGenerator<number> {
   // Before there was a bus, dax_pmem had mapped it.
-  if (!kernel.has('daxBus')) return 0;
+  if (!kernel.facts.daxBus) return 0;
   const size = dev.end - dev.start + 1n;
   if (!devm_request_mem_region(kernel, dev.device, dev.start, size, dev.name)) {
     kernel.pr_warn(`device_dax ${dev.name}: mapping0: ${hex(dev.start)}-${hex(dev.end)} could not reserve range`);
@@ -24,7 +24,7 @@ export function* dev_dax_probe(kernel: Kernel, dev: DevDax): KernelGenerator<num
   const { pgmap } = dev;
   const { store } = kernel;
   store.set(pgmap, 'type', pagemapTypeValue(kernel, 'GENERIC'));
-  if (!kernel.has('memremapPages')) return yield* dax_map_pages(kernel, dev.device, pgmap);
-  if (dev.align > SZ_4K && kernel.has('vmemmapShift')) store.set(pgmap, 'vmemmap_shift', orderOf(dev.align));
+  if (!kernel.facts.memremapPages) return yield* dax_map_pages(kernel, dev.device, pgmap);
+  if (dev.align > SZ_4K && kernel.facts.vmemmapShift) store.set(pgmap, 'vmemmap_shift', orderOf(dev.align));
   return errorOf(yield* devm_memremap_pages(kernel, dev.device, pgmap)) ?? 0;
 }

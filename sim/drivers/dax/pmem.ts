@@ -16,14 +16,14 @@ export function* dax_pmem_probe(kernel: Kernel, claim: NdClaim): KernelGenerator
   const { sb } = claim;
   if (!sb || sb.signature === 'btt') return ENXIO;
   // With a bus, the device that comes out of it reserves and maps the data; before, all is done here.
-  const owner = kernel.has('regionNamedByNamespace') ? namespace.name : claim.name;
-  const size = kernel.has('daxBus') ? sb.dataoff : namespace.size;
+  const owner = kernel.facts.regionNamedByNamespace ? namespace.name : claim.name;
+  const size = kernel.facts.daxBus ? sb.dataoff : namespace.size;
   if (!devm_request_mem_region(kernel, claim.device, namespace.start, size, owner)) {
-    const what = kernel.has('daxBus') ? 'metadata' : `region ${mem(namespace.start, namespaceEnd(namespace))}`;
+    const what = kernel.facts.daxBus ? 'metadata' : `region ${mem(namespace.start, namespaceEnd(namespace))}`;
     kernel.pr_warn(`dax_pmem ${claim.name}: could not reserve ${what}`);
     return EBUSY;
   }
-  if (!kernel.has('daxBus')) {
+  if (!kernel.facts.daxBus) {
     const error = yield* dax_map_pages(kernel, claim.device, pgmap);
     if (error) return error;
   }

@@ -33,7 +33,7 @@ const EBUSY = -16;
 const EFAULT = -14;
 
 /** Entries that one hmm_range_fault call is asked for: what fits on the kernel's stack. */
-export const batchOf = (kernel: Kernel): number => (kernel.has('devicePrivateThp') ? 32 : 64);
+export const batchOf = (kernel: Kernel): number => (kernel.facts.devicePrivateThp ? 32 : 64);
 
 /** dmirror_do_fault: what the CPU's page table says goes into the device's. */
 function dmirror_do_fault(kernel: Kernel, dmirror: Dmirror, range: HmmRange): number {

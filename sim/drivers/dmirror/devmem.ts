@@ -50,7 +50,7 @@ function newPagemap(
     owner: mdevice.owner,
   };
   // Not in the store yet: nobody else can see it.
-  if (kernel.has('pgmapRanges')) {
+  if (kernel.facts.pgmapRanges) {
     pagemap.range = { $struct: 'range', start, end };
     pagemap.nr_range = 1n;
   } else pagemap.res = resource(start, end, 'hmm_dmirror', found?.flags ?? 0n, found?.desc);
@@ -173,7 +173,7 @@ export function* dmirror_device_remove_chunks(kernel: Kernel, mdevice: DmirrorDe
     store.set(chunk, 'remove', true);
     removeChunk(kernel, mdevice.free_folios, chunk.start, chunk.end, HPAGE_PMD_NR);
     removeChunk(kernel, mdevice.free_pages, chunk.start, chunk.end);
-    if (kernel.has('migrateDeviceRange')) yield* dmirror_device_evict_chunk(kernel, chunk);
+    if (kernel.facts.migrateDeviceRange) yield* dmirror_device_evict_chunk(kernel, chunk);
     yield* memunmap_pages(kernel, chunk.pagemap);
     if (chunk.resource) __release_region(store, kernel.state.iomem, chunk.resource.start, CHUNK_BYTES);
   }

@@ -72,7 +72,7 @@ export function* dmirror_exclusive(
   const mm = dmirror.notifier?.mm;
   if (!mm || !mmget_not_zero(kernel, mm)) return EINVAL;
   yield* down_read(kernel, mm.mmap_lock);
-  const take = kernel.has('makeDeviceExclusiveOnePage') ? byPage : byRange;
+  const take = kernel.facts.makeDeviceExclusiveOnePage ? byPage : byRange;
   const result = yield* take(kernel, dmirror, mm, cmd);
   up_read(kernel, mm.mmap_lock);
   yield* mmput(kernel, mm);

@@ -47,11 +47,11 @@ export interface DmirrorResult {
 
 /** Does this release's device know the command? */
 export function knowsCommand(kernel: Kernel, command: DmirrorCommand): boolean {
-  if (command === 'to-sys') return kernel.has('dmirrorMigrateToSys');
-  if (command === 'exclusive' || command === 'check-exclusive') return kernel.has('deviceExclusive');
-  if (command === 'release') return kernel.has('migrateDeviceRange');
-  if (command === 'flags') return kernel.has('dmirrorFlags');
-  return command !== 'read-unlocked' || kernel.has('hmmRangeFaultUnlocked');
+  if (command === 'to-sys') return kernel.facts.dmirrorMigrateToSys;
+  if (command === 'exclusive' || command === 'check-exclusive') return kernel.facts.deviceExclusive;
+  if (command === 'release') return kernel.facts.migrateDeviceRange;
+  if (command === 'flags') return kernel.facts.dmirrorFlags;
+  return command !== 'read-unlocked' || kernel.facts.hmmRangeFaultUnlocked;
 }
 
 /** The ioctl. `addr` in bytes, `npages` as the u64 it is; both are checked first. `flags` is told in `npages`. */

@@ -35,14 +35,14 @@ import {
 const EINVAL = -22;
 
 /** Pages that one migrate_vma_setup call is given: arrays on the stack, a table's worth on the heap since 6.19. */
-const batchOf = (kernel: Kernel): number => (kernel.has('devicePrivateThp') ? HPAGE_PMD_NR : 64);
+const batchOf = (kernel: Kernel): number => (kernel.facts.devicePrivateThp ? HPAGE_PMD_NR : 64);
 
 /** dmirror_migrate_alloc_and_copy: a device page for each page collected, and for each place where nothing was. */
 function* dmirror_migrate_alloc_and_copy(kernel: Kernel, args: MigrateVma, dmirror: Dmirror): KernelGenerator<void> {
   const { src, dst, vma } = args;
   const pages = args.end - args.start;
   // Since 6.19 only the source decides; before, an empty place becomes writable with its VMA.
-  const emptyIsWritable = !kernel.has('devicePrivateThp') && ((vma?.flags ?? 0) & VM_WRITE) !== 0;
+  const emptyIsWritable = !kernel.facts.devicePrivateThp && ((vma?.flags ?? 0) & VM_WRITE) !== 0;
   for (let i = 0; i < pages; ) {
     const entry = src[i] ?? 0;
     if (!has(entry, MIGRATE_PFN_MIGRATE)) {
@@ -51,13 +51,13 @@ function* dmirror_migrate_alloc_and_copy(kernel: Kernel, args: MigrateVma, dmirr
     }
     const spage = migratePage(entry);
     if (spage >= 0 && isDevicePage(kernel, spage)) {
-      if (kernel.has('migrateSelect')) kernel.WARN(`page already in device spage pfn: ${hex(spage)}`);
+      if (kernel.facts.migrateSelect) kernel.WARN(`page already in device spage pfn: ${hex(spage)}`);
       i++;
       continue;
     }
     const isLarge = has(entry, MIGRATE_PFN_COMPOUND);
     const write = has(entry, MIGRATE_PFN_WRITE) || (spage < 0 && emptyIsWritable) ? MIGRATE_PFN_WRITE : 0;
-    const failed = kernel.has('dmirrorFlags') && takeFailAlloc(kernel, dmirror);
+    const failed = kernel.facts.dmirrorFlags && takeFailAlloc(kernel, dmirror);
     const page = failed ? -1 : dmirror_devmem_alloc_page(kernel, dmirror, isLarge);
     const dpage = typeof page === 'number' ? page : yield* page;
     if (dpage >= 0) {
@@ -110,7 +110,7 @@ function migrateArgs(
 ): MigrateVma {
   const pages = end - start;
   // 5.7 and 5.8 know only a src_owner: without one it is system memory that moves.
-  const fromSystem = kernel.has('migrateSrcOwner') && (flags & MIGRATE_VMA_SELECT_SYSTEM) !== 0;
+  const fromSystem = kernel.facts.migrateSrcOwner && (flags & MIGRATE_VMA_SELECT_SYSTEM) !== 0;
   return {
     vma,
     start,
@@ -136,7 +136,7 @@ function* eachBatch(
   const mm = dmirror.notifier?.mm;
   const end = cmd.addr + cmd.npages;
   if (!mm || !mmget_not_zero(kernel, mm)) return EINVAL;
-  const flags = select | (kernel.has('devicePrivateThp') ? MIGRATE_VMA_SELECT_COMPOUND : 0);
+  const flags = select | (kernel.facts.devicePrivateThp ? MIGRATE_VMA_SELECT_COMPOUND : 0);
   const batch = batchOf(kernel);
   let result = 0;
   yield* down_read(kernel, mm.mmap_lock);

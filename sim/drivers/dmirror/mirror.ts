@@ -55,7 +55,7 @@ export function dmirror_do_update(kernel: Kernel, dmirror: Dmirror, start: numbe
 
 /** The device's own migrations bring its table up to date themselves. */
 const isOwn = (kernel: Kernel, dmirror: Dmirror, range: MmuNotifierRange): boolean =>
-  range.event === MMU_NOTIFY_MIGRATE && range.owner === dmirror.mdevice.owner && kernel.has('notifyMigrate');
+  range.event === MMU_NOTIFY_MIGRATE && range.owner === dmirror.mdevice.owner && kernel.facts.notifyMigrate;
 
 /** dmirror_interval_invalidate: the CPU's page table is about to change. */
 function dmirror_interval_invalidate(
@@ -133,7 +133,7 @@ function* dmirror_fops_release(kernel: Kernel, dmirror: Dmirror): KernelGenerato
   const { store } = kernel;
   if (dmirror.notifier) yield* mmu_interval_notifier_remove(kernel, dmirror.notifier);
   store.set(dmirror, 'notifier', undefined);
-  if (kernel.has('dmirrorEvictsOnClose'))
+  if (kernel.facts.dmirrorEvictsOnClose)
     for (const chunk of [...dmirror.mdevice.chunks]) yield* dmirror_device_evict_chunk(kernel, chunk);
   for (const vpn of [...dmirror.pt.keys()]) store.mapDelete(dmirror.pt, vpn);
   mutex_destroy(kernel, dmirror.mutex);

@@ -39,7 +39,7 @@ export const dmirror_select_device = (dmirror: Dmirror): number =>
 
 /** migrate_pfn(): to 5.15 the driver says that it holds the page's lock. */
 export const migratePfn = (kernel: Kernel, pfn: number): number =>
-  pfn * 64 + (MIGRATE_PFN_VALID | (kernel.has('migratePfnLocked') ? MIGRATE_PFN_LOCKED : 0));
+  pfn * 64 + (MIGRATE_PFN_VALID | (kernel.facts.migratePfnLocked ? MIGRATE_PFN_LOCKED : 0));
 
 /** migrate_pfn_to_page: -1 where there is none. */
 export const migratePage = (entry: number): number => ((entry & MIGRATE_PFN_VALID) !== 0 ? Math.floor(entry / 64) : -1);
@@ -79,7 +79,7 @@ export function dmirror_devmem_fault_alloc_and_copy(kernel: Kernel, args: Migrat
     }
     const write = entry & MIGRATE_PFN_WRITE;
     const isHuge = has(entry, MIGRATE_PFN_COMPOUND);
-    const failed = kernel.has('dmirrorFlags') && takeFailAlloc(kernel, dmirror);
+    const failed = kernel.facts.dmirrorFlags && takeFailAlloc(kernel, dmirror);
     if (isHuge) {
       i += copyHuge(kernel, args, dmirror, i, failed);
       continue;
@@ -88,7 +88,7 @@ export function dmirror_devmem_fault_alloc_and_copy(kernel: Kernel, args: Migrat
     if (dpage >= 0) {
       kernel.store.mapDelete(dmirror.pt, start + i);
       dst[i] = migratePfn(kernel, dpage) + write;
-    } else if (kernel.has('devicePrivateThp')) return VM_FAULT_OOM;
+    } else if (kernel.facts.devicePrivateThp) return VM_FAULT_OOM;
     i++;
   }
   return 0;
@@ -123,7 +123,7 @@ export function dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGenera
   const dmirror = stateOf(kernel).user.get(deviceHead(kernel, page));
   if (!dmirror || should_fail(kernel, 'migrate-to-ram')) return finished(VM_FAULT_SIGBUS);
   // Where a huge page is mapped by single entries, only the one that was touched moves.
-  const isHuge = kernel.has('devicePrivateThp') && hugePmdAt(vma.mm, vpn) !== undefined;
+  const isHuge = kernel.facts.devicePrivateThp && hugePmdAt(vma.mm, vpn) !== undefined;
   const pages = isHuge ? HPAGE_PMD_NR : 1;
   const start = vpn - (vpn % pages);
   const args: MigrateVma = {
@@ -136,7 +136,7 @@ export function dmirror_devmem_fault(kernel: Kernel, vmf: VmFault): KernelGenera
     npages: 0,
     pgmap_owner: dmirror.mdevice.owner,
     flags: dmirror_select_device(dmirror) | (isHuge ? MIGRATE_VMA_SELECT_COMPOUND : 0),
-    fault_page: kernel.has('migrateFaultPage') ? page : undefined,
+    fault_page: kernel.facts.migrateFaultPage ? page : undefined,
   };
   return after(migrate_vma_setup(kernel, args), moveHome, kernel, { args, dmirror });
 }

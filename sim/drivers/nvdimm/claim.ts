@@ -72,7 +72,7 @@ export function nd_claim_unregister(kernel: Kernel, claim: NdClaim): void {
 /** region_devs.c:nd_region_create_*_seed for the kinds that have none. */
 export function create_seeds(kernel: Kernel, region: NdRegion): void {
   // CONFIG_NVDIMM_PFN and NVDIMM_DAX need ZONE_DEVICE.
-  const isThere = { btt: true, pfn: zoneDeviceIsOn(kernel), dax: zoneDeviceIsOn(kernel) && kernel.has('deviceDax') };
+  const isThere = { btt: true, pfn: zoneDeviceIsOn(kernel), dax: zoneDeviceIsOn(kernel) && kernel.facts.deviceDax };
   for (const kind of CLAIM_KINDS)
     if (!region.seeds[kind] && isThere[kind])
       kernel.store.set(region.seeds, kind, nd_claim_create(kernel, region, kind, undefined));

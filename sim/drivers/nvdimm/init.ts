@@ -15,7 +15,7 @@ interface Range {
 
 /** Buses, regions and namespaces; what is configured already gets its driver, as the kernel's init calls do. */
 export function nvdimm_init(kernel: Kernel): void {
-  if (!kernel.has('zoneDevice')) return;
+  if (!kernel.facts.zoneDevice) return;
   const legacy: Range[] = [];
   const nfit: Range[] = [];
   for (const { resource } of walk(kernel.state.iomem)) {
@@ -49,7 +49,7 @@ function register(kernel: Kernel, provider: NdBus['provider'], path: string, ran
       node: range.node,
       labels,
       pagemap: !labels,
-      align: kernel.has('memremapCompatAlign') ? SZ_16M : SZ_4K,
+      align: kernel.facts.memremapCompatAlign ? SZ_16M : SZ_4K,
       namespaces: [],
       claims: [],
       seeds: { btt: undefined, pfn: undefined, dax: undefined },

@@ -64,7 +64,7 @@ export function nvdimm_namespace_common_probe(kernel: Kernel, namespace: NdNames
       if (namespace.size < MIN_SIZE) return ENODEV;
       if (namespace.region.labels && namespace.uuid === '') return ENODEV;
       const misaligned = (namespace.start | (namespaceEnd(namespace) + 1n)) % memremap_compat_align !== 0n;
-      if (direct && misaligned && kernel.has('memremapCompatAlign') && pmem_should_map_pages(kernel, namespace)) {
+      if (direct && misaligned && kernel.facts.memremapCompatAlign && pmem_should_map_pages(kernel, namespace)) {
         kernel.pr_err(
           `nd_pmem ${namespace.name}: ${mem(namespace.start, namespaceEnd(namespace)).slice(0, -1)} flags 0x200] misaligned, unable to map`,
         );

@@ -40,7 +40,7 @@ import {
 /** pfn_devs.c:nd_pfn_supported_alignments: page, huge page, huge PUD. */
 export const SUPPORTED_ALIGNMENTS: readonly bigint[] = [SZ_4K, SZ_2M, SZ_1G];
 /** nd_pfn_default_alignment with transparent huge pages. */
-export const defaultAlignment = (kernel: Kernel): bigint => (kernel.has('pfnAlign') ? SZ_2M : SZ_4K);
+export const defaultAlignment = (kernel: Kernel): bigint => (kernel.facts.pfnAlign ? SZ_2M : SZ_4K);
 
 /** The info block of this kind on the media. */
 export const pfnSb = (namespace: NdNamespace): PfnSb | undefined =>
@@ -76,7 +76,7 @@ function validate(kernel: Kernel, claim: NdClaim, signature: 'pfn' | 'dax'): num
   if (sb.dataoff >= capacity) return refuse(`pfn array size exceeds capacity of ${namespace.name}`);
   if (data % sb.align !== 0n || sb.dataoff % SZ_4K !== 0n)
     return refuse(`bad offset: ${hex(sb.dataoff)} dax disabled align: ${hex(sb.align)}`);
-  if (kernel.has('memremapCompatAlign')) {
+  if (kernel.facts.memremapCompatAlign) {
     if ((namespace.start + sb.start_pad) % memremap_compat_align !== 0n) return refuse('resource start misaligned');
     if ((namespaceEnd(namespace) + 1n - sb.end_trunc) % memremap_compat_align !== 0n)
       return refuse('resource end misaligned');
@@ -118,7 +118,7 @@ function nd_pfn_init(kernel: Kernel, claim: NdClaim): number {
     page_size: SZ_4K,
     page_struct_size: MAX_STRUCT_PAGE_SIZE,
   };
-  if (layout.start_pad + layout.end_trunc > 0n && kernel.has('pmemPadsToSections'))
+  if (layout.start_pad + layout.end_trunc > 0n && kernel.facts.pmemPadsToSections)
     kernel.pr_info(
       `${claim.name}: ${namespace.name} alignment collision, truncate ${layout.start_pad + layout.end_trunc} bytes`,
     );
@@ -129,9 +129,9 @@ function nd_pfn_init(kernel: Kernel, claim: NdClaim): number {
 
 function layoutOf(kernel: Kernel, claim: NdClaim, namespace: NdNamespace): PfnLayout | PfnFault {
   const { start, size } = namespace;
-  if (!kernel.has('pfnAlign')) return firstLayout(size, claim.mode);
-  if (!kernel.has('pmemPadsToSections'))
-    return pfnLayout(start, size, claim.mode, claim.align, kernel.has('memremapCompatAlign'));
+  if (!kernel.facts.pfnAlign) return firstLayout(size, claim.mode);
+  if (!kernel.facts.pmemPadsToSections)
+    return pfnLayout(start, size, claim.mode, claim.align, kernel.facts.memremapCompatAlign);
   const others = claim.region.bus.regions.filter((region) => region !== claim.region);
   return sectionLayout(start, size, claim.mode, claim.align, claim.kind === 'dax', (from, length) => {
     const ram = region_intersects(kernel.state.iomem, from, length, IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE);
@@ -153,7 +153,7 @@ export function newPagemap(kernel: Kernel, start: bigint, end: bigint): CStruct 
     align: 0n,
     alloc: 0n,
   };
-  if (!kernel.has('pagemapFlags'))
+  if (!kernel.facts.pagemapFlags)
     return {
       $struct: 'dev_pagemap',
       altmap,
@@ -161,7 +161,7 @@ export function newPagemap(kernel: Kernel, start: bigint, end: bigint): CStruct 
       type: 0n,
       res: { $struct: 'resource', start, end, name: '', flags: IORESOURCE_MEM },
     };
-  const range: CStruct = { $struct: kernel.has('pgmapRanges') ? 'range' : 'resource', start, end };
+  const range: CStruct = { $struct: kernel.facts.pgmapRanges ? 'range' : 'resource', start, end };
   return {
     $struct: 'dev_pagemap',
     altmap,
@@ -170,7 +170,7 @@ export function newPagemap(kernel: Kernel, start: bigint, end: bigint): CStruct 
     ops: NULL,
     owner: NULL,
     vmemmap_shift: 0n,
-    ...(kernel.has('pgmapRanges') ? { nr_range: 1n, range } : { res: range }),
+    ...(kernel.facts.pgmapRanges ? { nr_range: 1n, range } : { res: range }),
   };
 }
 
@@ -195,9 +195,9 @@ function setup(kernel: Kernel, claim: NdClaim, namespace: NdNamespace): CStruct 
   if (!sb || sb.signature === 'btt') return ENXIO;
   const pgmap = newPagemap(kernel, namespace.start + sb.start_pad, namespaceEnd(namespace) - sb.end_trunc);
   if (sb.mode === 'ram') return sb.dataoff < nd_info_block_reserve ? EINVAL : pgmap;
-  const bySections = kernel.has('pmemPadsToSections');
+  const bySections = kernel.facts.pmemPadsToSections;
   Object.assign(pgmap.altmap as CStruct, altmapLayout(namespace.start, namespace.size, sb, bySections));
-  if (kernel.has('pagemapFlags')) pgmap.flags = PGMAP_ALTMAP_VALID;
+  if (kernel.facts.pagemapFlags) pgmap.flags = PGMAP_ALTMAP_VALID;
   else pgmap.altmap_valid = 1n;
   return pgmap;
 }

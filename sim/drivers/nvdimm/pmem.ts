@@ -28,7 +28,7 @@ function* pmem_attach_disk(
   }
   // No DIMM says how to flush legacy memory.
   if (!namespace.region.labels) kernel.pr_warn(`nd_pmem ${device.name}: unable to guarantee persistence of writes`);
-  const owner = kernel.has('regionNamedByNamespace') ? namespace.name : device.name;
+  const owner = kernel.facts.regionNamedByNamespace ? namespace.name : device.name;
   if (!devm_request_mem_region(kernel, device, namespace.start, namespace.size, owner)) {
     kernel.pr_warn(`nd_pmem ${device.name}: could not reserve region ${mem(namespace.start, namespaceEnd(namespace))}`);
     return EBUSY;
@@ -39,8 +39,8 @@ function* pmem_attach_disk(
     // devm_memremap: the linear map only, no struct pages.
     return 0;
   }
-  if (kernel.has('fsdaxType')) pgmap.type = pagemapTypeValue(kernel, 'FS_DAX');
-  if (!kernel.has('memremapPages')) return yield* pmem_map_pages(kernel, device, pgmap);
+  if (kernel.facts.fsdaxType) pgmap.type = pagemapTypeValue(kernel, 'FS_DAX');
+  if (!kernel.facts.memremapPages) return yield* pmem_map_pages(kernel, device, pgmap);
   const result = yield* devm_memremap_pages(kernel, device, pgmap);
   return errorOf(result) ?? 0;
 }
