@@ -45,8 +45,10 @@ const FLAGS = 0x1000;
 export const NO_PTE: Pte = 0;
 export const mkPte = (kind: PteKind, pfn: number, flags = 0): Pte => pfn * FLAGS + (flags | kind);
 export const pte_pfn = (pte: Pte): number => Math.floor(pte / FLAGS);
-/** Kind and flags, as an integer for bit operations. */
-export const pteBits = (pte: Pte): number => pte % FLAGS;
+/** Kind and flags, as an integer for bit operations. (`&` is exact up to 2^53, and an instruction; `%` is a division.) */
+export const pteBits = (pte: Pte): number => pte & (FLAGS - 1);
+/** pte_index(): which entry of its table maps a page. */
+export const pte_index = (vpn: number): number => vpn & 511;
 export const pteKind = (pte: Pte): PteKind => (pteBits(pte) & 15) as PteKind;
 export const pte_none = (pte: Pte): boolean => pte === 0;
 /** True for PROT_NONE too, as in the kernel. */

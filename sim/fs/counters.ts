@@ -22,16 +22,16 @@ const add = (counters: Counters, name: string, pages: number): void => {
 
 /** Pages of a folio that something maps: single mappings are counted page by page, a huge one as a whole. */
 function mappedPages(kernel: Kernel, folio: Folio): number {
-  if (folio.entire_mapcount >= 0) return 2 ** folio.order;
+  if (folio.entire_mapcount >= 0) return 1 << folio.order;
   let pages = 0;
-  for (let i = 0; i < 2 ** folio.order; i++) if ((kernel.pages.mapcount.get(folio.pfn + i) | 0) >= 0) pages++;
+  for (let i = 0; i < 1 << folio.order; i++) if ((kernel.pages.mapcount.get(folio.pfn + i) | 0) >= 0) pages++;
   return pages;
 }
 
 /** What one folio adds to the counters of its node or memory cgroup. */
 export function countFolio(kernel: Kernel, folio: Folio, counters: Counters): void {
   const { pfn, mapping } = folio;
-  const pages = 2 ** folio.order;
+  const pages = 1 << folio.order;
   if (testFlag(kernel, pfn, PG_LRU)) add(counters, lruOf(kernel, pfn), pages);
   if (testFlag(kernel, pfn, PG_MLOCKED)) add(counters, 'nr_mlock', pages);
   if (!mapping) return;

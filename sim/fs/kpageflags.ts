@@ -186,7 +186,7 @@ function tailRun(
   mapped: number,
   visit: Visit,
 ): void {
-  const head = start - (start % 2 ** orderOf(state));
+  const head = start - (start % (1 << orderOf(state)));
   const folio = kernel.state.folios.get(head);
   const kind = kindOfHead(kernel, head, folio);
   const count = mapped + (folio ? folio.entire_mapcount + 1 : 0);
@@ -233,7 +233,7 @@ function otherRun(
 function tailsEnd(kernel: Kernel, start: number, end: number, state: number, flags: number): number {
   const order = orderOf(state);
   if (order === 0 || kindOf(state) === PageKind.Free || (flags & PG_HEAD) !== 0) return start;
-  const size = 2 ** order;
+  const size = 1 << order;
   const head = start - (start % size);
   if (head === start || (kernel.pages.flags.get(head) & PG_HEAD) === 0) return start;
   return Math.min(end, head + size);

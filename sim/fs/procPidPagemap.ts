@@ -6,6 +6,7 @@ import {
   type Pte,
   PteKind,
   pte_devmap,
+  pte_index,
   pte_none,
   pte_pfn,
   pte_present,
@@ -84,8 +85,8 @@ export function pagemapWord(kernel: Kernel, mm: Mm, vpn: number): bigint {
   if (!vma_lookup(mm, vpn)) return 0n;
   const pmd = pmdAt(mm, vpn);
   if (!pmd) return 0n;
-  if (pmd.kind === 'table') return entryWord(kernel, pmd.entries[vpn % 512] ?? 0, 0);
-  return entryWord(kernel, pmd.entry, vpn % 512);
+  if (pmd.kind === 'table') return entryWord(kernel, pmd.entries[pte_index(vpn)] ?? 0, 0);
+  return entryWord(kernel, pmd.entry, pte_index(vpn));
 }
 
 /** What a word says, in words: as tools print it. */

@@ -5,6 +5,7 @@ import {
   type Pte,
   PteKind,
   pte_dirty,
+  pte_index,
   pte_none,
   pte_pfn,
   pte_present,
@@ -145,7 +146,7 @@ function smapsPmd(kernel: Kernel, sizes: Sizes, vma: Vma, entry: Pte): void {
 
 function gather(kernel: Kernel, sizes: Sizes, vma: Vma): void {
   for (let vpn = vma.start; vpn < vma.end; ) {
-    const end = Math.min(vma.end, vpn - (vpn % 512) + 512);
+    const end = Math.min(vma.end, vpn - pte_index(vpn) + 512);
     const pmd = pmdAt(vma.mm, vpn);
     if (pmd?.kind === 'huge') smapsPmd(kernel, sizes, vma, pmd.entry);
     else if (pmd) for (let at = vpn; at < end; at++) smapsPte(kernel, sizes, vma, pmd.entries[at % 512] ?? 0);

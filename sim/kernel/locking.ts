@@ -6,7 +6,7 @@
 import type { Mutex, RwSem, TaskRef } from '../include/mm_types.ts';
 import { PG_LOCKED } from '../include/mmzone.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
-import { setFolio } from '../mm/folio_record.ts';
+import { setLockedBy } from '../mm/folio_record.ts';
 import type { KernelGenerator, WaitObject } from '../task/task.ts';
 
 export const rwsem = (name: string): RwSem => ({ name, readers: [], writer: undefined, waiting: [] });
@@ -142,7 +142,7 @@ export function folio_trylock(kernel: Kernel, pfn: number): boolean {
   if ((word & PG_LOCKED) !== 0) return false;
   flags.set(pfn, word | PG_LOCKED);
   const folio = kernel.state.folios.get(pfn);
-  if (folio) setFolio(kernel, folio, 'locked_by', kernel.current);
+  if (folio) setLockedBy(kernel, folio, kernel.current);
   return true;
 }
 
@@ -170,7 +170,7 @@ export function folio_unlock(kernel: Kernel, pfn: number): void {
   if ((word & PG_LOCKED) === 0) kernel.WARN(`VM_BUG_ON_FOLIO: page ${hex(pfn)} is unlocked and was not locked`);
   flags.set(pfn, (word & ~PG_LOCKED) >>> 0);
   const folio = kernel.state.folios.get(pfn);
-  if (folio?.locked_by) setFolio(kernel, folio, 'locked_by', undefined);
+  if (folio?.locked_by) setLockedBy(kernel, folio, undefined);
 }
 
 /** What a task leaves behind that is stopped or fails: its locks are released, its place in queues is given up. */

@@ -18,7 +18,7 @@ const MAX_CALLS = 200;
 const MANY_CALLS = 1000;
 const FEW_CALLS = 4;
 /** Of the others every so manieth passes its points, so that whoever lets the program run can breathe. */
-const BREATH = 64;
+const BREATH = 512;
 
 /** A traced call as data: of one that is made for every page nothing is printed, and nothing made, where nobody looks. */
 export interface TracedCall<S, T> {

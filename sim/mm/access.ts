@@ -8,6 +8,7 @@ import {
   PTE_YOUNG,
   type Pte,
   PteKind,
+  pte_index,
   pte_pfn,
   pteBits,
   pteKind,
@@ -52,16 +53,16 @@ function translate(kernel: Kernel, mm: Mm, vpn: number, write: boolean): number 
   const pmd = pmdAt(mm, vpn);
   if (!pmd) return -1;
   const isHuge = pmd.kind === 'huge';
-  const entry: Pte = isHuge ? pmd.entry : (pmd.entries[vpn % 512] ?? 0);
+  const entry: Pte = isHuge ? pmd.entry : (pmd.entries[pte_index(vpn)] ?? 0);
   const bits = pteBits(entry);
   if (pteKind(entry) !== PteKind.Present || (write && (bits & PTE_WRITE) === 0)) return -1;
   const wanted = write ? PTE_YOUNG | PTE_DIRTY : PTE_YOUNG;
   if ((bits & wanted) !== wanted) {
     const touched = withBits(entry, wanted);
     if (isHuge) set_pmd_at(kernel, mm, vpn, { ...pmd, entry: touched });
-    else kernel.store.setDense(pmd.entries, vpn % 512, touched);
+    else kernel.store.setDense(pmd.entries, pte_index(vpn), touched);
   }
-  return isHuge ? pte_pfn(entry) + (vpn % 512) : pte_pfn(entry);
+  return isHuge ? pte_pfn(entry) + pte_index(vpn) : pte_pfn(entry);
 }
 
 const isReading = (kernel: Kernel, mm: Mm): boolean =>

@@ -16,12 +16,12 @@ export function devmapCompound(kernel: Kernel, pfn: number): { head: number; ord
   const range = map?.ranges.find(({ start, end }) => pfn >= start && pfn < end);
   if (!map || !range || order === 0) return undefined;
   const first = range.start + vmem_altmap_offset(pgmap_altmap(kernel, map.pgmap));
-  return { head: pfn - ((pfn - first) % 2 ** order), order };
+  return { head: pfn - ((pfn - first) % (1 << order)), order };
 }
 
 /** The order of an allocation counts back to its head, if it was made with __GFP_COMP. */
 function allocatedHead(kernel: Kernel, pfn: number): number {
-  const head = pfn - (pfn % 2 ** orderOf(kernel.pages.state.get(pfn)));
+  const head = pfn - (pfn % (1 << orderOf(kernel.pages.state.get(pfn))));
   return (kernel.pages.flags.get(head) & PG_HEAD) !== 0 ? head : pfn;
 }
 

@@ -12,6 +12,7 @@ import {
   PTE_YOUNG,
   type Pte,
   PteKind,
+  pte_index,
   pte_pfn,
   pte_present,
 } from '../arch/pte.ts';
@@ -31,7 +32,7 @@ import { newFolio } from './folio_record.ts';
 import { zap_page_range_single } from './memory_zap.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { page_pgmap } from './pagemap.ts';
-import { PTRS_PER_PTE, pte_alloc, pteAt } from './pgtable.ts';
+import { pte_alloc, pteAt } from './pgtable.ts';
 import { folio_add_rmap_pte } from './rmap.ts';
 
 /** The page behind an address; VM_FAULT_NOPAGE where the entry is made, VM_FAULT_SIGBUS where the device is gone. */
@@ -53,7 +54,7 @@ export function dax_iomap_fault(kernel: Kernel, { vma, vpn, flags }: VmFault): n
       const pte = file.storage.bare
         ? mkPte(PteKind.Present, pfn, bits | PTE_SPECIAL)
         : entryWithPage(kernel, vma.mm, file, index, pfn, bits);
-      kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, pte);
+      kernel.store.setDense(table.entries, pte_index(vpn), pte);
       return VM_FAULT_NOPAGE;
     },
     hex,

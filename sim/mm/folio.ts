@@ -25,9 +25,9 @@ export function folioHead(kernel: Kernel, pfn: number): number {
   const { folios } = kernel.state;
   if (folios.has(pfn)) return pfn;
   for (let order = 1; order <= 18; order++) {
-    const head = pfn - (pfn % 2 ** order);
+    const head = pfn - (pfn % (1 << order));
     const folio = folios.get(head);
-    if (folio && folio.order >= order && pfn < head + 2 ** folio.order) return head;
+    if (folio && folio.order >= order && pfn < head + (1 << folio.order)) return head;
   }
   return compound_head(kernel, pfn);
 }
@@ -70,7 +70,7 @@ export function* folio_put(kernel: Kernel, pfn: number): KernelGenerator<void> {
 /** The folio changes what people see of it: anonymous, page cache, kernel. */
 export function setPageKind(kernel: Kernel, folio: Folio, kind: PageKind): void {
   const { state } = kernel.pages;
-  for (let i = 0; i < 2 ** folio.order; i++) {
+  for (let i = 0; i < 1 << folio.order; i++) {
     const word = state.get(folio.pfn + i);
     if (kindOf(word) !== kind) state.set(folio.pfn + i, withKind(word, kind));
   }

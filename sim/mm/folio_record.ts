@@ -64,10 +64,33 @@ class FolioRecord implements Folio {
   }
 }
 
-/** Writes a field of a record. One that came with the step that runs goes with its entry when that is undone. */
-export function setFolio<K extends keyof Folio>(kernel: Kernel, folio: Folio, key: K, value: Folio[K]): void {
-  if (FolioRecord.isNew(folio, kernel.store.epoch)) folio[key] = value;
-  else kernel.store.set(folio, key, value);
+/*
+ * Writes of the fields that change with every page that moves. A record that came with the step that runs goes with
+ * its entry when that is undone. A function for each field: one for all would look fields up by their name.
+ */
+export function setMapping(kernel: Kernel, folio: Folio, value: Folio['mapping']): void {
+  const old = folio.mapping;
+  if (old === value) return;
+  folio.mapping = value;
+  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'mapping', old);
+}
+export function setIndex(kernel: Kernel, folio: Folio, value: number): void {
+  const old = folio.index;
+  if (old === value) return;
+  folio.index = value;
+  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'index', old);
+}
+export function setMemcg(kernel: Kernel, folio: Folio, value: Folio['memcg']): void {
+  const old = folio.memcg;
+  if (old === value) return;
+  folio.memcg = value;
+  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'memcg', old);
+}
+export function setLockedBy(kernel: Kernel, folio: Folio, value: Folio['locked_by']): void {
+  const old = folio.locked_by;
+  if (old === value) return;
+  folio.locked_by = value;
+  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'locked_by', old);
 }
 
 /** Begins the life of a folio on pages that have their first reference already. */
@@ -90,14 +113,14 @@ export function releaseFolio(kernel: Kernel, pfn: number): void {
   const folio = state.folios.get(pfn);
   if (!folio) return;
   // The record goes: what it says need not be wiped, and is there again when this is undone.
-  if (folio.memcg) store.add(folio.memcg, 'usage', -(2 ** folio.order));
+  if (folio.memcg) store.add(folio.memcg, 'usage', -(1 << folio.order));
   if (testFlag(kernel, pfn, PG_LRU)) countLru(kernel, folio, -1);
   // free_pages_prepare; a device page keeps the mark, and stays counted.
   if (testFlag(kernel, pfn, PG_MLOCKED) && kernel.pages.pgmap.get(pfn) === 0) {
-    mod_vm(kernel, 'nr_mlock', -(2 ** folio.order));
-    mod_vm(kernel, 'unevictable_pgs_cleared', 2 ** folio.order);
+    mod_vm(kernel, 'nr_mlock', -(1 << folio.order));
+    mod_vm(kernel, 'unevictable_pgs_cleared', 1 << folio.order);
   }
-  for (let i = 0; i < 2 ** folio.order; i++) store.mapDelete(state.contents, pfn + i);
+  for (let i = 0; i < 1 << folio.order; i++) store.mapDelete(state.contents, pfn + i);
   store.mapDelete(state.folios, pfn);
 }
 
@@ -110,5 +133,5 @@ export function lruOf(kernel: Kernel, pfn: number): string {
 }
 
 export function countLru(kernel: Kernel, folio: Folio, sign: 1 | -1): void {
-  mod_vm(kernel, lruOf(kernel, folio.pfn), sign * 2 ** folio.order);
+  mod_vm(kernel, lruOf(kernel, folio.pfn), sign * (1 << folio.order));
 }

@@ -39,12 +39,12 @@ const OWNED: ReadonlySet<PageKind> = new Set([PageKind.Kernel, PageKind.Anon, Pa
 function checkFree(kernel: Kernel, pfn: number, order: number, isHead: boolean): void {
   const { refcount, state } = kernel.pages;
   const page = (): string => `page ${hex(pfn)}`;
-  const end = pfn + 2 ** order;
+  const end = pfn + (1 << order);
   if (refcount.get(pfn) === 0 || !OWNED.has(kindOf(state.get(pfn))))
     throw new BadAccess(
       `__free_pages: ${page()} is not allocated: freed already, reserved, device memory or inside a block`,
     );
-  if (order > MAX_PAGE_ORDER || pfn % 2 ** order !== 0)
+  if (order > MAX_PAGE_ORDER || pfn % (1 << order) !== 0)
     throw new BadAccess(`__free_pages: ${page()} does not begin a block of order ${order}`);
   if (isHead && orderOf(state.get(pfn)) !== order)
     throw new BadAccess(`__free_pages: the compound ${page()} has order ${orderOf(state.get(pfn))}, not ${order}`);
@@ -91,7 +91,7 @@ export function split_page(kernel: Kernel, pfn: number, order: number): void {
   const { refcount, state, flags } = kernel.pages;
   if (refcount.get(pfn) === 0 || (flags.get(pfn) & PG_HEAD) !== 0)
     throw new BadAccess(`split_page: page ${pfn.toString(16)} is ${refcount.get(pfn) === 0 ? 'free' : 'compound'}`);
-  if (order > MAX_PAGE_ORDER || !areTails(kernel, pfn, pfn + 2 ** order))
+  if (order > MAX_PAGE_ORDER || !areTails(kernel, pfn, pfn + (1 << order)))
     throw new BadAccess(`split_page: page ${pfn.toString(16)} was not allocated with order ${order}`);
   const word = state.get(pfn);
   fill(state, pfn, 1 << order, withKind(word & ~(15 << 4), kindOf(word)));

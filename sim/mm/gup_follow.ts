@@ -6,6 +6,7 @@ import {
   PteKind,
   pte_devmap,
   pte_dirty,
+  pte_index,
   pte_pfn,
   pte_special,
   pte_write,
@@ -100,12 +101,12 @@ export function follow_page_mask(
   context.run = 1;
   const pmd = pmdAt(vma.mm, vpn);
   if (!pmd) return NO_PAGE;
-  if (pmd.kind === 'table') return follow_page_pte(kernel, vma, pmd.entries[vpn % 512] ?? 0, flags, context);
+  if (pmd.kind === 'table') return follow_page_pte(kernel, vma, pmd.entries[pte_index(vpn)] ?? 0, flags, context);
   const { entry } = pmd;
   if (pteKind(entry) !== PteKind.Present) return NO_PAGE;
   if (flags.splitPmd) return MUST_SPLIT;
   if (flags.write && !pte_write(entry)) return NO_PAGE;
-  const pfn = pte_pfn(entry) + (vpn % 512);
+  const pfn = pte_pfn(entry) + pte_index(vpn);
   if (pte_devmap(entry) && !holdPagemap(kernel, pfn, context)) return NO_PAGE;
   if (!pte_write(entry) && gup_must_unshare(kernel, vma, flags, pfn)) return MUST_UNSHARE;
   const error = try_grab_folio(kernel, pfn, 1, flags);
@@ -113,7 +114,7 @@ export function follow_page_mask(
   // touch_pmd: the entry is what was used, not the page.
   const bits = isTouched(flags) ? PTE_YOUNG | (flags.write ? PTE_DIRTY : 0) : 0;
   if (withBits(entry, bits) !== entry) set_pmd_at(kernel, vma.mm, vpn, { ...pmd, entry: withBits(entry, bits) });
-  context.run = 512 - (vpn % 512);
+  context.run = 512 - pte_index(vpn);
   return pfn;
 }
 
@@ -134,9 +135,9 @@ export function gup_fast(
     const vpn = start + i;
     const pmd = pmdAt(mm, vpn);
     if (!pmd) return i;
-    const entry = pmd.kind === 'table' ? (pmd.entries[vpn % 512] ?? 0) : pmd.entry;
+    const entry = pmd.kind === 'table' ? (pmd.entries[pte_index(vpn)] ?? 0) : pmd.entry;
     if (pteKind(entry) !== PteKind.Present || (flags.write && !pte_write(entry)) || pte_special(entry)) return i;
-    const pfn = pte_pfn(entry) + (pmd.kind === 'table' ? 0 : vpn % 512);
+    const pfn = pte_pfn(entry) + (pmd.kind === 'table' ? 0 : pte_index(vpn));
     if (pte_devmap(entry) && (flags.longterm || !holdPagemap(kernel, pfn, context))) return i;
     if (flags.longterm && !is_longterm_pinnable(kernel, pfn)) return i;
     if (!pte_write(entry) && gup_must_unshare(kernel, undefined, flags, pfn)) return i;

@@ -156,14 +156,14 @@ function* splitMapped(kernel: Kernel, folio: Folio): KernelGenerator<number> {
 function __split_huge_page(kernel: Kernel, folio: Folio): number[] {
   const { refcount, mapcount, flags, state } = kernel.pages;
   const { pfn: head } = folio;
-  const end = head + 2 ** folio.order;
+  const end = head + (1 << folio.order);
   const inherited = flags.get(head) & TAIL_FLAGS;
   const word = state.get(head);
   fill(state, head, end - head, withKind(word & ~(15 << 4), kindOf(word)));
   flags.set(head, (flags.get(head) & ~PG_HEAD) >>> 0);
   kernel.store.set(folio, 'order', 0);
   const unmapped: number[] = [];
-  const mappings = (pfn: number): number => (mapcount.get(pfn) + 1) % 2 ** 32;
+  const mappings = (pfn: number): number => (mapcount.get(pfn) + 1) >>> 0;
   for (let pfn = head + 1; pfn < end; pfn++) {
     newFolio(kernel, pfn, 0, folio.mapping, folio.index + (pfn - head), folio.memcg);
     flags.set(pfn, ((flags.get(pfn) & PG_ANON_EXCLUSIVE) | inherited) >>> 0);

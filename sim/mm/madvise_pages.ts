@@ -4,6 +4,7 @@ import {
   PTE_DIRTY,
   PTE_YOUNG,
   PteKind,
+  pte_index,
   pte_pfn,
   pte_present,
   pte_special,
@@ -29,7 +30,7 @@ import { pageout_folio } from './vmscan.ts';
 function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelGenerator<void> {
   const huge = hugePmdAt(vma.mm, vpn);
   if (!huge || (vma.flags & VM_HUGETLB) !== 0) return;
-  if (vpn % 512 === 0 && end - vpn >= 512) return;
+  if (pte_index(vpn) === 0 && end - vpn >= 512) return;
   const folio = folioOf(kernel, pte_pfn(huge.entry));
   yield* split_huge_pmd(kernel, vma, vpn);
   if (folio && folio_trylock(kernel, folio.pfn)) {
@@ -41,7 +42,7 @@ function* splitPart(kernel: Kernel, vma: Vma, vpn: number, end: number): KernelG
 /** madvise_folio_pte_batch: how many entries from `vpn` on, within the range, map pages of the folio in a row. */
 function mappedInRow(mm: Mm, folio: Folio, vpn: number, end: number): number {
   const first = pte_pfn(pteAt(mm, vpn));
-  const most = Math.min(end - vpn, folio.pfn + 2 ** folio.order - first);
+  const most = Math.min(end - vpn, folio.pfn + (1 << folio.order) - first);
   let count = 1;
   while (count < most) {
     const pte = pteAt(mm, vpn + count);
@@ -87,12 +88,12 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     const table = pteTableAt(mm, vpn);
     if (!table) {
       madvise_free_huge_pmd(kernel, vma, vpn);
-      vpn += 511 - (vpn % 512);
+      vpn += 511 - pte_index(vpn);
       continue;
     }
-    const pte = table.entries[vpn % 512] ?? NO_PTE;
+    const pte = table.entries[pte_index(vpn)] ?? NO_PTE;
     if (pteKind(pte) === PteKind.Swap) {
-      kernel.store.set(table.entries, vpn % 512, NO_PTE);
+      kernel.store.set(table.entries, pte_index(vpn), NO_PTE);
       free_swap_and_cache(kernel, swapEntryOf(pte));
       add_mm_counter(kernel, mm, MM_SWAPENTS, -1);
       continue;
@@ -101,7 +102,7 @@ export function* madvise_free_range(kernel: Kernel, vma: Vma, start: number, end
     const folio = folioOf(kernel, pte_pfn(pte));
     if (!folio || isDevicePage(kernel, folio.pfn)) continue;
     const count = folio.order > 0 ? mappedInRow(mm, folio, vpn, end) : 1;
-    if (count < 2 ** folio.order) {
+    if (count < 1 << folio.order) {
       if (yield* splitMapped(kernel, folio, pte_pfn(pte))) vpn--;
       continue;
     }
@@ -130,7 +131,7 @@ function makeOld(kernel: Kernel, vma: Vma, vpn: number): void {
   const table = pteTableAt(vma.mm, vpn);
   if (huge) set_pmd_at(kernel, vma.mm, vpn, { ...huge, entry: withBits(huge.entry, 0, PTE_YOUNG) });
   else if (table)
-    kernel.store.set(table.entries, vpn % 512, withBits(table.entries[vpn % 512] ?? NO_PTE, 0, PTE_YOUNG));
+    kernel.store.set(table.entries, pte_index(vpn), withBits(table.entries[pte_index(vpn)] ?? NO_PTE, 0, PTE_YOUNG));
 }
 
 /**
@@ -150,12 +151,12 @@ export function* madvise_cold_or_pageout_range(
     const huge = hugePmdAt(mm, vpn);
     const table = pteTableAt(mm, vpn);
     if (!huge && !table) {
-      vpn += 511 - (vpn % 512);
+      vpn += 511 - pte_index(vpn);
       continue;
     }
-    const pte = huge ? huge.entry : (table?.entries[vpn % 512] ?? NO_PTE);
+    const pte = huge ? huge.entry : (table?.entries[pte_index(vpn)] ?? NO_PTE);
     const at = vpn;
-    if (huge) vpn += 511 - (vpn % 512);
+    if (huge) vpn += 511 - pte_index(vpn);
     if (!pte_present(pte) || pte_special(pte)) continue;
     const folio = folioOf(kernel, pte_pfn(pte));
     if (!folio || isDevicePage(kernel, folio.pfn)) continue;

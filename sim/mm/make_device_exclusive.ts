@@ -108,7 +108,7 @@ function* folio_make_device_exclusive(
 ): KernelGenerator<boolean> {
   if (!folio_test_anon(folio) || is_hugetlb_head(kernel, folio.pfn)) return false;
   let valid = false;
-  const pages = 2 ** folio.order;
+  const pages = 1 << folio.order;
   for (const vma of [...(folio.mapping?.vmas ?? [])]) {
     // The part of the folio that this VMA may map.
     const first = vma.start + folio.index - vma.pgoff;

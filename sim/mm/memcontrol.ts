@@ -1,7 +1,7 @@
 /** mm/memcontrol.c: who is charged for a page, and what happens at a limit. */
 import type { Folio, MemCgroup, Mm } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
-import { setFolio } from './folio_record.ts';
+import { setMemcg } from './folio_record.ts';
 
 /** The memory cgroup of that name, made if there is none. `/` has no limit. */
 export function mem_cgroup(kernel: Kernel, name: string): MemCgroup {
@@ -45,13 +45,13 @@ export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boo
 
 /** memcontrol.c:mem_cgroup_charge: false where the limit does not allow it. */
 export function mem_cgroup_charge(kernel: Kernel, folio: Folio, mm: Mm): boolean {
-  if (!try_charge(kernel, mm.memcg, 2 ** folio.order)) return false;
-  setFolio(kernel, folio, 'memcg', mm.memcg);
+  if (!try_charge(kernel, mm.memcg, 1 << folio.order)) return false;
+  setMemcg(kernel, folio, mm.memcg);
   return true;
 }
 
 /** memcontrol.c:mem_cgroup_migrate: the charge moves from the old folio to the new one; nothing is tried against the limit. */
 export function mem_cgroup_migrate(kernel: Kernel, old: Folio, folio: Folio): void {
-  setFolio(kernel, folio, 'memcg', old.memcg);
-  setFolio(kernel, old, 'memcg', undefined);
+  setMemcg(kernel, folio, old.memcg);
+  setMemcg(kernel, old, undefined);
 }

@@ -11,6 +11,7 @@ import {
   PTE_YOUNG,
   type Pte,
   PteKind,
+  pte_index,
   pte_pfn,
   pteBits,
   withBits,
@@ -128,7 +129,7 @@ function quick_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: number): n
   if ((vma.flags & VM_HUGETLB) !== 0) return LONG_WAY;
   const pmd = vma.mm.pmds.get(Math.floor(vpn / PTRS_PER_PTE));
   if (pmd?.kind !== 'table') return LONG_WAY;
-  const pte = pmd.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
+  const pte = pmd.entries[pte_index(vpn)] ?? NO_PTE;
   if (
     pte === NO_PTE
       ? !vma_is_anonymous(vma) || (vma.flags & (VM_SHARED | VM_UFFD_MISSING)) !== 0
@@ -170,7 +171,7 @@ function tracedPteFault(kernel: Kernel, vma: Vma, vpn: number, flags: number, ta
 /** The end of handle_pte_fault: the entry permits the access, and learns of it. */
 function set_access_flags(kernel: Kernel, vpn: number, flags: number, table: PteTable, pte: Pte): number {
   const bits = (flags & FAULT_FLAG_WRITE) !== 0 ? PTE_YOUNG | PTE_DIRTY : PTE_YOUNG;
-  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, withBits(pte, bits));
+  kernel.store.setDense(table.entries, pte_index(vpn), withBits(pte, bits));
   return 0;
 }
 
@@ -188,7 +189,7 @@ function do_anonymous_page(kernel: Kernel, vma: Vma, vpn: number, flags: number,
     folio_add_lru_vma(kernel, folio.pfn, vma);
     pte = mk_pte(vma, folio.pfn, (vma.flags & VM_WRITE) !== 0 ? PTE_WRITE | PTE_DIRTY : 0);
   }
-  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, pte);
+  kernel.store.setDense(table.entries, pte_index(vpn), pte);
   return 0;
 }
 
@@ -231,7 +232,7 @@ function* handle_huge_fault(kernel: Kernel, vmf: VmFault, pmd: HugePmd): KernelG
 function handle_pte_fault(kernel: Kernel, vmf: VmFault): KernelGenerator<number> {
   const { vma, vpn, flags } = vmf;
   const table = pteTableAt(vma.mm, vpn);
-  const pte = table?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
+  const pte = table?.entries[pte_index(vpn)] ?? NO_PTE;
   if (!table || pte === NO_PTE) return do_pte_missing(kernel, vmf);
   if (is_swap_pte(pte)) return do_swap_page(kernel, vmf, pte);
   if (is_numa_hint(vma, pte)) return finished(do_numa_page(kernel, vmf, table, pte));
@@ -260,6 +261,6 @@ function do_numa_page(kernel: Kernel, { vma, vpn }: VmFault, table: PteTable, pt
   count_vm_event(kernel, 'numa_hint_faults');
   const open = withBits(pte_modify(vma, pte), PTE_YOUNG);
   const wasWritable = (pteBits(pte) & PTE_WRITE) !== 0;
-  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, wasWritable ? maybe_mkwrite(vma, open) : open);
+  kernel.store.setDense(table.entries, pte_index(vpn), wasWritable ? maybe_mkwrite(vma, open) : open);
   return 0;
 }

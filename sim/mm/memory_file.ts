@@ -1,5 +1,5 @@
 /** mm/memory.c:do_fault: the first access to a page of a mapping that a file answers for. */
-import { NO_PTE, PTE_DIRTY, type Pte, withBits } from '../arch/pte.ts';
+import { NO_PTE, PTE_DIRTY, type Pte, pte_index, withBits } from '../arch/pte.ts';
 import {
   FAULT_FLAG_WRITE,
   type Folio,
@@ -24,7 +24,7 @@ import { PG_UPTODATE, setFlag } from './folio_record.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { add_mm_counter, mm_counter_file } from './mm_counter.ts';
 import { maybe_mkwrite, mk_pte } from './page_prot.ts';
-import { PTRS_PER_PTE, pte_alloc } from './pgtable.ts';
+import { pte_alloc } from './pgtable.ts';
 import { anon_vma_prepare, folio_add_new_anon_rmap, folio_add_rmap_pte } from './rmap.ts';
 import { folio_add_lru_vma } from './swap.ts';
 
@@ -102,7 +102,7 @@ function finish_fault(kernel: Kernel, vmf: VmFault, folio: Folio, isCow = false)
   if ((vma.flags & VM_SHARED) === 0 && vma.mm.unstable) return VM_FAULT_SIGBUS;
   const table = pte_alloc(kernel, vma.mm, vpn);
   if (!table) return VM_FAULT_OOM;
-  const slot = vpn % PTRS_PER_PTE;
+  const slot = pte_index(vpn);
   if (table.entries[slot] !== NO_PTE) return VM_FAULT_NOPAGE;
   let pte: Pte = mk_pte(vma, folio.pfn);
   if ((vmf.flags & FAULT_FLAG_WRITE) !== 0) pte = maybe_mkwrite(vma, withBits(pte, PTE_DIRTY));

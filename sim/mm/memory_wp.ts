@@ -1,5 +1,5 @@
 /** mm/memory.c:do_wp_page: a write to a page whose entry forbids it, which copies the page or writes it in place. */
-import { PTE_DIRTY, PTE_YOUNG, type Pte, pte_pfn, pte_special, withBits } from '../arch/pte.ts';
+import { PTE_DIRTY, PTE_YOUNG, type Pte, pte_index, pte_pfn, pte_special, withBits } from '../arch/pte.ts';
 import {
   FAULT_FLAG_UNSHARE,
   type Folio,
@@ -30,7 +30,7 @@ import {
   mmu_notifier_start_now,
 } from './mmu_notifier.ts';
 import { is_shared, maybe_mkwrite, mk_pte } from './page_prot.ts';
-import { PTRS_PER_PTE, pteAt, pteTableAt } from './pgtable.ts';
+import { pteAt, pteTableAt } from './pgtable.ts';
 import {
   anon_vma_prepare,
   folio_add_new_anon_rmap,
@@ -134,7 +134,7 @@ function reuse_swap_page(kernel: Kernel, folio: Folio, vma: Vma): boolean {
 /** memory.c:wp_page_reuse. */
 function reuse(kernel: Kernel, vma: Vma, vpn: number, table: PteTable, pte: Pte): void {
   const entry = maybe_mkwrite(vma, withBits(pte, PTE_YOUNG | PTE_DIRTY));
-  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, entry);
+  kernel.store.setDense(table.entries, pte_index(vpn), entry);
   count_vm_event(kernel, 'pgreuse');
 }
 
@@ -172,7 +172,7 @@ function wp_page_install(
   const entry = mk_pte(vma, copy.pfn);
   kernel.store.setDense(
     table.entries,
-    vpn % PTRS_PER_PTE,
+    pte_index(vpn),
     unshare ? entry : maybe_mkwrite(vma, withBits(entry, PTE_DIRTY)),
   );
   if (!old) return;

@@ -13,6 +13,7 @@ import {
   PTE_YOUNG,
   type Pte,
   PteKind,
+  pte_index,
   pte_pfn,
   pteBits,
   pteKind,
@@ -43,7 +44,9 @@ import {
   PG_SWAPCACHE,
   PG_UNEVICTABLE,
   PG_UPTODATE,
-  setFolio,
+  setIndex,
+  setLockedBy,
+  setMapping,
   testFlag,
 } from './folio_record.ts';
 import { mem_cgroup_migrate } from './memcontrol.ts';
@@ -67,7 +70,6 @@ export function folio_mapping(kernel: Kernel, folio: Folio): AddressSpace | 'swa
 
 /** The type of device memory a page is, if it is any. */
 export function deviceType(kernel: Kernel, pfn: number): PagemapType | undefined {
-  if (kernel.pages.pgmap.get(pfn) === 0) return undefined;
   const map = page_pgmap(kernel, pfn);
   return map && typeOf(kernel, map.pgmap);
 }
@@ -77,18 +79,18 @@ export function folio_expected_refs(kernel: Kernel, folio: Folio): number {
   const mapping = folio_mapping(kernel, folio);
   // While free device pages rest at 1, one in use has that reference besides.
   const resting = kernel.facts.pageFreeAtOne && handedOutByDriver(deviceType(kernel, folio.pfn)) ? 1 : 0;
-  return 1 + resting + (mapping === undefined ? 0 : 2 ** folio.order);
+  return 1 + resting + (mapping === undefined ? 0 : 1 << folio.order);
 }
 
 /** migrate.c:folio_migrate_mapping (migrate_page_move_mapping): -EAGAIN if someone unexpected holds the old folio. */
 export function folio_migrate_mapping(kernel: Kernel, to: Folio, from: Folio, extra: number): number {
   const { store, pages } = kernel;
   if (pages.refcount.get(from.pfn) !== folio_expected_refs(kernel, from) + extra) return EAGAIN;
-  setFolio(kernel, to, 'index', from.index);
-  setFolio(kernel, to, 'mapping', from.mapping);
+  setIndex(kernel, to, from.index);
+  setMapping(kernel, to, from.mapping);
   const mapping = folio_mapping(kernel, from);
   if (mapping === undefined) return MIGRATEPAGE_SUCCESS;
-  const count = 2 ** from.order;
+  const count = 1 << from.order;
   if (mapping === 'swap') replace_in_swap_cache(kernel, from, to);
   else for (const index of cachedAt(mapping, from)) store.mapSet(mapping.pages, index, to.pfn);
   pages.refcount.add(to.pfn, count);
@@ -98,7 +100,7 @@ export function folio_migrate_mapping(kernel: Kernel, to: Folio, from: Folio, ex
 
 /** The offsets under which a folio stands in its page cache. */
 const cachedAt = (mapping: AddressSpace, folio: Folio): number[] =>
-  Array.from({ length: 2 ** folio.order }, (_, i) => folio.index + i).filter(
+  Array.from({ length: 1 << folio.order }, (_, i) => folio.index + i).filter(
     (index) => mapping.pages.get(index) === folio.pfn,
   );
 
@@ -117,7 +119,7 @@ export function folio_migrate_flags(kernel: Kernel, to: Folio, from: Folio): voi
 export function migrate_folio(kernel: Kernel, to: Folio, from: Folio): number {
   const result = folio_migrate_mapping(kernel, to, from, 0);
   if (result !== MIGRATEPAGE_SUCCESS) return result;
-  for (let i = 0; i < 2 ** from.order; i++) copy_highpage(kernel, to.pfn + i, from.pfn + i);
+  for (let i = 0; i < 1 << from.order; i++) copy_highpage(kernel, to.pfn + i, from.pfn + i);
   folio_migrate_flags(kernel, to, from);
   return MIGRATEPAGE_SUCCESS;
 }
@@ -157,7 +159,7 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio, le
   const target = targetOf(kernel, to.pfn);
   const isAnon = isAnonVma(mapping);
   const marksExclusive = isAnon && kernel.facts.anonExclusive;
-  const count = 2 ** to.order;
+  const count = 1 << to.order;
   let mapped = 0;
   for (const vma of mapping.vmas) {
     for (let i = 0; i < count; i++) {
@@ -169,7 +171,7 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio, le
         if (huge && i === 0 && isMovedFrom(huge.entry, from.pfn)) restoreHuge(kernel, vma, vpn, huge, to, target);
         continue;
       }
-      const slot = vpn % 512;
+      const slot = pte_index(vpn);
       const entry = table.entries[slot] as Pte;
       if (!isMovedFrom(entry, from.pfn + i)) continue;
       const pfn = to.pfn + i;
@@ -180,7 +182,7 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio, le
       // The first reference of a mapping is the one that the migration lets go.
       if (letsGo && mapped++ === 0) {
         word &= ~PG_LOCKED;
-        if (to.locked_by) setFolio(kernel, to, 'locked_by', undefined);
+        if (to.locked_by) setLockedBy(kernel, to, undefined);
       } else pages.refcount.add(to.pfn, 1);
       pages.flags.set(pfn, word >>> 0);
       mlock_vma_folio(kernel, to, vma);

@@ -149,7 +149,7 @@ function* lockRange(kernel: Kernel, src: number[], start: number, npages: number
     if (run.value === 0) continue;
     for (let pfn = Math.max(run.start, next); pfn < run.end; pfn = next) {
       const entry = lockPfn(kernel, pfn);
-      next = pfn + (entry === 0 ? 1 : 2 ** orderAt(kernel, pfn));
+      next = pfn + (entry === 0 ? 1 : 1 << orderAt(kernel, pfn));
       if (entry === 0) continue;
       while (src.length < pfn - start) src.push(0);
       src[pfn - start] = entry;
@@ -179,7 +179,7 @@ function* lockPfns(kernel: Kernel, src: number[], npages: number): KernelGenerat
     const pfn = src[i] ?? 0;
     src[i] = lockPfn(kernel, pfn);
     const order = src[i] === 0 ? 0 : orderAt(kernel, pfn);
-    for (let left = 2 ** order - 1; left > 0 && i + 1 < npages; left--) src[++i] = 0;
+    for (let left = (1 << order) - 1; left > 0 && i + 1 < npages; left--) src[++i] = 0;
   }
   yield* migrate_device_unmap(kernel, src, npages, undefined, false);
   return 0;

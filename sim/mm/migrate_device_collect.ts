@@ -7,6 +7,7 @@ import {
   type Pte,
   PteKind,
   pte_dirty,
+  pte_index,
   pte_none,
   pte_pfn,
   pte_present,
@@ -20,11 +21,12 @@ import { folio_lock, folio_test_locked, folio_unlock } from '../kernel/locking.t
 import type { Kernel } from '../machine/kernel.ts';
 import { isFinished, type KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put, folioHead, folioOf } from './folio.ts';
-import { PG_ANON_EXCLUSIVE, PG_DIRTY, setFolio } from './folio_record.ts';
+import { PG_ANON_EXCLUSIVE, PG_DIRTY, setLockedBy } from './folio_record.ts';
 import { split_folio } from './huge_split.ts';
 import { deviceType } from './migrate.ts';
 import { collectHugeHole, collectHugePmd, isHugeHole } from './migrate_device_huge.ts';
 import {
+  hasBit,
   MIGRATE_PFN_DEVICE,
   MIGRATE_PFN_LOCKED,
   MIGRATE_PFN_MIGRATE,
@@ -175,12 +177,12 @@ function lockAndUnmap(
   if (isPresent && pte_dirty(pte) && kernel.facts.migrateKeepsDirty) word |= PG_DIRTY;
   if (locks) {
     word |= PG_LOCKED;
-    setFolio(kernel, folio, 'locked_by', kernel.current);
+    setLockedBy(kernel, folio, kernel.current);
   }
   flags.set(pfn, word >>> 0);
   const isWritable = isPresent
     ? pte_write(pte)
-    : kernel.facts.migrateEntryFollowsPfn && entry % 16 >= MIGRATE_PFN_WRITE;
+    : kernel.facts.migrateEntryFollowsPfn && hasBit(entry, MIGRATE_PFN_WRITE);
   kernel.store.setDense(table.entries, slot, migrationEntryOf(kernel, pte, pfn, isWritable, wasExclusive));
   folio_remove_rmap_pte(kernel, folio, pfn);
   munlock_vma_folio(kernel, folio, vma);
@@ -231,7 +233,7 @@ function collect(kernel: Kernel, args: MigrateVma, vma: Vma, select: Selection, 
     const pages = pagesOfTable(args, vpn);
     if (pmd?.kind === 'huge') break;
     if (pmd) {
-      const noted = collectTable(kernel, args, vma, select, pmd, vpn % 512, pages);
+      const noted = collectTable(kernel, args, vma, select, pmd, pte_index(vpn), pages);
       if (noted < pages) return vpn + noted;
     } else if (isHugeHole(select, vma, vpn, pages)) collectHugeHole(args);
     else collectHole(args, vma, select, pages);
@@ -257,7 +259,7 @@ function* collectWaiting(
     // What is left to do with small pages is looked at again.
     if (pmd?.kind === 'huge') {
       if (yield* collectHugePmd(kernel, args, vma, select, pmd, vpn, pages)) vpn += pages;
-    } else if (pmd && !(yield* splitAt(kernel, args, pmd.entries[vpn % 512] as Pte))) {
+    } else if (pmd && !(yield* splitAt(kernel, args, pmd.entries[pte_index(vpn)] as Pte))) {
       collectSkip(args, pages);
       vpn += pages;
     }
@@ -267,4 +269,4 @@ function* collectWaiting(
 }
 
 /** How many pages of the range one table maps, from `vpn` on. */
-const pagesOfTable = (args: MigrateVma, vpn: number): number => Math.min(args.end - vpn, 512 - (vpn % 512));
+const pagesOfTable = (args: MigrateVma, vpn: number): number => Math.min(args.end - vpn, 512 - pte_index(vpn));

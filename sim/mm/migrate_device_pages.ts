@@ -1,5 +1,15 @@
 /** mm/migrate_device.c: migrate_vma_pages: the new pages get the identity of the old ones; for entries without a page they are inserted. */
-import { mkPte, PTE_DEVMAP, PTE_DIRTY, PTE_WRITE, PteKind, pte_none, pte_present, pte_special } from '../arch/pte.ts';
+import {
+  mkPte,
+  PTE_DEVMAP,
+  PTE_DIRTY,
+  PTE_WRITE,
+  PteKind,
+  pte_index,
+  pte_none,
+  pte_present,
+  pte_special,
+} from '../arch/pte.ts';
 import { type Folio, MM_ANONPAGES, VM_UFFD_MISSING, VM_WRITE, type Vma } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
@@ -73,7 +83,7 @@ function migrate_vma_insert_page(kernel: Kernel, vma: Vma, vpn: number, toPfn: n
     kernel.pr_warn('Unsupported ZONE_DEVICE page type.');
     return false;
   }
-  const old = table.entries[vpn % 512] ?? 0;
+  const old = table.entries[pte_index(vpn)] ?? 0;
   if (pte_present(old) ? !pte_special(old) : !pte_none(old)) return false;
   if (mm.mm_users === 0) return false;
   kernel.store.add(mm.rss, MM_ANONPAGES, 1);
@@ -87,7 +97,7 @@ function migrate_vma_insert_page(kernel: Kernel, vma: Vma, vpn: number, toPfn: n
   const present = (isWritable ? PTE_WRITE | PTE_DIRTY : 0) | (type === 'PUBLIC' ? PTE_DEVMAP : 0);
   kernel.store.setDense(
     table.entries,
-    vpn % 512,
+    pte_index(vpn),
     type === 'PRIVATE'
       ? mkPte(isWritable ? PteKind.DeviceWrite : PteKind.DeviceRead, toPfn)
       : mkPte(PteKind.Present, toPfn, present),

@@ -37,7 +37,7 @@ function migrate_vma_check_page(kernel: Kernel, folio: Folio, faultPage: number 
     if (!handedOutByDriver(type)) return false;
     extra++;
   }
-  if (folio_mapping(kernel, folio)) extra += 2 ** folio.order;
+  if (folio_mapping(kernel, folio)) extra += 1 << folio.order;
   return kernel.pages.refcount.get(pfn) - extra <= folio_mapcount(kernel, folio);
 }
 

@@ -31,7 +31,7 @@ export const isStuck = (kernel: Kernel, folio: Folio): boolean => {
  */
 export function* migrate_pages(kernel: Kernel, from: Folio, place: () => number): KernelGenerator<boolean> {
   if (!folio_isolate_lru(kernel, from.pfn)) return false;
-  const count = 2 ** from.order;
+  const count = 1 << from.order;
   const isMoved = yield* unmapAndMove(kernel, from, place);
   count_vm_event(kernel, isMoved ? 'pgmigrate_success' : 'pgmigrate_fail', count);
   if (isMoved) folio_put_system(kernel, from.pfn);

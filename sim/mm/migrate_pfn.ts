@@ -19,8 +19,9 @@ export const MIGRATE_VMA_SELECT_COMPOUND = 8;
 
 export const migrate_pfn = (pfn: number): number => pfn * SHIFT + MIGRATE_PFN_VALID;
 /** The page frame of an entry; -1 for one without a page (migrate_pfn_to_page gives NULL). */
-export const migratePfnOf = (entry: number): number => (entry % 2 === 0 ? -1 : Math.floor(entry / SHIFT));
-const bitsOf = (entry: number): number => entry % SHIFT;
+export const migratePfnOf = (entry: number): number =>
+  (entry & MIGRATE_PFN_VALID) === 0 ? -1 : Math.floor(entry / SHIFT);
+const bitsOf = (entry: number): number => entry & (SHIFT - 1);
 export const hasBit = (entry: number, bit: number): boolean => (bitsOf(entry) & bit) !== 0;
 export const withBit = (entry: number, bit: number): number => entry - bitsOf(entry) + (bitsOf(entry) | bit);
 export const withoutBit = (entry: number, bit: number): number => entry - bitsOf(entry) + (bitsOf(entry) & ~bit);

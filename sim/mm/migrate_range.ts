@@ -36,7 +36,7 @@ function* movable(kernel: Kernel, start: number, end: number): Generator<{ pfn: 
   for (const run of runsOf(kernel.pages.state, start, end)) {
     if (kindOf(run.value) === PageKind.Free) continue;
     const order = orderOf(run.value);
-    for (let pfn = run.start; pfn < run.end; pfn += 2 ** order)
+    for (let pfn = run.start; pfn < run.end; pfn += 1 << order)
       if (isMovable(kernel, pfn, run.value)) yield { pfn, order, word: run.value };
   }
 }
@@ -88,9 +88,9 @@ function migrate(
   const target = placeFor(kernel, zone, order, word, limit);
   if (target < 0) return false;
   for (const column of [kernel.pages.flags, kernel.pages.refcount, kernel.pages.mapcount])
-    for (const run of runsOf(column, pfn, pfn + 2 ** order))
+    for (const run of runsOf(column, pfn, pfn + (1 << order)))
       column.setRange(target + run.start - pfn, target + run.end - pfn, run.value);
-  kernel.pages.mapcount.setRange(pfn, pfn + 2 ** order, 0xffffffff);
+  kernel.pages.mapcount.setRange(pfn, pfn + (1 << order), 0xffffffff);
   __free_pages_ok(kernel, pfn, order);
   return true;
 }

@@ -1,5 +1,5 @@
 /** mm/mlock.c: mlock and munlock of a range. */
-import { PTE_SPECIAL, pte_pfn, pte_present, pteBits } from '../arch/pte.ts';
+import { PTE_SPECIAL, pte_index, pte_pfn, pte_present, pteBits } from '../arch/pte.ts';
 import { type Mm, VM_HUGETLB, VM_LOCKED, VM_SHARED, VM_SPECIAL, VM_WRITE, type Vma } from '../include/mm_types.ts';
 import { down_read, down_write, up_read, up_write } from '../kernel/locking.ts';
 import type { Kernel } from '../machine/kernel.ts';
@@ -84,11 +84,11 @@ function mlock_vma_pages_range(kernel: Kernel, vma: Vma, start: number, end: num
   for (let vpn = start; vpn < end; vpn++) {
     const pmd = pmdAt(vma.mm, vpn);
     if (!pmd) {
-      vpn += 511 - (vpn % 512);
+      vpn += 511 - pte_index(vpn);
       continue;
     }
-    const entry = pmd.kind === 'huge' ? pmd.entry : (pmd.entries[vpn % 512] ?? 0);
-    if (pmd.kind === 'huge') vpn += 511 - (vpn % 512);
+    const entry = pmd.kind === 'huge' ? pmd.entry : (pmd.entries[pte_index(vpn)] ?? 0);
+    if (pmd.kind === 'huge') vpn += 511 - pte_index(vpn);
     if (!pte_present(entry) || (pteBits(entry) & PTE_SPECIAL) !== 0) continue;
     const folio = folioOf(kernel, pte_pfn(entry));
     if (!folio || isDevicePage(kernel, folio.pfn) || (pmd.kind === 'table' && folio.order > 0)) continue;

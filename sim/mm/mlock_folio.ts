@@ -1,5 +1,5 @@
 /** mm/mlock.c: pages that a locked VMA maps are kept off the lists that reclaim looks at. */
-import { pte_pfn, pte_present } from '../arch/pte.ts';
+import { pte_index, pte_pfn, pte_present } from '../arch/pte.ts';
 import { type Folio, VM_LOCKED, VM_SPECIAL, type Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import {
@@ -27,15 +27,15 @@ function moveTo(kernel: Kernel, folio: Folio, unevictable: boolean): void {
     setFlag(kernel, pfn, PG_UNEVICTABLE);
   } else clearFlag(kernel, pfn, PG_UNEVICTABLE);
   countLru(kernel, folio, 1);
-  count_vm_event(kernel, unevictable ? 'unevictable_pgs_culled' : 'unevictable_pgs_rescued', 2 ** folio.order);
+  count_vm_event(kernel, unevictable ? 'unevictable_pgs_culled' : 'unevictable_pgs_rescued', 1 << folio.order);
 }
 
 /** mlock.c:mlock_new_folio (and mlock_folio): PG_mlocked now, the other list now or when the batch is drained. */
 export function mlock_folio(kernel: Kernel, folio: Folio): void {
   if (!testFlag(kernel, folio.pfn, PG_MLOCKED)) {
     setFlag(kernel, folio.pfn, PG_MLOCKED);
-    mod_vm(kernel, 'nr_mlock', 2 ** folio.order);
-    count_vm_event(kernel, 'unevictable_pgs_mlocked', 2 ** folio.order);
+    mod_vm(kernel, 'nr_mlock', 1 << folio.order);
+    count_vm_event(kernel, 'unevictable_pgs_mlocked', 1 << folio.order);
   }
   moveTo(kernel, folio, true);
 }
@@ -50,7 +50,7 @@ function maps(vma: Vma, folio: Folio): boolean {
   const vpn = vma.start + (folio.index - vma.pgoff);
   if (vpn < vma.start || vpn >= vma.end) return false;
   const pmd = pmdAt(vma.mm, vpn);
-  const entry = pmd?.kind === 'huge' ? pmd.entry : (pmd?.entries[vpn % 512] ?? 0);
+  const entry = pmd?.kind === 'huge' ? pmd.entry : (pmd?.entries[pte_index(vpn)] ?? 0);
   return pte_present(entry) && pte_pfn(entry) === folio.pfn;
 }
 
@@ -60,8 +60,8 @@ export function munlock_folio(kernel: Kernel, folio: Folio): void {
   // mlock_count: how many locked VMAs map it.
   if (folio.mapping?.vmas.some((vma) => isLocked(vma) && maps(vma, folio))) return;
   clearFlag(kernel, folio.pfn, PG_MLOCKED);
-  mod_vm(kernel, 'nr_mlock', -(2 ** folio.order));
-  count_vm_event(kernel, 'unevictable_pgs_munlocked', 2 ** folio.order);
+  mod_vm(kernel, 'nr_mlock', -(1 << folio.order));
+  count_vm_event(kernel, 'unevictable_pgs_munlocked', 1 << folio.order);
   moveTo(kernel, folio, false);
 }
 

@@ -310,10 +310,10 @@ export function freeInitMemory(kernel: Kernel, reserved: readonly ReservedRange[
       const end = Math.min(range.end, zone.zone_start_pfn + zone.spanned_pages);
       let order = 0;
       while (order < pageblock_order && pfn % 2 ** (order + 1) === 0 && pfn + 2 ** (order + 1) <= end) order++;
-      zone.managed_pages += 2 ** order;
-      kernel.state.totalram_pages += 2 ** order;
+      zone.managed_pages += 1 << order;
+      kernel.state.totalram_pages += 1 << order;
       __free_pages_ok(kernel, pfn, order);
-      pfn += 2 ** order;
+      pfn += 1 << order;
     }
   }
 }

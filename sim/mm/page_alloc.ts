@@ -299,7 +299,7 @@ export function alloc_pages_node(
   let left = count;
   const take = (pfn: number, blocks: number): void => {
     const last = taken.at(-1);
-    if (last && last.pfn + last.blocks * 2 ** order === pfn) last.blocks += blocks;
+    if (last && last.pfn + last.blocks * (1 << order) === pfn) last.blocks += blocks;
     else taken.push({ pfn, blocks });
     left -= blocks;
   };

@@ -128,9 +128,9 @@ export function removeIsolatedRange(kernel: Kernel, zone: Zone, start: number, e
     const order = orderOf(run.value);
     const area = areaOf(zone, order);
     for (let pfn = run.start; pfn < run.end; ) {
-      const count = Math.min(area.adjacentFrom(MIGRATE_ISOLATE, pfn), (run.end - pfn) / 2 ** order);
+      const count = Math.min(area.adjacentFrom(MIGRATE_ISOLATE, pfn), (run.end - pfn) / (1 << order));
       area.remove(kernel.store, MIGRATE_ISOLATE, pfn, count);
-      pfn += count * 2 ** order;
+      pfn += count * (1 << order);
     }
   }
   kernel.store.set(zone, 'nr_isolate_pageblock', zone.nr_isolate_pageblock - (end - start) / pageblock_nr_pages);
@@ -146,19 +146,19 @@ export function take_page_off_buddy(kernel: Kernel, pfn: number, kind: PageKind,
   if (kindOf(word) !== PageKind.Free) return false;
   const zone = kernel.zoneAt(pfn);
   let order = orderOf(word);
-  let head = pfn - (pfn % 2 ** order);
+  let head = pfn - (pfn % (1 << order));
   const old = pages.pageblock.get(head);
   areaOf(zone, order).remove(store, old, head);
   // An allocation of another type claims a block that fills whole pageblocks (try_to_claim_block).
-  const claims = type !== undefined && type !== old && 2 ** order >= pageblock_nr_pages;
-  if (claims) pages.pageblock.setRange(head, head + 2 ** order, type);
+  const claims = type !== undefined && type !== old && 1 << order >= pageblock_nr_pages;
+  if (claims) pages.pageblock.setRange(head, head + (1 << order), type);
   const list = claims ? type : old;
   while (order > 0) {
     order--;
-    const middle = head + 2 ** order;
+    const middle = head + (1 << order);
     const buddy = pfn >= middle ? head : middle;
     if (pfn >= middle) head = middle;
-    pages.state.setRange(buddy, buddy + 2 ** order, stateWord(PageKind.Free, order, zone.index, zone.node));
+    pages.state.setRange(buddy, buddy + (1 << order), stateWord(PageKind.Free, order, zone.index, zone.node));
     areaOf(zone, order).add(store, list, buddy, 1, false);
   }
   if (old !== MIGRATE_ISOLATE) countFree(kernel, zone, -1);

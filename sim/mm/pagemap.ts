@@ -21,10 +21,20 @@ export type PagemapType = 'PRIVATE' | 'PUBLIC' | 'COHERENT' | 'FS_DAX' | 'GENERI
  * the number 0 was everything that had no number: GENERIC here.
  */
 export function pagemapType(kernel: Kernel, value: bigint): PagemapType | undefined {
-  if (!kernel.facts.devicePrivate) return 'GENERIC';
-  const types = kernel.facts.devicePublic ? WITH_PUBLIC : kernel.facts.deviceCoherent ? WITH_COHERENT : TYPES;
-  return types[Number(value)];
+  const { facts } = kernel;
+  if (!facts.devicePrivate) return 'GENERIC';
+  const types = facts.devicePublic ? WITH_PUBLIC : facts.deviceCoherent ? WITH_COHERENT : TYPES;
+  // Asked again and again about the same pagemap; a bigint is slow to make an index of.
+  if (value !== lastValue || types !== lastTypes) {
+    lastType = types[Number(value)];
+    lastValue = value;
+    lastTypes = types;
+  }
+  return lastType;
 }
+let lastValue: bigint | undefined;
+let lastTypes: readonly (PagemapType | undefined)[] | undefined;
+let lastType: PagemapType | undefined;
 const WITH_PUBLIC: readonly PagemapType[] = ['GENERIC', 'PRIVATE', 'PUBLIC', 'FS_DAX', 'PCI_P2PDMA'];
 const WITH_COHERENT = [undefined, 'PRIVATE', 'COHERENT', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'] as const;
 const TYPES = [undefined, 'PRIVATE', 'FS_DAX', 'GENERIC', 'PCI_P2PDMA'] as const;

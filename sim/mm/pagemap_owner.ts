@@ -31,7 +31,7 @@ function slotIdentity(object: object, key: string | number): unknown {
   return typeof value === 'object' && value !== null && '$struct' in value ? value : `${String(key)}`;
 }
 
-export const sameOwner = (a: unknown, b: unknown): boolean => identity(a) === identity(b);
+export const sameOwner = (a: unknown, b: unknown): boolean => a === b || identity(a) === identity(b);
 export const isOwner = (owner: unknown): boolean => identity(owner) !== undefined;
 
 /** Does the pagemap of this device page belong to `owner`? */

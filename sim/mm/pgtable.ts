@@ -2,7 +2,7 @@
  * Page tables: include/linux/pgtable.h and the allocating half of mm/memory.c. The lowest two levels are kept
  * by vpn >> 9; of the upper levels there are the frames that hold them, which come and go with their range.
  */
-import { NO_PTE, type Pte } from '../arch/pte.ts';
+import { NO_PTE, type Pte, pte_index } from '../arch/pte.ts';
 import type { HugePmd, Mm, PteTable } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
@@ -45,12 +45,12 @@ export const hugePmdAt = (mm: Mm, vpn: number): HugePmd | undefined => {
 };
 
 /** The PTE of a page; none where there is no table. A huge PMD is not looked into. */
-export const pteAt = (mm: Mm, vpn: number): Pte => pteTableAt(mm, vpn)?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
+export const pteAt = (mm: Mm, vpn: number): Pte => pteTableAt(mm, vpn)?.entries[pte_index(vpn)] ?? NO_PTE;
 
 /** The entry that leads to a page: of a huge PMD, or of its table. */
 export const entryAt = (mm: Mm, vpn: number): Pte => {
   const pmd = pmdAt(mm, vpn);
-  return pmd?.kind === 'huge' ? pmd.entry : (pmd?.entries[vpn % PTRS_PER_PTE] ?? NO_PTE);
+  return pmd?.kind === 'huge' ? pmd.entry : (pmd?.entries[pte_index(vpn)] ?? NO_PTE);
 };
 
 /** memory.c:__pud_alloc, __pmd_alloc: the tables above the PMD entry. False: out of memory. */
@@ -87,7 +87,7 @@ export function pte_alloc(kernel: Kernel, mm: Mm, vpn: number): PteTable | undef
 export function set_pte_at(kernel: Kernel, mm: Mm, vpn: number, pte: Pte): void {
   const table = pteTableAt(mm, vpn);
   if (!table) throw new RangeError(`set_pte_at: no page table for ${vpn.toString(16)}`);
-  kernel.store.setDense(table.entries, vpn % PTRS_PER_PTE, pte);
+  kernel.store.setDense(table.entries, pte_index(vpn), pte);
 }
 
 /** Puts a huge entry (or a table in its place) at the PMD level; upper tables are made. False: out of memory. */

@@ -2,13 +2,21 @@
  * mm/rmap.c: from a page to the page table entries that map it. An anonymous page knows its anon_vma and its
  * index; the anon_vma knows the VMAs that may map it. A page of a file is found through the file's VMAs.
  */
-import { is_pfn_swap_entry, type Pte, pte_pfn, pte_present } from '../arch/pte.ts';
+import { is_pfn_swap_entry, type Pte, pte_pfn, pte_present, pteKind } from '../arch/pte.ts';
 import { type AddressSpace, type AnonVma, type Folio, VM_LOCKED, type Vma } from '../include/mm_types.ts';
 import { kindOf } from '../include/mmzone.ts';
 import { PageKind } from '../include/types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import { isDevicePage } from './folio.ts';
-import { clearFlag, PG_ANON_EXCLUSIVE, PG_SWAPBACKED, setFlag, setFolio, testFlag } from './folio_record.ts';
+import {
+  clearFlag,
+  PG_ANON_EXCLUSIVE,
+  PG_SWAPBACKED,
+  setFlag,
+  setIndex,
+  setMapping,
+  testFlag,
+} from './folio_record.ts';
 import { mlock_vma_folio } from './mlock_folio.ts';
 import { hugePmdAt, pteAt } from './pgtable.ts';
 import { find_mergeable_anon_vma } from './vma.ts';
@@ -125,7 +133,7 @@ export function mappingsOf(_kernel: Kernel, folio: Folio, pfn: number, migration
 }
 
 const isMigration = (entry: Pte): boolean => {
-  const kind = entry % 16;
+  const kind = pteKind(entry);
   return kind >= 4 && kind <= 6;
 };
 
@@ -144,8 +152,8 @@ function setAnon(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, exclusive:
   let { anon_vma } = vma;
   if (!anon_vma) throw new Error('__folio_set_anon: anon_vma_prepare comes first');
   while (!exclusive && anon_vma.parent) anon_vma = anon_vma.parent;
-  setFolio(kernel, folio, 'mapping', anon_vma);
-  setFolio(kernel, folio, 'index', vma.pgoff + (vpn - vma.start));
+  setMapping(kernel, folio, anon_vma);
+  setIndex(kernel, folio, vma.pgoff + (vpn - vma.start));
 }
 
 /**
@@ -163,7 +171,7 @@ export function folio_add_new_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma, 
     store.set(folio, 'entire_mapcount', 0);
     mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
   }
-  countMapped(kernel, folio, 2 ** folio.order);
+  countMapped(kernel, folio, 1 << folio.order);
   // folio_add_lru_vma: mlock_new_folio. A page of a device is on no list.
   if ((vma.flags & VM_LOCKED) !== 0 && !isDevicePage(kernel, folio.pfn)) mlock_vma_folio(kernel, folio, vma);
 }
@@ -190,7 +198,7 @@ export function folio_remove_rmap_pte(kernel: Kernel, folio: Folio, pfn: number)
 /** Pages of a large folio that entries of their own map. */
 function pagesMapped(kernel: Kernel, folio: Folio): number {
   let mapped = 0;
-  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + 2 ** folio.order, (start, end, value) => {
+  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + (1 << folio.order), (start, end, value) => {
     if (value !== MINUS_ONE) mapped += end - start;
     return undefined;
   });
@@ -200,7 +208,7 @@ function pagesMapped(kernel: Kernel, folio: Folio): number {
 /** rmap.c:folio_add_anon_rmap_pmd and folio_dup_..._rmap_pmd: one more huge entry maps a large folio. */
 export function folio_add_rmap_pmd(kernel: Kernel, folio: Folio): void {
   if (folio.entire_mapcount < 0) {
-    countMapped(kernel, folio, 2 ** folio.order - pagesMapped(kernel, folio));
+    countMapped(kernel, folio, (1 << folio.order) - pagesMapped(kernel, folio));
     if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_transparent_hugepages', 1);
   }
   kernel.store.set(folio, 'entire_mapcount', folio.entire_mapcount + 1);
@@ -210,7 +218,7 @@ export function folio_add_rmap_pmd(kernel: Kernel, folio: Folio): void {
 export function folio_remove_rmap_pmd(kernel: Kernel, folio: Folio): void {
   kernel.store.set(folio, 'entire_mapcount', folio.entire_mapcount - 1);
   if (folio.entire_mapcount >= 0) return;
-  countMapped(kernel, folio, pagesMapped(kernel, folio) - 2 ** folio.order);
+  countMapped(kernel, folio, pagesMapped(kernel, folio) - (1 << folio.order));
   if (folio_test_anon(folio)) mod_vm(kernel, 'nr_anon_transparent_hugepages', -1);
 }
 
@@ -239,15 +247,15 @@ export function folio_try_dup_anon_rmap(kernel: Kernel, folio: Folio, pfn: numbe
 
 /** rmap.c:folio_move_anon_rmap: the page belongs to this VMA's own anon_vma from now on. */
 export function folio_move_anon_rmap(kernel: Kernel, folio: Folio, vma: Vma): void {
-  if (vma.anon_vma) setFolio(kernel, folio, 'mapping', vma.anon_vma);
+  if (vma.anon_vma) setMapping(kernel, folio, vma.anon_vma);
 }
 
 /** folio_mapcount: all entries that map the folio or a page of it. */
 export function folio_mapcount(kernel: Kernel, folio: Folio): number {
-  if (folio.order === 0) return (kernel.pages.mapcount.get(folio.pfn) + 1) % 2 ** 32;
+  if (folio.order === 0) return (kernel.pages.mapcount.get(folio.pfn) + 1) >>> 0;
   let count = folio.entire_mapcount + 1;
-  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + 2 ** folio.order, (start, end, value) => {
-    count += (end - start) * ((value + 1) % 2 ** 32);
+  kernel.pages.mapcount.runs(folio.pfn, folio.pfn + (1 << folio.order), (start, end, value) => {
+    count += (end - start) * ((value + 1) >>> 0);
     return undefined;
   });
   return count;

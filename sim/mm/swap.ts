@@ -37,11 +37,13 @@ type Move = (kernel: Kernel, folio: Folio) => void;
 function folio_batch_move_lru(kernel: Kernel, batch: number[], move: Move): void {
   if (batch.length === 0) return;
   kernel.store.touch(batch);
-  for (const pfn of batch.splice(0)) {
+  for (const pfn of batch) {
     const folio = kernel.state.folios.get(pfn);
     if (folio) move(kernel, folio);
     folio_put_system(kernel, pfn);
   }
+  // One by one, for an array that is cut gives up its room, and a batch fills again at once.
+  while (batch.length > 0) batch.pop();
 }
 
 /** swap.c:folio_add_lru (lru_cache_add). */
@@ -69,7 +71,7 @@ function lru_add(kernel: Kernel, folio: Folio): void {
     setFlag(kernel, pfn, PG_UNEVICTABLE);
   } else if (wasUnevictable) clearFlag(kernel, pfn, PG_UNEVICTABLE);
   if (isMlocked !== wasUnevictable)
-    count_vm_event(kernel, isMlocked ? 'unevictable_pgs_culled' : 'unevictable_pgs_rescued', 2 ** folio.order);
+    count_vm_event(kernel, isMlocked ? 'unevictable_pgs_culled' : 'unevictable_pgs_rescued', 1 << folio.order);
   setFlag(kernel, pfn, PG_LRU);
   countLru(kernel, folio, 1);
 }
@@ -79,21 +81,21 @@ function lru_activate(kernel: Kernel, folio: Folio): void {
   const { pfn } = folio;
   if (!testFlag(kernel, pfn, PG_LRU) || testFlag(kernel, pfn, PG_ACTIVE | PG_UNEVICTABLE)) return;
   relist(kernel, folio, PG_ACTIVE, 0);
-  count_vm_event(kernel, 'pgactivate', 2 ** folio.order);
+  count_vm_event(kernel, 'pgactivate', 1 << folio.order);
 }
 
 /** swap.c:lru_lazyfree (lru_lazyfree_fn): among the pages of files, clean, and the next to go. */
 function lru_lazyfree(kernel: Kernel, folio: Folio): void {
   if (!canBeLazyfree(kernel, folio)) return;
   relist(kernel, folio, 0, PG_ACTIVE | PG_REFERENCED | PG_SWAPBACKED);
-  count_vm_event(kernel, 'pglazyfree', 2 ** folio.order);
+  count_vm_event(kernel, 'pglazyfree', 1 << folio.order);
 }
 
 /** swap.c:lru_deactivate (lru_deactivate_fn): the next to go. */
 function lru_deactivate(kernel: Kernel, folio: Folio): void {
   if (!canBeDeactivated(kernel, folio)) return;
   relist(kernel, folio, 0, PG_ACTIVE | PG_REFERENCED);
-  count_vm_event(kernel, 'pgdeactivate', 2 ** folio.order);
+  count_vm_event(kernel, 'pgdeactivate', 1 << folio.order);
 }
 
 const canBeDeactivated = (kernel: Kernel, { pfn }: Folio): boolean =>

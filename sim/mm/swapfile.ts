@@ -1,5 +1,5 @@
 /** mm/swapfile.c: swap files come and go. */
-import { NO_PTE, PteKind, pte_pfn, pteKind, swapTypes } from '../arch/pte.ts';
+import { NO_PTE, PteKind, pte_index, pte_pfn, pteKind, swapTypes } from '../arch/pte.ts';
 import { FAULT_FLAG_REMOTE, type Mm, VM_FAULT_ERROR, type Vma } from '../include/mm_types.ts';
 import type { SwapInfo } from '../include/vm_state.ts';
 import { down_read, up_read } from '../kernel/locking.ts';
@@ -71,9 +71,9 @@ function* unuse_mm(kernel: Kernel, mm: Mm, info: SwapInfo): KernelGenerator<numb
   for (const vma of [...mm.vmas])
     for (let vpn = vma.start; vpn < vma.end; vpn++) {
       const table = pteTableAt(mm, vpn);
-      if (!table) vpn += PTRS_PER_PTE - 1 - (vpn % PTRS_PER_PTE);
+      if (!table) vpn += PTRS_PER_PTE - 1 - pte_index(vpn);
       else {
-        const pte = table.entries[vpn % PTRS_PER_PTE] ?? NO_PTE;
+        const pte = table.entries[pte_index(vpn)] ?? NO_PTE;
         const isOurs = pteKind(pte) === PteKind.Swap && pte_pfn(pte) % 32 === info.type;
         if (isOurs && !(yield* swapInOne(kernel, vma, vpn, pte))) return ENOMEM;
       }

@@ -105,7 +105,7 @@ export function unmapHuge(kernel: Kernel, folio: Folio, vma: Vma, vpn: number, e
 /** What each page of the folio is mapped by; a huge entry once. */
 function mappings(kernel: Kernel, folio: Folio): { mapping: Mapping; pfn: number }[] {
   const found: { mapping: Mapping; pfn: number }[] = [];
-  for (let i = 0; i < 2 ** folio.order; i++)
+  for (let i = 0; i < 1 << folio.order; i++)
     for (const mapping of mappingsOf(kernel, folio, folio.pfn + i))
       if (isTaken(kernel, mapping.entry) && (!mapping.huge || i === 0)) found.push({ mapping, pfn: folio.pfn + i });
   return found;

@@ -1,4 +1,5 @@
 /** VMAs are linked, split, merged and forgotten: the changing half of mm/vma.c (mm/mmap.c to 6.11). */
+import { pte_index } from '../arch/pte.ts';
 import { VM_HUGETLB, type Vma } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -54,13 +55,13 @@ const setRange = (kernel: Kernel, vma: Vma, start: number, end: number, pgoff: n
 
 /** huge_memory.c:vma_adjust_trans_huge: a huge mapping that an edge would cut becomes small ones. */
 function* splitAt(kernel: Kernel, vma: Vma, vpn: number): KernelGenerator<void> {
-  if (vpn % 512 !== 0 && (vma.flags & VM_HUGETLB) === 0 && hugePmdAt(vma.mm, vpn))
+  if (pte_index(vpn) !== 0 && (vma.flags & VM_HUGETLB) === 0 && hugePmdAt(vma.mm, vpn))
     yield* split_huge_pmd(kernel, vma, vpn);
 }
 
 /** hugetlb.c:hugetlb_vm_op_split: what vma.c:__split_vma refuses. */
 export const may_split = (vma: Vma, vpn: number): number =>
-  (vma.flags & VM_HUGETLB) !== 0 && vpn % 512 !== 0 ? EINVAL : 0;
+  (vma.flags & VM_HUGETLB) !== 0 && pte_index(vpn) !== 0 ? EINVAL : 0;
 
 /** vma.c:split_vma: __split_vma, unless there are too many already. */
 export function* split_vma(kernel: Kernel, vma: Vma, vpn: number, newBelow: boolean): KernelGenerator<number> {

@@ -64,7 +64,7 @@ export function* pageout_folio(kernel: Kernel, pfn: number): KernelGenerator<num
 function* shrink(kernel: Kernel, folio: Folio): KernelGenerator<number> {
   const { pfn } = folio;
   if (folio.order === 0) return (yield* shrinkOne(kernel, folio)) ? 1 : 0;
-  const end = pfn + 2 ** folio.order;
+  const end = pfn + (1 << folio.order);
   const canSplit = folio_test_anon(folio) && folio_trylock(kernel, pfn);
   const error = canSplit ? yield* split_folio(kernel, folio) : -1;
   if (canSplit) folio_unlock(kernel, pfn);

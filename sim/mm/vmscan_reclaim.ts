@@ -3,7 +3,7 @@
  * swap, in the order of their addresses from where the last reclaim stopped. The kernel keeps its lists by age and
  * gives pages that were touched a second chance; who writes from front to back gets the same either way.
  */
-import { pte_pfn, pte_present, pte_special } from '../arch/pte.ts';
+import { pte_index, pte_pfn, pte_present, pte_special } from '../arch/pte.ts';
 import type { MemCgroup, Mm, PmdEntry } from '../include/mm_types.ts';
 import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
@@ -103,7 +103,7 @@ class Round {
   /** The page at an address, if reclaim may try it: on the LRU, evictable, ours, and with a slot to go to. */
   private candidate(pmd: PmdEntry | undefined, vpn: number): number {
     const { kernel, memcg } = this;
-    const entry = pmd?.kind === 'huge' ? pmd.entry : pmd?.entries[vpn % PTRS_PER_PTE];
+    const entry = pmd?.kind === 'huge' ? pmd.entry : pmd?.entries[pte_index(vpn)];
     if (entry === undefined || !pte_present(entry) || pte_special(entry)) return -1;
     const folio = folioOf(kernel, pte_pfn(entry));
     if (!folio || !folio_test_anon(folio) || (memcg && folio.memcg !== memcg)) return -1;

@@ -1,4 +1,5 @@
 /** The page of zeros that read faults share, and its huge counterpart (mm/huge_memory.c). */
+import { pte_index } from '../arch/pte.ts';
 import type { Vma } from '../include/mm_types.ts';
 import { PageKind } from '../include/types.ts';
 import { walk } from '../kernel/resource.ts';
@@ -48,6 +49,6 @@ export function huge_zero_pfn(kernel: Kernel): number | undefined {
 /** huge_memory.c:thp_vma_suitable_order: does the aligned 2 MiB around `vpn` lie inside the VMA? For a file its offset fits, too. */
 export function thp_vma_suitable(vma: Vma, vpn: number): boolean {
   if (vma.file && vma.file.kind !== 'device' && (vma.start - vma.pgoff) % 512 !== 0) return false;
-  const start = vpn - (vpn % 512);
+  const start = vpn - pte_index(vpn);
   return start >= vma.start && start + 512 <= vma.end;
 }

@@ -49,13 +49,13 @@ function initPage(kernel: Kernel, pfn: number, order: number): void {
   if (!map) throw new BadAccess(`zone_device_page_init: page ${hex(pfn)} has no pagemap: it is no page of a device`);
   const ref = refOf(map.pgmap);
   if (!ref || !percpu_ref_is_live(ref)) kernel.WARN('zone_device_page_init: the pagemap is not live');
-  if (ref) percpu_ref_get_many(kernel, ref, 2 ** order);
+  if (ref) percpu_ref_get_many(kernel, ref, 1 << order);
   kernel.pages.refcount.set(pfn, 1);
   const folio = newFolio(kernel, pfn, order);
   // Nobody saw it before: its first state needs no way back.
   folio.locked_by = kernel.current;
   kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
-  for (let i = 0; i < 2 ** order; i++) setKind(kernel, pfn + i, PageKind.DeviceInUse);
+  for (let i = 0; i < 1 << order; i++) setKind(kernel, pfn + i, PageKind.DeviceInUse);
 }
 
 /**
@@ -176,7 +176,7 @@ function rest(
   type: PagemapType | undefined,
   order: number,
 ): KernelGenerator<void> | undefined {
-  const count = 2 ** order;
+  const count = 1 << order;
   for (let i = 0; i < count; i++) setKind(kernel, pfn + i, kindOfType(kernel, type));
   if (!kernel.facts.pageFreeAtZero) return undefined;
   if (!kernel.facts.pagemapRefPerAllocation) {
@@ -196,7 +196,7 @@ function rest(
 function forgetUse(kernel: Kernel, pfn: number): number {
   const order = kernel.state.folios.get(pfn)?.order ?? 0;
   releaseFolio(kernel, pfn);
-  for (let i = 0; i < 2 ** order; i++) clearFlag(kernel, pfn + i, PG_ANON_EXCLUSIVE);
+  for (let i = 0; i < 1 << order; i++) clearFlag(kernel, pfn + i, PG_ANON_EXCLUSIVE);
   return order;
 }
 

@@ -62,6 +62,8 @@ export class Journal {
   readonly columns: PageWords[] = [];
   private readonly budget: number;
   private readonly entries: number;
+  /** Bytes at which a chunk is full. */
+  private readonly full: number;
   private chunks: Chunk[];
   /** The chunk we are in, `at` entries into it. */
   private current: number;
@@ -79,6 +81,7 @@ export class Journal {
     this.orders = orders;
     const share = Math.floor(budget / CHUNKS_OF_BUDGET / ENTRY_BYTES);
     this.entries = Math.max(MIN_ENTRIES, Math.min(MAX_ENTRIES, share));
+    this.full = this.entries * ENTRY_BYTES + budget / CHUNKS_OF_BUDGET;
     this.chunk = this.newChunk(0);
     this.chunks = [this.chunk];
     this.current = 0;
@@ -298,7 +301,7 @@ export class Journal {
 
   /** Small edits fill a chunk by entries, large ones by bytes. */
   private isFull(chunk: Chunk): boolean {
-    return chunk.bytes - this.entries * ENTRY_BYTES > this.budget / CHUNKS_OF_BUDGET;
+    return chunk.bytes > this.full;
   }
 
   private newChunk(base: number): Chunk {

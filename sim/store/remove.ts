@@ -7,10 +7,13 @@ export function pushTouched<T>(store: Store, list: T[], item: T): void {
 }
 
 export function removeTouched<T>(store: Store, list: T[], item: T): void {
-  const index = list.lastIndexOf(item);
+  const last = list.length - 1;
+  const index = list[last] === item ? last : list.lastIndexOf(item);
   if (index < 0) return;
   store.touch(list);
-  list.splice(index, 1);
+  // What goes again mostly came last, and taking that off is no copy.
+  if (index === last) list.pop();
+  else list.splice(index, 1);
 }
 
 /** Takes an item out of a list. False if it is not there any more: whoever slept may find that somebody else was faster. */

@@ -50,6 +50,8 @@ export interface Store {
   readonly columns: ReadonlyMap<string, PageColumn>;
   /** Writes one own data property of an object or element of an array. Writing what is there already is no change. */
   set<T extends object, K extends keyof T>(object: T, key: K, value: T[K]): void;
+  /** Journals the write of a property that is always there, which the caller has just made: for fields of records. */
+  wrote<T extends object, K extends keyof T>(object: T, key: K, old: T[K]): void;
   mapSet<K, V>(map: Map<K, V>, key: K, value: V): void;
   /**
    * Adds to a counter. Between two marks only the first of many additions is an entry of the journal, for one
@@ -174,6 +176,10 @@ class JournalledStore implements Store {
     if (!this.journal.recording) return;
     const isLonger = length >= 0 && key !== 'length' && (object as unknown as unknown[]).length > length;
     this.journal.write(isLonger ? SET_LONGER : existed ? SET : SET_NEW, object, key, old, length);
+  }
+
+  wrote<T extends object, K extends keyof T>(object: T, key: K, old: T[K]): void {
+    if (this.journal.recording) this.journal.write(SET, object, key, old, -1);
   }
 
   mapSet<K, V>(map: Map<K, V>, key: K, value: V): void {

@@ -78,7 +78,9 @@ class Finished<T> implements KernelGenerator<T> {
 }
 
 /** For a function that may sleep and need not: its result, without a generator. */
-export const finished = <T>(value: T): KernelGenerator<T> => new Finished(value);
+export const finished = <T>(value: T): KernelGenerator<T> =>
+  value === 0 ? (ZERO as KernelGenerator<T>) : new Finished(value);
+const ZERO: KernelGenerator<unknown> = new Finished(0);
 
 /** The same where there is no result. */
 export const DONE: KernelGenerator<void> = finished(undefined);

@@ -2,7 +2,7 @@
  * Simulated memory as bytes, for whoever looks at it as memory: page contents by the linear map or by an address of
  * the current process, struct pages in vmemmap, structs by the layout of the members we know. Nothing here writes.
  */
-import { PteKind, pte_pfn, pteKind } from '../arch/pte.ts';
+import { PteKind, pte_index, pte_pfn, pteKind } from '../arch/pte.ts';
 import { makeProgram } from '../c/evaluate.ts';
 import { Layouts } from '../c/layout.ts';
 import { parseC } from '../c/parse.ts';
@@ -77,7 +77,7 @@ function userPage(kernel: Kernel, vpn: number): Uint8Array | undefined {
   const huge = hugePmdAt(mm, vpn);
   const entry = huge ? huge.entry : pteAt(mm, vpn);
   if (pteKind(entry) !== PteKind.Present) return undefined;
-  return pageBytes(kernel, pte_pfn(entry) + (huge ? vpn % 512 : 0));
+  return pageBytes(kernel, pte_pfn(entry) + (huge ? pte_index(vpn) : 0));
 }
 
 /** A struct page as x86_64 lays it out since 4.18; of older ones and of what the engine does not model nothing is known. */

@@ -22,7 +22,7 @@ function devicePages({ kernel }: Machine): string {
   if (maps.length > 0)
     for (const { pfn, order } of folios.values()) {
       const id = kernel.pages.pgmap.get(pfn);
-      if (id !== 0) used.set(id, (used.get(id) ?? 0) + 2 ** order);
+      if (id !== 0) used.set(id, (used.get(id) ?? 0) + (1 << order));
     }
   const lines = maps.map(({ id, name, ranges }) => {
     const pages = ranges.reduce((sum, { start, end }) => sum + end - start, 0);

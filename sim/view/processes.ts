@@ -5,6 +5,7 @@ import {
   is_migration_entry,
   type Pte,
   PteKind,
+  pte_index,
   pte_none,
   pte_present,
   pte_special,
@@ -34,7 +35,7 @@ function kindOf(entry: Pte): Kind {
 export function pageCounts(vma: Vma): PageCountsView {
   const counts = { present: 0, special: 0, swap: 0, devicePrivate: 0, exclusive: 0, migration: 0, other: 0 };
   for (let vpn = vma.start; vpn < vma.end; ) {
-    const end = Math.min(vma.end, vpn - (vpn % 512) + 512);
+    const end = Math.min(vma.end, vpn - pte_index(vpn) + 512);
     const pmd = pmdAt(vma.mm, vpn);
     if (pmd?.kind === 'huge') counts[kindOf(pmd.entry)] += end - vpn;
     else if (pmd)

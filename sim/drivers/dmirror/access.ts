@@ -39,7 +39,7 @@ export const batchOf = (kernel: Kernel): number => (kernel.facts.devicePrivateTh
 function dmirror_do_fault(kernel: Kernel, dmirror: Dmirror, range: HmmRange): number {
   for (let i = 0; i < range.end - range.start; i++) {
     const entry = range.hmm_pfns[i] ?? 0;
-    const bits = entry % 256;
+    const bits = entry & 255;
     if ((bits & HMM_PFN_ERROR) !== 0 || (bits & HMM_PFN_VALID) === 0)
       kernel.WARN('dmirror_do_fault: hmm_range_fault succeeded without a page');
     const write = (bits & HMM_PFN_WRITE) !== 0;

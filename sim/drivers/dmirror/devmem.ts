@@ -153,13 +153,13 @@ function dmirror_devmem_free(kernel: Kernel, pfn: number): undefined {
   const { mdevice } = chunk;
   const rpage = backing.get(pfn);
   if (rpage !== undefined) {
-    freeBacking(kernel, rpage, 2 ** order);
+    freeBacking(kernel, rpage, 1 << order);
     store.mapDelete(backing, pfn);
   }
   store.mapDelete(user, pfn);
   if (order > 0) store.mapDelete(huge, pfn);
   if (chunk.remove) return undefined;
-  store.add(mdevice, 'cfree', 2 ** order);
+  store.add(mdevice, 'cfree', 1 << order);
   if (order > 0) push(kernel, mdevice.free_folios, pfn, HPAGE_PMD_NR);
   else push(kernel, mdevice.free_pages, pfn);
   return undefined;

@@ -69,7 +69,7 @@ export const DPT_XA_TAG_ATOMIC = 1;
 export const DPT_XA_TAG_WRITE = 3;
 export const dptEntry = (pfn: number, tag: number): number => pfn * 4 + tag;
 export const dptPfn = (entry: number): number => Math.floor(entry / 4);
-export const dptTag = (entry: number): number => entry % 4;
+export const dptTag = (entry: number): number => entry & 3;
 
 export const HMM_DMIRROR_FLAG_FAIL_ALLOC = 1;
 

@@ -55,7 +55,7 @@ export function protName(byte: number): string {
 
 /** dmirror_mkentry. */
 function dmirror_mkentry(kernel: Kernel, dmirror: Dmirror, entry: number): number {
-  const bits = entry % 256;
+  const bits = entry & 255;
   if ((bits & HMM_PFN_ERROR) !== 0) return PROT_ERROR;
   if ((bits & HMM_PFN_VALID) === 0) return PROT_NONE;
   const pfn = Math.floor(entry / 256);

@@ -43,7 +43,7 @@ export const migratePfn = (kernel: Kernel, pfn: number): number =>
 
 /** migrate_pfn_to_page: -1 where there is none. */
 export const migratePage = (entry: number): number => ((entry & MIGRATE_PFN_VALID) !== 0 ? Math.floor(entry / 64) : -1);
-export const has = (entry: number, bit: number): boolean => ((entry % 64) & bit) !== 0;
+export const has = (entry: number, bit: number): boolean => (entry & bit) !== 0;
 
 /** The armed failure of HMM_DMIRROR_FLAGS strikes once. */
 export function takeFailAlloc(kernel: Kernel, dmirror: Dmirror): boolean {
