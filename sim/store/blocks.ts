@@ -25,13 +25,14 @@ export const KINDS = 16;
 
 /**
  * Words of a node: its slots, one bit a slot that says "this slot holds a child", the node
- * above it, and whether its counts are out of date. What one write touches lies in one
- * array, and blocks are whole cache lines long.
+ * above it, whether its counts are out of date, and one more than its region, if that was
+ * ever cached. What one write touches lies in one array, and blocks are whole cache lines long.
  */
 const CHILD_BITS = 256;
 const CHILD_WORDS = 8;
 const NODE_PARENT = 264;
 const NODE_STALE = 265;
+const NODE_REGION = 266;
 const NODE_WORDS = 272;
 /** The parent of the root. */
 export const NO_NODE = 0xffffffff;
@@ -49,6 +50,12 @@ const REGION_PAGES = 131072;
 const CACHE_LINES = 64;
 const NO_REGION = 0x7fffffff;
 
+/** Leaves that are found by their number alone, those of the first 64 GiB, and by how many the table grows. */
+const TABLE_LEAVES = 32768;
+const TABLE_STEP = 1024;
+/** The first page of the leaf met last, where there is none. */
+const NOWHERE = -0x40000000;
+
 /** Small pools grow block by block, so that a uniform column stays small; large ones by half. */
 const EXACT_BLOCKS = 8;
 
@@ -59,7 +66,11 @@ export function spanOf(level: number): number {
   return SPAN[level - 1] as number;
 }
 
-function grown<T extends Uint32Array | Float64Array>(old: T, make: new (length: number) => T, length: number): T {
+function grown<T extends Uint32Array | Int32Array | Float64Array>(
+  old: T,
+  make: new (length: number) => T,
+  length: number,
+): T {
   const array = new make(length);
   array.set(old);
   return array;
@@ -85,10 +96,42 @@ export class BlockPool {
 
   /** Direct-mapped, two words a line: a region, and where the slots of its node begin. */
   private readonly cache = new Int32Array(CACHE_LINES * 2).fill(NO_REGION);
+  /** By the number of a leaf: one more than where it begins in `pages`, or 0 where that is not known. */
+  private table = new Int32Array(0);
+  private tablePages = 0;
+  /* Of the leaves behind it the one met last: its first page, and where it begins in `pages`. */
+  private metPage = NOWHERE;
+  private metIndex = 0;
   private nodesUsed = 0;
   private leavesUsed = 0;
   private readonly freeNodes: number[] = [];
   private readonly freeLeaves: number[] = [];
+
+  /** Where in `pages` page `pfn` is, if its leaf was met before; -1 otherwise. */
+  knownIndex(pfn: number): number {
+    if (pfn < this.tablePages) {
+      const begin = this.table[pfn >>> LEAF_BITS] as number;
+      return begin > 0 ? begin - 1 + (pfn & PAGE_MASK) : -1;
+    }
+    const at = pfn - this.metPage;
+    return at >= 0 && at < LEAF_PAGES ? this.metIndex + at : -1;
+  }
+
+  /** Lets `knownIndex` find the pages of `leaf`, which holds `pfn`. */
+  meet(leaf: number, pfn: number): void {
+    const begin = leaf * LEAF_WORDS;
+    if (pfn >= TABLE_LEAVES * LEAF_PAGES) {
+      this.metPage = pfn - (pfn & PAGE_MASK);
+      this.metIndex = begin;
+      return;
+    }
+    const number = pfn >>> LEAF_BITS;
+    if (number >= this.table.length) {
+      this.table = grown(this.table, Int32Array, number + TABLE_STEP - (number % TABLE_STEP));
+      this.tablePages = this.table.length * LEAF_PAGES;
+    }
+    this.table[number] = begin + 1;
+  }
 
   /** The leaf that holds `pfn`, -1 where a uniform entry does, -2 where the cache does not know. */
   cachedLeaf(pfn: number): number {
@@ -109,11 +152,22 @@ export class BlockPool {
     const line = (region & (CACHE_LINES - 1)) << 1;
     this.cache[line] = region;
     this.cache[line + 1] = node * NODE_WORDS;
+    this.slots[node * NODE_WORDS + NODE_REGION] = region + 1;
   }
 
   /** To be called whenever a node leaves the tree. */
   forgetRegions(): void {
     this.cache.fill(NO_REGION);
+    this.table.fill(0);
+    this.metPage = NOWHERE;
+  }
+
+  /** An entry changes: a leaf that stood there is not met again. */
+  private reshape(node: number, slot: number): void {
+    this.shape++;
+    this.metPage = NOWHERE;
+    const region = (this.slots[node * NODE_WORDS + NODE_REGION] as number) - 1;
+    if (region >= 0 && region < TABLE_LEAVES / FANOUT) this.table[region * FANOUT + slot] = 0;
   }
 
   /** The value of page `pfn`, which lies in `leaf`. */
@@ -123,9 +177,14 @@ export class BlockPool {
 
   /** Changes page `pfn` of `leaf` from `old` to `value`. The leaf stays even if it is now uniform. */
   write(leaf: number, pfn: number, old: number, value: number): void {
+    this.writeAt(leaf * LEAF_WORDS + (pfn & PAGE_MASK), pfn, old, value);
+  }
+
+  /** The same for the page at `index` of `pages`. */
+  writeAt(index: number, pfn: number, old: number, value: number): void {
     const pages = this.pages;
-    const base = leaf * LEAF_WORDS;
-    pages[base + (pfn & PAGE_MASK)] = value;
+    const base = index - (pfn & PAGE_MASK);
+    pages[index] = value;
     const from = old & 15;
     const to = value & 15;
     if (from === to) return;
@@ -245,7 +304,7 @@ export class BlockPool {
   }
 
   setChild(node: number, slot: number, child: number): void {
-    this.shape++;
+    this.reshape(node, slot);
     const bits = node * NODE_WORDS + CHILD_BITS + (slot >>> 5);
     this.slots[bits] = (this.slots[bits] as number) | (1 << (slot & 31));
     this.slots[node * NODE_WORDS + slot] = child;
@@ -259,7 +318,7 @@ export class BlockPool {
   }
 
   setValue(node: number, slot: number, value: number): void {
-    this.shape++;
+    this.reshape(node, slot);
     const bits = node * NODE_WORDS + CHILD_BITS + (slot >>> 5);
     this.slots[bits] = (this.slots[bits] as number) & ~(1 << (slot & 31));
     this.slots[node * NODE_WORDS + slot] = value;
@@ -289,7 +348,14 @@ export class BlockPool {
 
   bytes(): number {
     const free = (this.freeNodes.length + this.freeLeaves.length) * 8;
-    return this.slots.byteLength + this.nodeCounts.byteLength + this.pages.byteLength + this.cache.byteLength + free;
+    return (
+      this.slots.byteLength +
+      this.nodeCounts.byteLength +
+      this.pages.byteLength +
+      this.cache.byteLength +
+      this.table.byteLength +
+      free
+    );
   }
 
   private freshNode(): number {

@@ -1,5 +1,6 @@
 /** A column whose writes are journalled, and the journalled write of a range of it. */
 
+import type { BlockPool } from './blocks.ts';
 import type { ChangeSet } from './changes.ts';
 import type { PageColumn } from './column.ts';
 import type { Edit, Journal } from './journal.ts';
@@ -13,31 +14,35 @@ export class JournalledColumn implements PageColumn {
   readonly tree: RadixTree;
   /** Bytes of the pool's blocks that edits hold: the journal's, not the tree's. */
   heldBytes = 0;
+  private readonly pool: BlockPool;
   private readonly journal: Journal;
   private readonly index: number;
 
   constructor(journal: Journal, index: number, defaultValue: number) {
     this.tree = new RadixTree(defaultValue >>> 0);
+    this.pool = this.tree.pool;
     this.journal = journal;
     this.index = index;
   }
 
   get(pfn: number): number {
-    return this.tree.get(pfn);
+    const pool = this.pool;
+    const index = pool.knownIndex(pfn);
+    return index < 0 ? this.tree.get(pfn) : (pool.pages[index] as number);
   }
 
   set(pfn: number, value: number): void {
-    const tree = this.tree;
-    const leaf = tree.leafOf(pfn);
-    const old = leaf < 0 ? tree.uniformAt(pfn) : tree.pool.page(leaf, pfn);
-    this.change(pfn, leaf, old, value >>> 0);
+    const pool = this.pool;
+    const index = pool.knownIndex(pfn);
+    const old = index < 0 ? this.tree.get(pfn) : (pool.pages[index] as number);
+    this.change(index, pfn, old, value >>> 0);
   }
 
   add(pfn: number, delta: number): void {
-    const tree = this.tree;
-    const leaf = tree.leafOf(pfn);
-    const old = leaf < 0 ? tree.uniformAt(pfn) : tree.pool.page(leaf, pfn);
-    this.change(pfn, leaf, old, (old + delta) >>> 0);
+    const pool = this.pool;
+    const index = pool.knownIndex(pfn);
+    const old = index < 0 ? this.tree.get(pfn) : (pool.pages[index] as number);
+    this.change(index, pfn, old, (old + delta) >>> 0);
   }
 
   setRange(start: number, end: number, value: number): void {
@@ -66,10 +71,11 @@ export class JournalledColumn implements PageColumn {
     return this.tree.bytes() - this.heldBytes;
   }
 
-  private change(pfn: number, leaf: number, old: number, value: number): void {
+  private change(index: number, pfn: number, old: number, value: number): void {
     if (value === old) return;
     if (this.journal.recording) this.journal.page(this.index, pfn, old);
-    this.tree.pool.write(leaf < 0 ? this.tree.openLeaf(pfn) : leaf, pfn, old, value);
+    if (index >= 0) this.pool.writeAt(index, pfn, old, value);
+    else this.pool.write(this.tree.openLeaf(pfn), pfn, old, value);
   }
 }
 

@@ -154,7 +154,19 @@ function text(...parts: unknown[]): string {
 const columnName = fc.constantFrom('state', 'owner');
 const pfn = fc
   .tuple(
-    fc.constantFrom(0, 2 ** 9, 2 ** 17, 2 ** 17 - 700, 2 ** 25, 2 ** 31, 2 ** 32, 2 ** 33, 2 ** 39, PFN_LIMIT - 1500),
+    fc.constantFrom(
+      0,
+      2 ** 9,
+      2 ** 17,
+      2 ** 17 - 700,
+      2 ** 24 - 700,
+      2 ** 25,
+      2 ** 31,
+      2 ** 32,
+      2 ** 33,
+      2 ** 39,
+      PFN_LIMIT - 1500,
+    ),
     fc.oneof(fc.constantFrom(0, 1, 511, 512, 513, 1024), fc.nat(1400)),
   )
   .map(([base, offset]) => base + offset);
