@@ -249,7 +249,7 @@ export interface VmFault {
   readonly vpn: Vpn;
   readonly flags: number;
   /** What do_swap_page found in the page table. */
-  orig_pte?: number;
+  orig_pte?: number | undefined;
   /** The device page whose migrate_to_ram is called. */
-  page?: number;
+  page?: number | undefined;
 }

@@ -35,8 +35,8 @@ import { hex, type Kernel } from '../machine/kernel.ts';
 import { isFinished, type KernelGenerator } from '../task/task.ts';
 import { pageData, setPageData } from './contents.ts';
 import { handle_mm_fault } from './memory.ts';
-import { pmdAt, set_pmd_at } from './pgtable.ts';
-import { beforeFault, isStuck, stuckPageWait } from './stuck_page.ts';
+import { entryAt, pmdAt, set_pmd_at } from './pgtable.ts';
+import { isStuck, strikesLeft, stuckPageWait } from './stuck_page.ts';
 import { vma_lookup } from './vma.ts';
 
 /** What a process gets for an access that fails. */
@@ -151,7 +151,8 @@ function* faults(
         vma = undefined;
       }
       if (!vma || vpn >= vma.end) vma = vma_lookup(mm, vpn);
-      const before = beforeFault(kernel, mm, vpn);
+      const before = entryAt(mm, vpn);
+      const strikes = strikesLeft(kernel);
       let result = VM_FAULT_SIGSEGV;
       if (vma && allows(vma.flags, write)) {
         const call = handle_mm_fault(kernel, vma, vpn, flags);
@@ -160,13 +161,13 @@ function* faults(
       // A handler that asks for another try has dropped the lock.
       if ((result & VM_FAULT_RETRY) !== 0) isLocked = isReading(kernel, mm);
       const signal = signalOf(mm, result);
-      const stuck = !signal && isStuck(kernel, mm, vpn, before) ? before : undefined;
+      const stuck = !signal && isStuck(kernel, mm, vpn, before, strikes);
       if (isLocked && (signal || stuck || mm.mmap_lock.waiting.length > 0)) {
         up_read(kernel, mm.mmap_lock);
         isLocked = false;
       }
       if (signal) return { vpn, signal };
-      if (stuck) yield* stuckPageWait(kernel, mm, vpn, stuck);
+      if (stuck) yield* stuckPageWait(kernel, mm, vpn, before);
       pfn = translate(kernel, mm, vpn, write);
     }
     visit(index, pfn);

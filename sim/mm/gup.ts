@@ -36,8 +36,8 @@ import { type GupFlags, gup_put_folio, try_grab_folio } from './gup_refs.ts';
 import { split_huge_pmd } from './huge_split.ts';
 import { handle_mm_fault } from './memory.ts';
 import { put_dev_pagemap_call } from './pagemap.ts';
-import { pte_alloc, pteAt } from './pgtable.ts';
-import { beforeFault, isStuck, stuckPageWait } from './stuck_page.ts';
+import { entryAt, pte_alloc, pteAt } from './pgtable.ts';
+import { isStuck, strikesLeft, stuckPageWait } from './stuck_page.ts';
 import { vma_lookup } from './vma.ts';
 
 const EAGAIN = -11;
@@ -207,10 +207,11 @@ function* faultin_page(
   if (flags.write) bits |= FAULT_FLAG_WRITE;
   if (flags.remote !== false) bits |= FAULT_FLAG_REMOTE;
   if (unshare) bits |= FAULT_FLAG_UNSHARE;
-  const before = beforeFault(kernel, vma.mm, vpn);
+  const before = entryAt(vma.mm, vpn);
+  const strikes = strikesLeft(kernel);
   const result = yield* handle_mm_fault(kernel, vma, vpn, bits);
   if ((result & VM_FAULT_ERROR) !== 0) return (result & VM_FAULT_OOM) !== 0 ? ENOMEM : EFAULT;
   if ((result & VM_FAULT_RETRY) !== 0) return EBUSY;
-  if (before && isStuck(kernel, vma.mm, vpn, before)) yield* stuckPageWait(kernel, vma.mm, vpn, before);
+  if (isStuck(kernel, vma.mm, vpn, before, strikes)) yield* stuckPageWait(kernel, vma.mm, vpn, before);
   return 0;
 }

@@ -70,7 +70,7 @@ export function handle_mm_fault(kernel: Kernel, vma: Vma, vpn: number, flags: nu
   const refusals = vma.mm.memcg.events.max;
   const result = quick_mm_fault(kernel, vma, vpn, flags);
   if (result !== LONG_WAY && (result & VM_FAULT_OOM) === 0) return finished(result);
-  const vmf: VmFault = { vma, vpn, flags };
+  const vmf: VmFault = { vma, vpn, flags, orig_pte: undefined, page: undefined };
   if (result !== LONG_WAY) return untilMemory(kernel, vmf, result, refusals);
   const call = long_mm_fault(kernel, vmf);
   if (isFinished(call) && (call.value & VM_FAULT_OOM) === 0) return call;

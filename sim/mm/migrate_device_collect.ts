@@ -56,11 +56,11 @@ import { maySharePage, migrationEntryOf } from './try_to_migrate.ts';
 function selectionOf(kernel: Kernel, args: MigrateVma): Selection {
   const byOwner = kernel.facts.migrateSrcOwner;
   const byFlags = kernel.facts.migrateSelect || (byOwner && args.flags !== 0);
-  const asks = (bit: number): boolean => !byFlags || (args.flags & bit) !== 0;
+  const asked = byFlags ? args.flags : -1;
   return {
-    system: byOwner && !byFlags ? !isOwner(args.pgmap_owner) : asks(MIGRATE_VMA_SELECT_SYSTEM),
-    devicePrivate: asks(MIGRATE_VMA_SELECT_DEVICE_PRIVATE),
-    coherent: asks(MIGRATE_VMA_SELECT_DEVICE_COHERENT),
+    system: byOwner && !byFlags ? !isOwner(args.pgmap_owner) : (asked & MIGRATE_VMA_SELECT_SYSTEM) !== 0,
+    devicePrivate: (asked & MIGRATE_VMA_SELECT_DEVICE_PRIVATE) !== 0,
+    coherent: (asked & MIGRATE_VMA_SELECT_DEVICE_COHERENT) !== 0,
     checksOwner: byFlags || byOwner,
     owner: args.pgmap_owner,
     fileHoles: !kernel.facts.migrateHolesAnonOnly,

@@ -11,33 +11,25 @@ import { folioHead, folioOf } from './folio.ts';
 import { entryAt } from './pgtable.ts';
 import { folio_mapcount } from './rmap.ts';
 
-/** What stood there before a fault, to be compared with what stands there afterwards. */
-export interface BeforeFault {
-  readonly entry: Pte;
-  readonly strikes: number;
-}
-
-/** Undefined: no page of a device. */
-export function beforeFault({ state }: Kernel, mm: Mm, vpn: number): BeforeFault | undefined {
-  const entry = entryAt(mm, vpn);
-  return is_device_private_entry(entry) ? { entry, strikes: state.injected.get('page') ?? 0 } : undefined;
-}
+/** How many allocations are still to fail. */
+export const strikesLeft = ({ state: { injected } }: Kernel): number =>
+  injected.size === 0 ? 0 : (injected.get('page') ?? 0);
 
 /**
- * Is the page where it was, and not because an allocation was made to fail? Where nobody but its mappings has it any
- * more, the next try is another one.
+ * After a fault, before which the entry was `before` and so many allocations were to fail: is it a page of a device
+ * that is where it was, and not because an allocation failed? Where nobody but its mappings has it any more, the next
+ * try is another one.
  */
-export function isStuck(kernel: Kernel, mm: Mm, vpn: number, before: BeforeFault | undefined): boolean {
-  if (before === undefined || entryAt(mm, vpn) !== before.entry) return false;
-  if ((kernel.state.injected.get('page') ?? 0) !== before.strikes) return false;
-  const folio = folioOf(kernel, pte_pfn(before.entry));
+export function isStuck(kernel: Kernel, mm: Mm, vpn: number, before: Pte, strikes: number): boolean {
+  if (!is_device_private_entry(before) || entryAt(mm, vpn) !== before || strikesLeft(kernel) !== strikes) return false;
+  const folio = folioOf(kernel, pte_pfn(before));
   if (!folio || folio_test_locked(kernel, folio.pfn)) return folio !== undefined;
   const idle = kernel.facts.pageFreeAtOne ? 1 : 0;
   return kernel.pages.refcount.get(folio.pfn) > folio_mapcount(kernel, folio) + idle;
 }
 
 /** Sleeps until the entry changed, or somebody let go of the page. */
-export function* stuckPageWait(kernel: Kernel, mm: Mm, vpn: number, { entry }: BeforeFault): KernelGenerator<void> {
+export function* stuckPageWait(kernel: Kernel, mm: Mm, vpn: number, entry: Pte): KernelGenerator<void> {
   const head = folioHead(kernel, pte_pfn(entry));
   const references = kernel.pages.refcount.get(head);
   const wasLocked = folio_test_locked(kernel, head);

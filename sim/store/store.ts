@@ -137,7 +137,11 @@ class JournalledStore implements Store {
   /** Arrays journalled as a whole since the last mark, and how many elements were written of others. */
   private readonly touched = new Set<object>();
   private readonly dense = new Map<object, number>();
-  private lastTouched: object | undefined;
+  /** Those touched last: a page that moves touches some lists in turn. */
+  private touched0: object | undefined;
+  private touched1: object | undefined;
+  private touched2: object | undefined;
+  private touched3: object | undefined;
   epoch = 1;
 
   constructor(budget: number) {
@@ -237,20 +241,33 @@ class JournalledStore implements Store {
     }
     if (this.touched.size > 0) this.touched.clear();
     if (this.dense.size > 0) this.dense.clear();
-    this.lastTouched = undefined;
+    this.touched0 = undefined;
+    this.touched1 = undefined;
+    this.touched2 = undefined;
+    this.touched3 = undefined;
   }
 
   touch(array: unknown[]): void {
-    if (!this.journal.recording || array === this.lastTouched) return;
-    this.lastTouched = array;
-    if (this.touched.has(array)) return;
+    if (!this.journal.recording || this.isTouched(array)) return;
     this.touched.add(array);
+    this.touched0 = array;
     this.journal.edit(new ArrayEdit(array));
+  }
+
+  private isTouched(array: object): boolean {
+    if (array === this.touched0 || array === this.touched1 || array === this.touched2 || array === this.touched3)
+      return true;
+    if (!this.touched.has(array)) return false;
+    this.touched3 = this.touched2;
+    this.touched2 = this.touched1;
+    this.touched1 = this.touched0;
+    this.touched0 = array;
+    return true;
   }
 
   setDense<T>(array: T[], index: number, value: T): void {
     if (array[index] === value) return;
-    if (array !== this.lastTouched && !this.touched.has(array)) {
+    if (!this.isTouched(array)) {
       const written = this.dense.get(array) ?? 0;
       if (written < FEW) {
         this.dense.set(array, written + 1);

@@ -5,6 +5,9 @@
  */
 
 const LEAF = 512;
+const NO_LEAF = -1;
+/** So many leaves hold the pages of the first 64 GiB. */
+const NEAR = 32768;
 
 interface Leaf<V> {
   count: number;
@@ -12,10 +15,12 @@ interface Leaf<V> {
 }
 
 export class UnorderedMap<V> extends Map<number, V> {
+  /** Leaves with a small number by their number, the others by key. */
+  readonly #near: (Leaf<V> | undefined)[] = [];
   readonly #leaves = new Map<number, Leaf<V>>();
   #size = 0;
-  /* The leaf found last: neighbours follow each other. */
-  #lastIndex = Number.NaN;
+  /* The one of the others that was found last: neighbours follow each other. */
+  #lastIndex = NO_LEAF;
   #last: Leaf<V> | undefined;
   /** The leaf that became empty last. */
   #spare: Leaf<V> | undefined;
@@ -25,7 +30,7 @@ export class UnorderedMap<V> extends Map<number, V> {
   }
 
   override get(key: number): V | undefined {
-    const index = Math.floor(key / LEAF);
+    const index = leafOf(key);
     return this.#leaf(index)?.slots[key - index * LEAF];
   }
 
@@ -34,7 +39,7 @@ export class UnorderedMap<V> extends Map<number, V> {
   }
 
   override set(key: number, value: V): this {
-    const index = Math.floor(key / LEAF);
+    const index = leafOf(key);
     const leaf = this.#leaf(index) ?? this.#newLeaf(index);
     const slot = key - index * LEAF;
     if (leaf.slots[slot] === undefined) {
@@ -46,36 +51,31 @@ export class UnorderedMap<V> extends Map<number, V> {
   }
 
   override delete(key: number): boolean {
-    const index = Math.floor(key / LEAF);
+    const index = leafOf(key);
     const leaf = this.#leaf(index);
     const slot = key - index * LEAF;
     if (leaf?.slots[slot] === undefined) return false;
     leaf.slots[slot] = undefined;
     this.#size--;
     if (--leaf.count === 0) {
-      this.#leaves.delete(index);
+      this.#drop(index);
       this.#spare = leaf;
-      this.#lastIndex = Number.NaN;
-      this.#last = undefined;
     }
     return true;
   }
 
   override clear(): void {
+    this.#near.length = 0;
     this.#leaves.clear();
     this.#size = 0;
-    this.#lastIndex = Number.NaN;
+    this.#lastIndex = NO_LEAF;
     this.#last = undefined;
   }
 
   override *entries(): MapIterator<[number, V]> {
-    for (const index of [...this.#leaves.keys()].sort((a, b) => a - b)) {
-      const leaf = this.#leaves.get(index);
-      for (let slot = 0; leaf && slot < LEAF; slot++) {
-        const value = leaf.slots[slot];
-        if (value !== undefined) yield [index * LEAF + slot, value];
-      }
-    }
+    for (let index = 0; index < this.#near.length; index++) yield* entriesOf(this.#near[index], index);
+    for (const index of [...this.#leaves.keys()].sort((a, b) => a - b))
+      yield* entriesOf(this.#leaves.get(index), index);
     return undefined;
   }
 
@@ -98,6 +98,7 @@ export class UnorderedMap<V> extends Map<number, V> {
   }
 
   #leaf(index: number): Leaf<V> | undefined {
+    if (index >= 0 && index < NEAR) return this.#near[index];
     if (index === this.#lastIndex) return this.#last;
     const leaf = this.#leaves.get(index);
     if (leaf) {
@@ -110,9 +111,35 @@ export class UnorderedMap<V> extends Map<number, V> {
   #newLeaf(index: number): Leaf<V> {
     const leaf: Leaf<V> = this.#spare ?? { count: 0, slots: new Array<V | undefined>(LEAF).fill(undefined) };
     this.#spare = undefined;
+    if (index >= 0 && index < NEAR) {
+      while (this.#near.length <= index) this.#near.push(undefined);
+      this.#near[index] = leaf;
+      return leaf;
+    }
     this.#leaves.set(index, leaf);
     this.#lastIndex = index;
     this.#last = leaf;
     return leaf;
   }
+
+  #drop(index: number): void {
+    if (index >= 0 && index < NEAR) {
+      this.#near[index] = undefined;
+      return;
+    }
+    this.#leaves.delete(index);
+    this.#lastIndex = NO_LEAF;
+    this.#last = undefined;
+  }
+}
+
+/** The number of the leaf of a key. */
+const leafOf = (key: number): number => (key >= 0 && key < 0x80000000 ? key >>> 9 : Math.floor(key / LEAF));
+
+function* entriesOf<V>(leaf: Leaf<V> | undefined, index: number): MapIterator<[number, V]> {
+  for (let slot = 0; leaf && slot < LEAF; slot++) {
+    const value = leaf.slots[slot];
+    if (value !== undefined) yield [index * LEAF + slot, value];
+  }
+  return undefined;
 }
