@@ -32,7 +32,7 @@ function mappedPages(kernel: Kernel, folio: Folio): number {
 export function countFolio(kernel: Kernel, folio: Folio, counters: Counters): void {
   const { pfn, mapping } = folio;
   const pages = 1 << folio.order;
-  if (testFlag(kernel, pfn, PG_LRU)) add(counters, lruOf(kernel, pfn), pages);
+  if (testFlag(kernel, pfn, PG_LRU)) add(counters, lruOf(kernel.pages.flags.get(pfn)), pages);
   if (testFlag(kernel, pfn, PG_MLOCKED)) add(counters, 'nr_mlock', pages);
   if (!mapping) return;
   if (is_hugetlb_head(kernel, pfn)) return;

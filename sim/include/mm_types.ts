@@ -5,8 +5,10 @@
  *
  * All of them change only through the store.
  */
+
 import type { Pte } from '../arch/pte.ts';
 import type { Kernel } from '../machine/kernel.ts';
+import type { MappedPagemap } from '../machine/state.ts';
 import type { KernelGenerator } from '../task/task.ts';
 
 /** A virtual address divided by the page size. */
@@ -199,6 +201,8 @@ export interface Folio {
   pincount: number;
   /** Who holds PG_locked. */
   locked_by: TaskRef | undefined;
+  /** folio->pgmap, of pages of ZONE_DEVICE. */
+  readonly pgmap: MappedPagemap | undefined;
 }
 
 /** struct mem_cgroup: pages charged, and their limit. */

@@ -139,6 +139,11 @@ export class Kernel {
 
   /** The same for a call that is data, at once: what it gives is over, or what is left to do. */
   run<S, T>(call: TracedCall<S, T>, subject: S): KernelGenerator<T> {
+    // Inside a call that is only counted nothing needs to be counted, or to be ended where somebody throws.
+    if (this.quiet > 0) {
+      const running = call.body(this, subject);
+      return isFinished(running) ? running : this.quietly(call, subject, running);
+    }
     if (!this.isOneOfMany()) return this.named(call, subject);
     this.quiet++;
     let running: KernelGenerator<T>;
@@ -147,7 +152,10 @@ export class Kernel {
     } finally {
       this.quiet--;
     }
-    if (isFinished(running)) return running;
+    return isFinished(running) ? running : this.quietly(call, subject, running);
+  }
+
+  private quietly<S, T>(call: TracedCall<S, T>, subject: S, running: KernelGenerator<T>): KernelGenerator<T> {
     const { name, args, print } = call;
     return this.quietCall(
       name,

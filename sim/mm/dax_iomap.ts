@@ -71,7 +71,8 @@ function entryWithPage(kernel: Kernel, mm: Mm, file: AddressSpace, index: number
 
 /** memory.c:insert_page_into_pte_locked, for a device page whose reference is the mapping's. */
 export function insert_page(kernel: Kernel, mm: Mm, file: AddressSpace, index: number, pfn: number): void {
-  const folio = kernel.state.folios.get(pfn) ?? newFolio(kernel, pfn, 0, file, index);
+  const folio =
+    kernel.state.folios.get(pfn) ?? newFolio(kernel, pfn, 0, file, index, undefined, page_pgmap(kernel, pfn));
   folio_add_rmap_pte(kernel, folio, pfn);
   add_mm_counter(kernel, mm, mm_counter_file(kernel, folio), 1);
 }

@@ -53,12 +53,13 @@ export const isDevicePage = (kernel: Kernel, pfn: number): boolean => page_pgmap
 /** mm.h:folio_put for a folio of system memory, which nobody is told of. */
 export function folio_put_system(kernel: Kernel, pfn: number, count = 1): void {
   const { refcount } = kernel.pages;
-  if (refcount.get(pfn) < count) {
-    kernel.WARN(`VM_BUG_ON_FOLIO: put of ${hex(pfn)} with refcount ${refcount.get(pfn)}`);
+  const held = refcount.get(pfn);
+  if (held < count) {
+    kernel.WARN(`VM_BUG_ON_FOLIO: put of ${hex(pfn)} with refcount ${held}`);
     return;
   }
-  refcount.add(pfn, -count);
-  if (refcount.get(pfn) === 0) __folio_put(kernel, pfn);
+  refcount.set(pfn, held - count);
+  if (held === count) __folio_put(kernel, pfn);
 }
 
 /** mm.h:folio_put: the last reference frees the folio; that of a device page tells its driver. */

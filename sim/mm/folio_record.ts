@@ -41,6 +41,7 @@ class FolioRecord implements Folio {
   entire_mapcount = -1;
   pincount = 0;
   locked_by: Folio['locked_by'] = undefined;
+  readonly pgmap: Folio['pgmap'];
   readonly #born: number;
 
   constructor(
@@ -49,6 +50,7 @@ class FolioRecord implements Folio {
     mapping: Folio['mapping'],
     index: number,
     memcg: MemCgroup | undefined,
+    pgmap: Folio['pgmap'],
     born: number,
   ) {
     this.pfn = pfn;
@@ -56,6 +58,7 @@ class FolioRecord implements Folio {
     this.mapping = mapping;
     this.index = index;
     this.memcg = memcg;
+    this.pgmap = pgmap;
     this.#born = born;
   }
 
@@ -93,7 +96,7 @@ export function setLockedBy(kernel: Kernel, folio: Folio, value: Folio['locked_b
   if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'locked_by', old);
 }
 
-/** Begins the life of a folio on pages that have their first reference already. */
+/** Begins the life of a folio on pages that have their first reference already; `pgmap` is that of a device's pages. */
 export function newFolio(
   kernel: Kernel,
   pfn: number,
@@ -101,8 +104,9 @@ export function newFolio(
   mapping: Folio['mapping'] = undefined,
   index = 0,
   memcg: MemCgroup | undefined = undefined,
+  pgmap: Folio['pgmap'] = undefined,
 ): Folio {
-  const folio = new FolioRecord(pfn, order, mapping, index, memcg, kernel.store.epoch);
+  const folio = new FolioRecord(pfn, order, mapping, index, memcg, pgmap, kernel.store.epoch);
   kernel.store.mapSet(kernel.state.folios, pfn, folio);
   return folio;
 }
@@ -113,25 +117,26 @@ export function releaseFolio(kernel: Kernel, pfn: number): void {
   const folio = state.folios.get(pfn);
   if (!folio) return;
   // The record goes: what it says need not be wiped, and is there again when this is undone.
-  if (folio.memcg) store.add(folio.memcg, 'usage', -(1 << folio.order));
-  if (testFlag(kernel, pfn, PG_LRU)) countLru(kernel, folio, -1);
+  const pages = 1 << folio.order;
+  const flags = kernel.pages.flags.get(pfn);
+  if (folio.memcg) store.add(folio.memcg, 'usage', -pages);
+  if ((flags & PG_LRU) !== 0) mod_vm(kernel, lruOf(flags), -pages);
   // free_pages_prepare; a device page keeps the mark, and stays counted.
-  if (testFlag(kernel, pfn, PG_MLOCKED) && kernel.pages.pgmap.get(pfn) === 0) {
-    mod_vm(kernel, 'nr_mlock', -(1 << folio.order));
-    mod_vm(kernel, 'unevictable_pgs_cleared', 1 << folio.order);
+  if ((flags & PG_MLOCKED) !== 0 && !folio.pgmap) {
+    mod_vm(kernel, 'nr_mlock', -pages);
+    mod_vm(kernel, 'unevictable_pgs_cleared', pages);
   }
-  for (let i = 0; i < 1 << folio.order; i++) store.mapDelete(state.contents, pfn + i);
+  for (let i = 0; i < pages; i++) store.mapDelete(state.contents, pfn + i);
   store.mapDelete(state.folios, pfn);
 }
 
-/** The LRU list of a folio, as /proc/vmstat names its counter. */
-export function lruOf(kernel: Kernel, pfn: number): string {
-  const flags = kernel.pages.flags.get(pfn);
+/** The LRU list of a folio with these flags, as /proc/vmstat names its counter. */
+export function lruOf(flags: number): string {
   if ((flags & PG_UNEVICTABLE) !== 0) return 'nr_unevictable';
   if ((flags & PG_SWAPBACKED) !== 0) return (flags & PG_ACTIVE) !== 0 ? 'nr_active_anon' : 'nr_inactive_anon';
   return (flags & PG_ACTIVE) !== 0 ? 'nr_active_file' : 'nr_inactive_file';
 }
 
 export function countLru(kernel: Kernel, folio: Folio, sign: 1 | -1): void {
-  mod_vm(kernel, lruOf(kernel, folio.pfn), sign * (1 << folio.order));
+  mod_vm(kernel, lruOf(kernel.pages.flags.get(folio.pfn)), sign * (1 << folio.order));
 }

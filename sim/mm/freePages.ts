@@ -27,29 +27,33 @@ export function __free_pages(kernel: Kernel, pfn: number, order: number): void {
   const { refcount, flags } = kernel.pages;
   const count = refcount.get(pfn);
   const isHead = (flags.get(pfn) & PG_HEAD) !== 0;
-  checkFree(kernel, pfn, order, isHead);
+  checkFree(kernel, pfn, order, count, isHead);
   refcount.set(pfn, count - 1);
   if (count === 1) __free_pages_ok(kernel, pfn, order);
   else if (!isHead) for (let o = order - 1; o >= 0; o--) __free_pages_ok(kernel, pfn + (1 << o), o);
 }
 
-const OWNED: ReadonlySet<PageKind> = new Set([PageKind.Kernel, PageKind.Anon, PageKind.File]);
+function isOwned(word: number): boolean {
+  const kind = kindOf(word);
+  return kind === PageKind.Kernel || kind === PageKind.Anon || kind === PageKind.File;
+}
 
 /** What VM_BUG_ON_PAGE and bad_page find, or would corrupt memory unseen: such a free stops the program instead. */
-function checkFree(kernel: Kernel, pfn: number, order: number, isHead: boolean): void {
-  const { refcount, state } = kernel.pages;
-  const page = (): string => `page ${hex(pfn)}`;
-  const end = pfn + (1 << order);
-  if (refcount.get(pfn) === 0 || !OWNED.has(kindOf(state.get(pfn))))
+function checkFree(kernel: Kernel, pfn: number, order: number, count: number, isHead: boolean): void {
+  const word = kernel.pages.state.get(pfn);
+  if (count === 0 || !isOwned(word))
     throw new BadAccess(
-      `__free_pages: ${page()} is not allocated: freed already, reserved, device memory or inside a block`,
+      `__free_pages: page ${hex(pfn)} is not allocated: freed already, reserved, device memory or inside a block`,
     );
+  if (order === 0 && !isHead) return;
   if (order > MAX_PAGE_ORDER || pfn % (1 << order) !== 0)
-    throw new BadAccess(`__free_pages: ${page()} does not begin a block of order ${order}`);
-  if (isHead && orderOf(state.get(pfn)) !== order)
-    throw new BadAccess(`__free_pages: the compound ${page()} has order ${orderOf(state.get(pfn))}, not ${order}`);
-  if (order > 0 && !areTails(kernel, pfn, end))
-    throw new BadAccess(`__free_pages: the pages behind ${page()} are no part of an allocation of order ${order}`);
+    throw new BadAccess(`__free_pages: page ${hex(pfn)} does not begin a block of order ${order}`);
+  if (isHead && orderOf(word) !== order)
+    throw new BadAccess(`__free_pages: the compound page ${hex(pfn)} has order ${orderOf(word)}, not ${order}`);
+  if (order > 0 && !areTails(kernel, pfn, pfn + (1 << order)))
+    throw new BadAccess(
+      `__free_pages: the pages behind page ${hex(pfn)} are no part of an allocation of order ${order}`,
+    );
 }
 
 /** Are the pages behind `pfn` allocated, without a reference of their own? */
@@ -57,7 +61,7 @@ function areTails(kernel: Kernel, pfn: number, end: number): boolean {
   const { refcount, state } = kernel.pages;
   if (end - pfn <= 16) {
     for (let tail = pfn + 1; tail < end; tail++)
-      if (refcount.get(tail) !== 0 || !OWNED.has(kindOf(state.get(tail)))) return false;
+      if (refcount.get(tail) !== 0 || !isOwned(state.get(tail))) return false;
     return true;
   }
   const all = (column: PageColumn, isRight: (value: number) => boolean): boolean => {
@@ -68,13 +72,13 @@ function areTails(kernel: Kernel, pfn: number, end: number): boolean {
     });
     return right;
   };
-  return all(refcount, (value) => value === 0) && all(state, (word) => OWNED.has(kindOf(word)));
+  return all(refcount, (value) => value === 0) && all(state, isOwned);
 }
 
 /** mm/swap.c:__folio_put: the last reference of a page that is no device page is gone; a compound page goes whole. */
 export function __folio_put(kernel: Kernel, pfn: number): void {
   const word = kernel.pages.state.get(pfn);
-  if (!OWNED.has(kindOf(word))) {
+  if (!isOwned(word)) {
     kernel.WARN(`BUG: Bad page state: pfn:${pfn.toString(16)} is freed and was never allocated`);
     return;
   }

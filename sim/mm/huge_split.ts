@@ -165,7 +165,7 @@ function __split_huge_page(kernel: Kernel, folio: Folio): number[] {
   const unmapped: number[] = [];
   const mappings = (pfn: number): number => (mapcount.get(pfn) + 1) >>> 0;
   for (let pfn = head + 1; pfn < end; pfn++) {
-    newFolio(kernel, pfn, 0, folio.mapping, folio.index + (pfn - head), folio.memcg);
+    newFolio(kernel, pfn, 0, folio.mapping, folio.index + (pfn - head), folio.memcg, folio.pgmap);
     flags.set(pfn, ((flags.get(pfn) & PG_ANON_EXCLUSIVE) | inherited) >>> 0);
     refcount.set(pfn, mappings(pfn));
     if (mappings(pfn) === 0) unmapped.push(pfn);

@@ -74,11 +74,15 @@ export function deviceType(kernel: Kernel, pfn: number): PagemapType | undefined
   return map && typeOf(kernel, map.pgmap);
 }
 
+/** The same for a folio. */
+export const folioType = (kernel: Kernel, { pgmap }: Folio): PagemapType | undefined =>
+  pgmap && typeOf(kernel, pgmap.pgmap);
+
 /** folio_expected_refs (expected_page_count): who holds an unmapped folio that nobody else uses, the caller included. */
 export function folio_expected_refs(kernel: Kernel, folio: Folio): number {
   const mapping = folio_mapping(kernel, folio);
   // While free device pages rest at 1, one in use has that reference besides.
-  const resting = kernel.facts.pageFreeAtOne && handedOutByDriver(deviceType(kernel, folio.pfn)) ? 1 : 0;
+  const resting = kernel.facts.pageFreeAtOne && handedOutByDriver(folioType(kernel, folio)) ? 1 : 0;
   return 1 + resting + (mapping === undefined ? 0 : 1 << folio.order);
 }
 
@@ -110,8 +114,7 @@ export function folio_migrate_flags(kernel: Kernel, to: Folio, from: Folio): voi
   const old = flags.get(from.pfn);
   flags.set(to.pfn, (flags.get(to.pfn) | (old & CARRIED)) >>> 0);
   flags.set(from.pfn, (old & ~(PG_ACTIVE | PG_UNEVICTABLE | PG_SWAPCACHE)) >>> 0);
-  if (kernel.pages.pgmap.get(to.pfn) === 0)
-    setPageKind(kernel, to, folio_test_anon(from) ? PageKind.Anon : PageKind.File);
+  if (!to.pgmap) setPageKind(kernel, to, folio_test_anon(from) ? PageKind.Anon : PageKind.File);
   mem_cgroup_migrate(kernel, from, to);
 }
 
@@ -131,8 +134,8 @@ const isMovedFrom = (entry: Pte, pfn: number): boolean => is_migration_entry(ent
 /** Which kind of entry maps a folio: a present one, with a mark for MEMORY_DEVICE_PUBLIC; a swap entry for private memory. */
 type Target = 'present' | 'public' | 'private';
 
-const targetOf = (kernel: Kernel, pfn: number): Target => {
-  const type = deviceType(kernel, pfn);
+const targetOf = (kernel: Kernel, folio: Folio): Target => {
+  const type = folioType(kernel, folio);
   return type === 'PRIVATE' ? 'private' : type === 'PUBLIC' ? 'public' : 'present';
 };
 
@@ -156,7 +159,7 @@ export function remove_migration_ptes(kernel: Kernel, from: Folio, to: Folio, le
   const { store, pages } = kernel;
   const { mapping } = to;
   if (!mapping) return false;
-  const target = targetOf(kernel, to.pfn);
+  const target = targetOf(kernel, to);
   const isAnon = isAnonVma(mapping);
   const marksExclusive = isAnon && kernel.facts.anonExclusive;
   const count = 1 << to.order;

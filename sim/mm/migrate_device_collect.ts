@@ -170,7 +170,7 @@ function lockAndUnmap(
   const { flags } = kernel.pages;
   let word = flags.get(pfn);
   const wasExclusive = (word & PG_ANON_EXCLUSIVE) !== 0 && kernel.facts.anonExclusive && folio_test_anon(folio);
-  if (wasExclusive && !maySharePage(kernel, folio, pfn)) return false;
+  if (wasExclusive && !maySharePage(kernel, folio)) return false;
   const isPresent = pte_present(pte);
   // folio_trylock, folio_try_share_anon_rmap_pte and folio_mark_dirty in one word.
   if (wasExclusive) word &= ~PG_ANON_EXCLUSIVE;

@@ -8,7 +8,7 @@ import { folio_get, setPageKind } from './folio.ts';
 import { PG_UPTODATE, setFlag } from './folio_record.ts';
 import { split_unmapped_folio } from './huge_split.ts';
 import { mem_cgroup_charge } from './memcontrol.ts';
-import { deviceType } from './migrate.ts';
+import { folioType } from './migrate.ts';
 import {
   hasBit,
   MIGRATE_PFN_COMPOUND,
@@ -38,13 +38,13 @@ export function insertHuge(kernel: Kernel, vma: Vma, vpn: number, folio: Folio):
   const deposited = old?.deposited ?? pte_alloc_one(kernel, mm);
   if (!deposited || mm.mm_users === 0) return false;
   const isWritable = (vma.flags & VM_WRITE) !== 0;
-  const isPrivate = deviceType(kernel, folio.pfn) === 'PRIVATE';
+  const isPrivate = folioType(kernel, folio) === 'PRIVATE';
   const kind = isPrivate ? (isWritable ? PteKind.DeviceWrite : PteKind.DeviceRead) : PteKind.Present;
   const bits = isPrivate || !isWritable ? 0 : PTE_WRITE | PTE_DIRTY;
   if (!set_pmd_at(kernel, mm, vpn, { kind: 'huge', entry: mkPte(kind, folio.pfn, bits), deposited })) return false;
   kernel.store.set(mm.rss, MM_ANONPAGES, mm.rss[MM_ANONPAGES] + HPAGE_PMD_NR);
   folio_add_new_anon_rmap(kernel, folio, vma, vpn);
-  if (deviceType(kernel, folio.pfn) === undefined) {
+  if (!folio.pgmap) {
     setPageKind(kernel, folio, PageKind.Anon);
     folio_add_lru(kernel, folio.pfn);
   }

@@ -7,7 +7,6 @@ import { remove_migration_ptes } from './migrate.ts';
 import { folioOfDestination } from './migrate_device_pages.ts';
 import { isZoneDevice, putFolio } from './migrate_device_unmap.ts';
 import { hasBit, MIGRATE_PFN_MIGRATE, migratePfnOf } from './migrate_pfn.ts';
-import { page_pgmap } from './pagemap.ts';
 import { folio_add_lru } from './swap.ts';
 
 /** To 6.11 even a page that is about to be freed passes the batch of mm/swap.c. */
@@ -17,12 +16,11 @@ function letGo(kernel: Kernel, pfn: number, putsBack: boolean): KernelGenerator<
 }
 
 /** Does nobody run who could look, when this page is let go? */
-const isQuietlyFreed = (kernel: Kernel, pfn: number): boolean =>
-  !isZoneDevice(kernel, pfn) || page_pgmap(kernel, pfn)?.native !== undefined;
+const isQuietlyFreed = ({ pgmap }: Folio): boolean => !pgmap || pgmap.native !== undefined;
 
 /** A page of system memory that is about to go with its last reference: its lock goes with it. */
-const isFreed = (kernel: Kernel, { pfn, order }: Folio, letsGo: boolean): boolean =>
-  letsGo && order === 0 && kernel.pages.refcount.get(pfn) === 1 && !isZoneDevice(kernel, pfn);
+const isFreed = (kernel: Kernel, { pfn, order, pgmap }: Folio, letsGo: boolean): boolean =>
+  letsGo && order === 0 && !pgmap && kernel.pages.refcount.get(pfn) === 1;
 
 /** __migrate_device_finalize. */
 export function __migrate_device_finalize(
@@ -86,9 +84,9 @@ function settle(kernel: Kernel, from: Folio, toPfn: number, faultPage: number | 
   const putsBack = kernel.facts.migratedSourceGoesToLru;
   const isMoved = toPfn >= 0;
   const to = isMoved ? folioOfDestination(kernel, toPfn) : from;
-  if (!putsBack && !isZoneDevice(kernel, to.pfn)) folio_add_lru(kernel, to.pfn);
+  if (!putsBack && !to.pgmap) folio_add_lru(kernel, to.pfn);
   // Where no driver in C is told in between, lock and reference of the new page go at once.
-  const letsGo = isMoved && !putsBack && to.order === 0 && isQuietlyFreed(kernel, from.pfn);
+  const letsGo = isMoved && !putsBack && to.order === 0 && isQuietlyFreed(from);
   const isGone = remove_migration_ptes(kernel, from, to, letsGo);
   if (from.pfn !== keepLocked && !isFreed(kernel, from, letsGo)) folio_unlock(kernel, from.pfn);
   const told = letGo(kernel, from.pfn, putsBack) ?? DONE;

@@ -23,6 +23,7 @@ import {
   folio_mapping,
   folio_migrate_flags,
   folio_migrate_mapping,
+  folioType,
   MIGRATEPAGE_SUCCESS,
 } from './migrate.ts';
 import { insertHuge, isCompound, splitHole, splitSource } from './migrate_device_compound.ts';
@@ -55,11 +56,12 @@ function mayGoToDevice(kernel: Kernel, folio: Folio): boolean {
 
 /** __migrate_device_pages for one entry with a page: MIGRATE stays in src if it worked. */
 function moveOne(kernel: Kernel, from: Folio, toPfn: number, faultPage: number | undefined): boolean {
-  const type = deviceType(kernel, toPfn);
+  const known = kernel.state.folios.get(toPfn);
+  const type = known ? folioType(kernel, known) : deviceType(kernel, toPfn);
   if (type === 'PRIVATE' || type === 'COHERENT') {
     if (!mayGoToDevice(kernel, from)) return false;
   } else if (type !== undefined && type !== 'PUBLIC') return false;
-  const to = folioOfDestination(kernel, toPfn);
+  const to = known ?? folioOfDestination(kernel, toPfn);
   const extra = from.pfn === faultPage ? 1 : 0;
   if (folio_migrate_mapping(kernel, to, from, extra) !== MIGRATEPAGE_SUCCESS) return false;
   folio_migrate_flags(kernel, to, from);

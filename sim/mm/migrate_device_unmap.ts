@@ -5,7 +5,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import { finished, giving, type KernelGenerator } from '../task/task.ts';
 import { folio_get, folio_put_system } from './folio.ts';
 import { clearFlag, countLru, PG_LRU, testFlag } from './folio_record.ts';
-import { deviceType, folio_mapping, remove_migration_ptes } from './migrate.ts';
+import { folio_mapping, folioType, remove_migration_ptes } from './migrate.ts';
 import { hasBit, MIGRATE_PFN_LOCKED, MIGRATE_PFN_MIGRATE, migratePfnOf, withBit, withoutBit } from './migrate_pfn.ts';
 import type { MigrateVma } from './migrate_vma.ts';
 import { handedOutByDriver } from './pagemap.ts';
@@ -31,8 +31,8 @@ function migrate_vma_check_page(kernel: Kernel, folio: Folio, faultPage: number 
   const { pfn } = folio;
   if (folio.order > 0 && !kernel.facts.devicePrivateThp) return false;
   let extra = 1 + (pfn === faultPage ? 1 : 0);
-  if (isZoneDevice(kernel, pfn)) {
-    const type = deviceType(kernel, pfn);
+  if (folio.pgmap) {
+    const type = folioType(kernel, folio);
     if (kernel.facts.pageFreeAtOne && type !== 'PUBLIC') return type === 'PRIVATE';
     if (!handedOutByDriver(type)) return false;
     extra++;
@@ -101,7 +101,7 @@ export function* migrate_device_prepare(kernel: Kernel, args: MigrateVma): Kerne
       continue;
     }
     src[i] = withBit(entry, MIGRATE_PFN_LOCKED);
-    const isSystem = !isZoneDevice(kernel, folio.pfn);
+    const isSystem = !folio.pgmap;
     if (isSystem && mayDrain && !testFlag(kernel, folio.pfn, PG_LRU)) {
       lru_add_drain_all(kernel);
       mayDrain = false;
@@ -171,7 +171,7 @@ function nextMapped(kernel: Kernel, at: Unmapping): Folio | undefined {
       if (hasBit(entry, MIGRATE_PFN_MIGRATE)) at.unmapped++;
       continue;
     }
-    if (!at.isPrepared && !isZoneDevice(kernel, folio.pfn)) {
+    if (!at.isPrepared && !folio.pgmap) {
       if (at.mayDrain && !testFlag(kernel, folio.pfn, PG_LRU)) {
         lru_add_drain_all(kernel);
         at.mayDrain = false;
@@ -204,7 +204,7 @@ function judge(kernel: Kernel, folio: Folio, at: Unmapping): void {
     at.unmapped++;
     return;
   }
-  if (!isZoneDevice(kernel, folio.pfn)) putback(kernel, folio.pfn);
+  if (!folio.pgmap) putback(kernel, folio.pfn);
   at.src[at.index] = withoutBit(at.src[at.index] ?? 0, MIGRATE_PFN_MIGRATE);
   at.back++;
 }

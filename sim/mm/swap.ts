@@ -8,6 +8,7 @@ import { folio_get, folio_put_system, folioHead } from './folio.ts';
 import {
   clearFlag,
   countLru,
+  lruOf,
   PG_ACTIVE,
   PG_LRU,
   PG_MLOCKED,
@@ -18,7 +19,7 @@ import {
   setFlag,
   testFlag,
 } from './folio_record.ts';
-import { count_vm_event } from './vmstat.ts';
+import { count_vm_event, mod_vm } from './vmstat.ts';
 
 /** include/linux/pagevec.h: PAGEVEC_SIZE; 14 before 4.16, 15 to 6.8, 31 since. */
 const batchSize = (kernel: Kernel): number => (kernel.facts.folioBatchOf31 ? 31 : kernel.facts.pagevecOf15 ? 15 : 14);
@@ -62,18 +63,18 @@ export function folio_add_lru_vma(kernel: Kernel, pfn: number, vma: Vma): void {
 
 /** swap.c:lru_add. What is mlocked goes to the list that is never looked at, and what no longer is leaves it. */
 function lru_add(kernel: Kernel, folio: Folio): void {
-  const { pfn } = folio;
-  if (testFlag(kernel, pfn, PG_LRU)) return;
-  const wasUnevictable = testFlag(kernel, pfn, PG_UNEVICTABLE);
-  const isMlocked = testFlag(kernel, pfn, PG_MLOCKED);
-  if (isMlocked) {
-    clearFlag(kernel, pfn, PG_ACTIVE);
-    setFlag(kernel, pfn, PG_UNEVICTABLE);
-  } else if (wasUnevictable) clearFlag(kernel, pfn, PG_UNEVICTABLE);
+  const { flags } = kernel.pages;
+  let word = flags.get(folio.pfn);
+  if ((word & PG_LRU) !== 0) return;
+  const wasUnevictable = (word & PG_UNEVICTABLE) !== 0;
+  const isMlocked = (word & PG_MLOCKED) !== 0;
+  if (isMlocked) word = (word & ~PG_ACTIVE) | PG_UNEVICTABLE;
+  else word &= ~PG_UNEVICTABLE;
   if (isMlocked !== wasUnevictable)
     count_vm_event(kernel, isMlocked ? 'unevictable_pgs_culled' : 'unevictable_pgs_rescued', 1 << folio.order);
-  setFlag(kernel, pfn, PG_LRU);
-  countLru(kernel, folio, 1);
+  word |= PG_LRU;
+  flags.set(folio.pfn, word);
+  mod_vm(kernel, lruOf(word), 1 << folio.order);
 }
 
 /** swap.c:lru_activate (__activate_page). */

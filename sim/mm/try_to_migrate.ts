@@ -20,7 +20,7 @@ import type { Kernel } from '../machine/kernel.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { folio_put } from './folio.ts';
 import { clearFlag, PG_ANON_EXCLUSIVE, PG_DIRTY, setFlag, testFlag } from './folio_record.ts';
-import { deviceType } from './migrate.ts';
+import { folioType } from './migrate.ts';
 import { munlock_vma_folio } from './mlock_folio.ts';
 import {
   MMU_NOTIFY_CLEAR,
@@ -40,12 +40,12 @@ import {
 } from './rmap.ts';
 
 /** The condition of folio_try_share_anon_rmap_pte. */
-export const maySharePage = (kernel: Kernel, folio: Folio, pfn: number): boolean =>
-  !folio_maybe_dma_pinned(kernel, folio) || deviceType(kernel, pfn) === 'PRIVATE';
+export const maySharePage = (kernel: Kernel, folio: Folio): boolean =>
+  !folio_maybe_dma_pinned(kernel, folio) || folioType(kernel, folio) === 'PRIVATE';
 
 /** rmap.c:folio_try_share_anon_rmap_pte: the page loses its mark of being exclusive; not while it may be pinned for DMA. */
 export function folio_try_share_anon_rmap(kernel: Kernel, folio: Folio, pfn: number): boolean {
-  if (!maySharePage(kernel, folio, pfn)) return false;
+  if (!maySharePage(kernel, folio)) return false;
   clearFlag(kernel, pfn, PG_ANON_EXCLUSIVE);
   return true;
 }
@@ -116,7 +116,7 @@ function mappings(kernel: Kernel, folio: Folio): { mapping: Mapping; pfn: number
  * and coherent is left alone, and so is what may be pinned; folio_mapcount tells.
  */
 export function* try_to_migrate(kernel: Kernel, folio: Folio): KernelGenerator<void> {
-  const type = deviceType(kernel, folio.pfn);
+  const type = folioType(kernel, folio);
   if (type !== undefined && type !== 'PRIVATE' && type !== 'COHERENT' && type !== 'PUBLIC') return;
   for (const { mapping, pfn } of mappings(kernel, folio)) {
     const { vma, vpn, huge } = mapping;

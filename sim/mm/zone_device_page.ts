@@ -51,7 +51,7 @@ function initPage(kernel: Kernel, pfn: number, order: number): void {
   if (!ref || !percpu_ref_is_live(ref)) kernel.WARN('zone_device_page_init: the pagemap is not live');
   if (ref) percpu_ref_get_many(kernel, ref, 1 << order);
   kernel.pages.refcount.set(pfn, 1);
-  const folio = newFolio(kernel, pfn, order);
+  const folio = newFolio(kernel, pfn, order, undefined, 0, undefined, map);
   // Nobody saw it before: its first state needs no way back.
   folio.locked_by = kernel.current;
   kernel.pages.flags.set(pfn, (kernel.pages.flags.get(pfn) | PG_LOCKED) >>> 0);
@@ -75,7 +75,7 @@ export function device_page_alloc(kernel: Kernel, pfn: number, order = 0): void 
 /** The record of a device page in use; before 6.1 nothing tells when its use begins, so it is made when it is needed. */
 export function folioOfDevice(kernel: Kernel, pfn: number): Folio {
   setKind(kernel, pfn, PageKind.DeviceInUse);
-  return kernel.state.folios.get(pfn) ?? newFolio(kernel, pfn);
+  return kernel.state.folios.get(pfn) ?? newFolio(kernel, pfn, 0, undefined, 0, undefined, page_pgmap(kernel, pfn));
 }
 
 function setKind(kernel: Kernel, pfn: number, kind: PageKind): void {

@@ -4,10 +4,13 @@
  * does, and nothing is ever copied because the map grows. A value is never undefined.
  */
 
+const LEAF_BITS = 9;
 const LEAF = 512;
+const LEAF_MASK = 511;
 const NO_LEAF = -1;
 /** So many leaves hold the pages of the first 64 GiB. */
 const NEAR = 32768;
+const NEAR_KEYS = NEAR * LEAF;
 
 interface Leaf<V> {
   count: number;
@@ -30,7 +33,8 @@ export class UnorderedMap<V> extends Map<number, V> {
   }
 
   override get(key: number): V | undefined {
-    const index = leafOf(key);
+    if (key >= 0 && key < NEAR_KEYS) return this.#near[key >>> LEAF_BITS]?.slots[key & LEAF_MASK];
+    const index = Math.floor(key / LEAF);
     return this.#leaf(index)?.slots[key - index * LEAF];
   }
 
@@ -134,7 +138,7 @@ export class UnorderedMap<V> extends Map<number, V> {
 }
 
 /** The number of the leaf of a key. */
-const leafOf = (key: number): number => (key >= 0 && key < 0x80000000 ? key >>> 9 : Math.floor(key / LEAF));
+const leafOf = (key: number): number => (key >= 0 && key < 0x80000000 ? key >>> LEAF_BITS : Math.floor(key / LEAF));
 
 function* entriesOf<V>(leaf: Leaf<V> | undefined, index: number): MapIterator<[number, V]> {
   for (let slot = 0; leaf && slot < LEAF; slot++) {

@@ -263,7 +263,8 @@ function checkCounters(kernel: Kernel): void {
   const add = (name: string, by: number): void => void found.set(name, (found.get(name) ?? 0) + by);
   for (const folio of state.folios.values()) {
     const size = 2 ** folio.order;
-    if (testFlag(kernel, folio.pfn, PG_LRU)) add(lruOf(kernel, folio.pfn), size);
+    same(folio.pgmap?.id ?? 0, pages.pgmap.get(folio.pfn), () => `pagemap of the folio at ${folio.pfn}`);
+    if (testFlag(kernel, folio.pfn, PG_LRU)) add(lruOf(kernel.pages.flags.get(folio.pfn)), size);
     if (testFlag(kernel, folio.pfn, PG_MLOCKED)) add('nr_mlock', size);
     const { mapping } = folio;
     if (state.hugetlb.heads.has(folio.pfn)) continue;
