@@ -70,7 +70,7 @@ export function setPageblocks(kernel: Kernel, pfn: number, pages: number, type: 
 /** `pfn ^ (1 << order)` for pfns beyond 32 bits. */
 const buddyOf = (pfn: number, order: number): number => {
   const size = 1 << order;
-  return Math.floor(pfn / size) % 2 === 0 ? pfn + size : pfn - size;
+  return (pfn & size) === 0 ? pfn + size : pfn - size;
 };
 
 /* ---- freeing ---- */
@@ -111,7 +111,7 @@ export function __free_one_page(
 /** page_alloc.c:buddy_merge_likely: would the merged block find its own buddy free? Then it is taken last. */
 function buddy_merge_likely(kernel: Kernel, zone: Zone, pfn: number, order: number): boolean {
   if (order >= MAX_PAGE_ORDER - 1) return false;
-  const parent = pfn - (pfn % (2 << order));
+  const parent = pfn - (pfn & ((2 << order) - 1));
   return page_is_buddy(kernel, zone, buddyOf(parent, order + 1), order + 1);
 }
 

@@ -119,7 +119,11 @@ export function releaseFolio(kernel: Kernel, pfn: number): void {
   // The record goes: what it says need not be wiped, and is there again when this is undone.
   const pages = 1 << folio.order;
   const flags = kernel.pages.flags.get(pfn);
-  if (folio.memcg) store.add(folio.memcg, 'usage', -pages);
+  const { memcg } = folio;
+  if (memcg) {
+    store.willAdd(memcg, 'usage');
+    memcg.usage -= pages;
+  }
   if ((flags & PG_LRU) !== 0) mod_vm(kernel, lruOf(flags), -pages);
   // free_pages_prepare; a device page keeps the mark, and stays counted.
   if ((flags & PG_MLOCKED) !== 0 && !folio.pgmap) {

@@ -39,7 +39,8 @@ export function try_charge(kernel: Kernel, memcg: MemCgroup, pages: number): boo
     kernel.store.set(memcg.events, 'max', memcg.events.max + 1);
     return false;
   }
-  kernel.store.add(memcg, 'usage', pages);
+  kernel.store.willAdd(memcg, 'usage');
+  memcg.usage += pages;
   return true;
 }
 

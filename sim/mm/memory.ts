@@ -118,7 +118,9 @@ const faultArgs = (vpn: number, flags: number) => (): string[] => [
 function account(kernel: Kernel, vma: Vma, result: number): number {
   if ((result & VM_FAULT_RETRY) !== 0 && kernel.facts.pgfaultNotOnRetry) return result;
   count_vm_event(kernel, 'pgfault');
-  kernel.store.add(vma.mm.memcg.stat, 'pgfault', 1);
+  const { stat } = vma.mm.memcg;
+  kernel.store.willAdd(stat, 'pgfault');
+  stat.pgfault++;
   return result;
 }
 

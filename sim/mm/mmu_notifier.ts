@@ -105,8 +105,11 @@ function startNow(kernel: Kernel, subscriptions: Subscriptions, range: MmuNotifi
   const becomesOdd = isMet && !isInvalidating(subscriptions);
   if (isMet) sub.ops.invalidateNow?.(kernel, sub, range, subscriptions.invalidate_seq + (becomesOdd ? 1 : 0));
   pushTouched(store, subscriptions.active, { task: kernel.current, range });
-  store.add(subscriptions, 'active_invalidate_ranges', 1);
-  if (becomesOdd) store.add(subscriptions, 'invalidate_seq', 1);
+  store.willAdd(subscriptions, 'active_invalidate_ranges');
+  subscriptions.active_invalidate_ranges++;
+  if (!becomesOdd) return;
+  store.willAdd(subscriptions, 'invalidate_seq');
+  subscriptions.invalidate_seq++;
 }
 
 function start(kernel: Kernel, { subscriptions, range }: Telling): KernelGenerator<number> {

@@ -112,7 +112,7 @@ export const newSubscriptions = (): Subscriptions => ({
 });
 
 /** mn_itree_is_invalidating. */
-export const isInvalidating = (subscriptions: Subscriptions): boolean => subscriptions.invalidate_seq % 2 === 1;
+export const isInvalidating = (subscriptions: Subscriptions): boolean => (subscriptions.invalidate_seq & 1) === 1;
 
 /** interval_tree_insert. */
 export function itreeInsert(kernel: Kernel, subscriptions: Subscriptions, sub: IntervalSub): void {
@@ -136,9 +136,11 @@ export function itreeRemove(kernel: Kernel, subscriptions: Subscriptions, sub: I
 /** mn_itree_inv_end: the last invalidation makes the sequence even, does what was deferred, and wakes who waits for it. */
 export function mn_itree_inv_end(kernel: Kernel, subscriptions: Subscriptions): void {
   const { store } = kernel;
-  store.add(subscriptions, 'active_invalidate_ranges', -1);
+  store.willAdd(subscriptions, 'active_invalidate_ranges');
+  subscriptions.active_invalidate_ranges--;
   if (subscriptions.active_invalidate_ranges > 0 || !isInvalidating(subscriptions)) return;
-  store.add(subscriptions, 'invalidate_seq', 1);
+  store.willAdd(subscriptions, 'invalidate_seq');
+  subscriptions.invalidate_seq++;
   if (subscriptions.deferred_list.length === 0) return;
   const deferred = store.splice(subscriptions.deferred_list, 0, subscriptions.deferred_list.length);
   for (const sub of deferred)

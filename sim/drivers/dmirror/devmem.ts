@@ -105,7 +105,8 @@ export function* dmirror_allocate_chunk(
 function take(kernel: Kernel, mdevice: DmirrorDevice, isLarge: boolean): number {
   const pfn = isLarge ? pop(kernel, mdevice.free_folios, HPAGE_PMD_NR) : pop(kernel, mdevice.free_pages);
   if (pfn === undefined) return ENOMEM;
-  kernel.store.add(mdevice, 'calloc', isLarge ? HPAGE_PMD_NR : 1);
+  kernel.store.willAdd(mdevice, 'calloc');
+  mdevice.calloc += isLarge ? HPAGE_PMD_NR : 1;
   return pfn;
 }
 
@@ -159,7 +160,8 @@ function dmirror_devmem_free(kernel: Kernel, pfn: number): undefined {
   store.mapDelete(user, pfn);
   if (order > 0) store.mapDelete(huge, pfn);
   if (chunk.remove) return undefined;
-  store.add(mdevice, 'cfree', 1 << order);
+  store.willAdd(mdevice, 'cfree');
+  mdevice.cfree += 1 << order;
   if (order > 0) push(kernel, mdevice.free_folios, pfn, HPAGE_PMD_NR);
   else push(kernel, mdevice.free_pages, pfn);
   return undefined;
