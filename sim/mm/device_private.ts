@@ -35,7 +35,9 @@ export function device_private_fault(kernel: Kernel, vmf: VmFault, pfn: number):
   // pte_same: it may have gone home before we came here.
   const { mm } = vmf.vma;
   const entry = entryAt(mm, vmf.vpn);
-  if (!is_device_private_entry(entry) || folioHead(kernel, pte_pfn(entry)) !== head) return finished(0);
+  if (!is_device_private_entry(entry)) return finished(0);
+  const now = pte_pfn(entry);
+  if (now !== pfn && folioHead(kernel, now) !== head) return finished(0);
   const locks = kernel.facts.migrateToRamUnderPageLock;
   if (locks && !folio_trylock(kernel, head)) return lockWait(kernel, head);
   folio_get(kernel, head);

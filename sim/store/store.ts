@@ -189,13 +189,18 @@ class JournalledStore implements Store {
   }
 
   mapSet<K, V>(map: Map<K, V>, key: K, value: V): void {
+    if (map instanceof UnorderedMap) {
+      const old = map.exchange(key as number, value);
+      if (old === value || !this.journal.recording) return;
+      this.journal.write(old === undefined ? MAP_SET_NEW : MAP_SET, map, key, old, 0);
+      return;
+    }
     const old = map.get(key);
-    const isUnordered = map instanceof UnorderedMap;
-    const existed = old !== undefined || (!isUnordered && map.has(key));
+    const existed = old !== undefined || map.has(key);
     if (existed && Object.is(old, value)) return;
     map.set(key, value);
     if (!this.journal.recording) return;
-    if (!existed && !isUnordered) this.orders.appended(map, key);
+    if (!existed) this.orders.appended(map, key);
     this.journal.write(existed ? MAP_SET : MAP_SET_NEW, map, key, old, 0);
   }
 
@@ -288,13 +293,14 @@ class JournalledStore implements Store {
   }
 
   mapDelete<K, V>(map: Map<K, V>, key: K): void {
-    const old = map.get(key);
-    const isUnordered = map instanceof UnorderedMap;
-    if (old === undefined && (isUnordered || !map.has(key))) return;
-    if (this.journal.recording) {
-      const rank = isUnordered ? -1 : this.orders.rank(map, key);
-      this.journal.write(MAP_DELETE, map, key, old, rank);
+    if (map instanceof UnorderedMap) {
+      const old = map.take(key as number);
+      if (old !== undefined && this.journal.recording) this.journal.write(MAP_DELETE, map, key, old, -1);
+      return;
     }
+    const old = map.get(key);
+    if (old === undefined && !map.has(key)) return;
+    if (this.journal.recording) this.journal.write(MAP_DELETE, map, key, old, this.orders.rank(map, key));
     map.delete(key);
   }
 

@@ -43,29 +43,43 @@ export class UnorderedMap<V> extends Map<number, V> {
   }
 
   override set(key: number, value: V): this {
-    const index = leafOf(key);
-    const leaf = this.#leaf(index) ?? this.#newLeaf(index);
-    const slot = key - index * LEAF;
-    if (leaf.slots[slot] === undefined) {
-      leaf.count++;
-      this.#size++;
-    }
-    leaf.slots[slot] = value;
+    this.exchange(key, value);
     return this;
   }
 
   override delete(key: number): boolean {
+    return this.take(key) !== undefined;
+  }
+
+  /** Sets an entry, and gives what it was. */
+  exchange(key: number, value: V): V | undefined {
+    const index = leafOf(key);
+    const leaf = this.#leaf(index) ?? this.#newLeaf(index);
+    const slot = key - index * LEAF;
+    const old = leaf.slots[slot];
+    leaf.slots[slot] = value;
+    if (old === undefined) {
+      leaf.count++;
+      this.#size++;
+    }
+    return old;
+  }
+
+  /** Deletes an entry, and gives what it was. */
+  take(key: number): V | undefined {
     const index = leafOf(key);
     const leaf = this.#leaf(index);
+    if (leaf === undefined) return undefined;
     const slot = key - index * LEAF;
-    if (leaf?.slots[slot] === undefined) return false;
+    const old = leaf.slots[slot];
+    if (old === undefined) return undefined;
     leaf.slots[slot] = undefined;
     this.#size--;
     if (--leaf.count === 0) {
       this.#drop(index);
       this.#spare = leaf;
     }
-    return true;
+    return old;
   }
 
   override clear(): void {

@@ -33,8 +33,10 @@ export function freeBacking(kernel: Kernel, pfn: number, pages: number): void {
 
 /** The head of the huge page of the device that `pfn` is part of, or `pfn` itself. */
 export function deviceHead(kernel: Kernel, pfn: number): number {
+  const { huge } = stateOf(kernel);
+  if (huge.size === 0) return pfn;
   const head = pfn - (pfn % HPAGE_PMD_NR);
-  return stateOf(kernel).huge.has(head) ? head : pfn;
+  return huge.has(head) ? head : pfn;
 }
 
 /** BACKING_PAGE: where the contents of a device page are. */

@@ -148,7 +148,7 @@ function handOut(kernel: Kernel, dmirror: Dmirror, isLarge: boolean, rpage: numb
 function dmirror_devmem_free(kernel: Kernel, pfn: number): undefined {
   const { store } = kernel;
   const { backing, user, huge } = stateOf(kernel);
-  const order = huge.has(pfn) ? HPAGE_PMD_ORDER : 0;
+  const order = huge.size > 0 && huge.has(pfn) ? HPAGE_PMD_ORDER : 0;
   const chunk = dmirror_page_to_chunk(kernel, pfn);
   if (!chunk) return undefined;
   const { mdevice } = chunk;
