@@ -8,6 +8,7 @@ import { mmu_notifier_release } from '../mm/mmu_notifier.ts';
 import { anon_vma_fork } from '../mm/rmap.ts';
 import { vma_pages } from '../mm/vma.ts';
 import { vm_area_dup, vma_link } from '../mm/vma_merge.ts';
+import { UnorderedMap } from '../store/unorderedMap.ts';
 import type { KernelGenerator } from '../task/task.ts';
 import { down_write, rwsem, up_write } from './locking.ts';
 import { mmdrop } from './mm_count.ts';
@@ -25,7 +26,7 @@ export function mm_alloc(kernel: Kernel, owner: Process, memcg = mem_cgroup(kern
     mmap_lock: rwsem(`mmap_lock of ${owner.comm} (${owner.pid})`),
     callers: [],
     vmas: [],
-    pmds: new Map(),
+    pmds: new UnorderedMap(),
     upper: new Map(),
     rss: [0, 0, 0, 0],
     pgtables_bytes: 0,
