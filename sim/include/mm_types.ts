@@ -171,7 +171,8 @@ export interface AddressSpace {
 export interface PteTable {
   readonly kind: 'table';
   readonly pfn: number;
-  readonly entries: Pte[];
+  /** A PTE each. */
+  readonly entries: Float64Array;
 }
 /** A PMD that maps 2 MiB itself (or says where it went), with the table kept ready for a split. */
 export interface HugePmd {

@@ -85,10 +85,10 @@ export function __split_huge_pmd_locked(kernel: Kernel, vma: Vma, start: number)
 }
 
 /** The 512 entries that say what the huge one said; the folio's mapping as a whole becomes 512 mappings of its pages. */
-function smallEntries(kernel: Kernel, vma: Vma, entry: Pte): Pte[] {
+function smallEntries(kernel: Kernel, vma: Vma, entry: Pte): Float64Array {
   const first = pte_pfn(entry);
   const bits = pteBits(entry);
-  const entries = new Array<Pte>(NR);
+  const entries = new Float64Array(NR);
   if ((bits & PTE_SPECIAL) !== 0) return entries.fill(mk_pte(vma, zero_pfn(kernel), PTE_SPECIAL));
   for (let i = 0; i < NR; i++) entries[i] = mkPte(PteKind.None, first + i, bits);
   const folio = folioOf(kernel, first);

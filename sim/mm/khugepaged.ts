@@ -143,7 +143,8 @@ function collapseTable(kernel: Kernel, vma: Vma, start: number, table: PteTable,
     }
   }
   // The table is put aside for the day the huge page is split.
-  kernel.store.splice(table.entries, 0, NR, ...new Array<Pte>(NR).fill(NO_PTE));
+  kernel.store.touch(table.entries);
+  table.entries.fill(NO_PTE);
   add_mm_counter(kernel, vma.mm, MM_ANONPAGES, fresh);
   setFlag(kernel, folio.pfn, PG_UPTODATE);
   mapHuge(kernel, vma, start, folio, { kind: 'huge', entry: NO_PTE, deposited: table });

@@ -70,7 +70,7 @@ export const pmd_alloc = (kernel: Kernel, mm: Mm, vpn: number): boolean => alloc
 /** A table of PTEs that is not installed (pte_alloc_one), or undefined without memory. */
 export function pte_alloc_one(kernel: Kernel, mm: Mm): PteTable | undefined {
   const pfn = allocTablePage(kernel, mm);
-  return pfn < 0 ? undefined : { kind: 'table', pfn, entries: new Array<number>(PTRS_PER_PTE).fill(NO_PTE) };
+  return pfn < 0 ? undefined : { kind: 'table', pfn, entries: new Float64Array(PTRS_PER_PTE) };
 }
 
 /** memory.c:__pte_alloc: the table for a page, made if there is none. Undefined without memory, or under a huge PMD. */

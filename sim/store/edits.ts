@@ -122,13 +122,16 @@ export class SpliceEdit<T> implements Edit {
   }
 }
 
-/** What an array held before it was changed at will. */
-export class ArrayEdit<T> implements Edit {
-  readonly bytes: number;
-  private readonly array: T[];
-  private other: T[];
+/** An array that may be journalled as a whole; its elements are compared, and never looked into. */
+export type Touchable = unknown[] | Float64Array;
 
-  constructor(array: T[]) {
+/** What an array held before it was changed at will. */
+export class ArrayEdit implements Edit {
+  readonly bytes: number;
+  private readonly array: Touchable;
+  private other: Touchable;
+
+  constructor(array: Touchable) {
     this.array = array;
     this.other = array.slice();
     this.bytes = OBJECT_BYTES + array.length * ELEMENT_BYTES;
@@ -137,8 +140,8 @@ export class ArrayEdit<T> implements Edit {
   undo(): void {
     const { array, other } = this;
     this.other = array.slice();
-    array.length = other.length;
-    for (let i = 0; i < other.length; i++) array[i] = other[i] as T;
+    if (Array.isArray(array)) array.length = other.length;
+    for (let i = 0; i < other.length; i++) array[i] = other[i] as number;
   }
 
   redo(): void {

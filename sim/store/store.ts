@@ -19,6 +19,7 @@ import {
   SET_NEW,
   SpliceEdit,
   spliceExactly,
+  type Touchable,
 } from './edits.ts';
 import { type Edit, Journal, MAX_COLUMNS } from './journal.ts';
 import { JournalledColumn } from './journalledColumn.ts';
@@ -67,8 +68,9 @@ export interface Store {
    * Journals what an array holds; until the next mark it may then be changed freely, and needs no further entry.
    * Whoever changes it so says so before each change. As with `add`, positions that nobody marked are not exact.
    */
-  touch(array: unknown[]): void;
+  touch(array: Touchable): void;
   /** Writes an element that is there, of an array in which many are written: from some number on the array is touched. */
+  setDense(array: Float64Array, index: number, value: number): void;
   setDense<T>(array: T[], index: number, value: T): void;
   /** Array splice, journalled. Returns the removed elements. */
   splice<T>(array: T[], index: number, remove: number, ...items: T[]): T[];
@@ -260,7 +262,7 @@ class JournalledStore implements Store {
     this.touched3 = undefined;
   }
 
-  touch(array: unknown[]): void {
+  touch(array: Touchable): void {
     if (!this.journal.recording || this.isTouched(array)) return;
     this.touched.add(array);
     this.touched0 = array;
@@ -278,18 +280,18 @@ class JournalledStore implements Store {
     return true;
   }
 
-  setDense<T>(array: T[], index: number, value: T): void {
+  setDense(array: unknown[] | Float64Array, index: number, value: unknown): void {
     if (array[index] === value) return;
     if (!this.isTouched(array)) {
       const written = this.dense.get(array) ?? 0;
       if (written < FEW) {
         this.dense.set(array, written + 1);
-        this.set(array, index, value);
+        this.set(array as unknown[], index, value);
         return;
       }
       this.touch(array);
     }
-    array[index] = value;
+    (array as unknown[])[index] = value;
   }
 
   mapDelete<K, V>(map: Map<K, V>, key: K): void {
