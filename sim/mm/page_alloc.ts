@@ -73,17 +73,17 @@ interface AllocContext {
 
 /** page_alloc.c:prepare_alloc_pages. */
 function prepare_alloc_pages(kernel: Kernel, gfp: number, nid: number, kind: PageKind): AllocContext {
-  const highest = gfp_zone(gfp);
   const zones = kernel.node(nid).node_zonelists[(gfp & __GFP_THISNODE) !== 0 ? 1 : 0];
-  return {
-    zones,
-    highest,
-    preferred: firstUpTo(zones, highest),
-    migratetype: gfp_migratetype(kernel, gfp),
-    gfp,
-    kind,
-  };
+  const migratetype = gfp_migratetype(kernel, gfp);
+  const last = lastContext;
+  if (last?.zones === zones && last.gfp === gfp && last.kind === kind && last.migratetype === migratetype) return last;
+  const highest = gfp_zone(gfp);
+  lastContext = { zones, highest, preferred: firstUpTo(zones, highest), migratetype, gfp, kind };
+  return lastContext;
 }
+
+/** Of the last request: the next is mostly of its kind. A zonelist never changes, it is replaced. */
+let lastContext: AllocContext | undefined;
 
 /** mmzone.h:first_zones_zonelist. */
 function firstUpTo(zones: readonly Zone[], highest: number): Zone | undefined {

@@ -331,7 +331,8 @@ export class Journal {
     for (let i = kind.indexOf(HOLDING_EDIT); i >= 0 && i < count; i = kind.indexOf(HOLDING_EDIT, i + 1))
       this.editOf(chunk, i).release?.();
     this.total -= chunk.bytes;
-    forgetRefs(chunk, 0);
+    // What it referred to goes as it is filled again.
+    chunk.used = 0;
     chunk.count = 0;
     chunk.bytes = 0;
     this.spare = chunk;
