@@ -76,8 +76,8 @@ const known = new Map<Release, Facts>();
 export function factsOf(release: Release): Facts {
   let found = known.get(release);
   if (found === undefined) {
-    // Facts are asked some fifty times for every page that moves. Written one after another they are an object's own
-    // shape and not a hash table, and of a prototype that never changes engines fold them into the code that asks.
+    // Facts are asked again and again for every page that moves. So many properties make an object a hash table, but
+    // not while it is the prototype of another: then engines fold a fact into the code that asks.
     const facts = {} as Record<FactId, boolean>;
     for (const fact of Object.keys(FACTS) as FactId[]) facts[fact] = factHolds(fact, release);
     found = Object.create(facts) as Facts;

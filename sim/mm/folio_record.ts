@@ -67,33 +67,35 @@ class FolioRecord implements Folio {
   }
 }
 
-/*
- * Writes of the fields that change with every page that moves. A record that came with the step that runs goes with
- * its entry when that is undone. A function for each field: one for all would look fields up by their name.
- */
+/** A field was written. A record that came with the step that runs goes with its entry when that is undone. */
+function wrote<K extends keyof Folio>(kernel: Kernel, folio: Folio, key: K, old: Folio[K]): void {
+  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, key, old);
+}
+
+/* The fields that change with every page that moves. A function for each: one for all would look them up by name. */
 export function setMapping(kernel: Kernel, folio: Folio, value: Folio['mapping']): void {
   const old = folio.mapping;
   if (old === value) return;
   folio.mapping = value;
-  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'mapping', old);
+  wrote(kernel, folio, 'mapping', old);
 }
 export function setIndex(kernel: Kernel, folio: Folio, value: number): void {
   const old = folio.index;
   if (old === value) return;
   folio.index = value;
-  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'index', old);
+  wrote(kernel, folio, 'index', old);
 }
 export function setMemcg(kernel: Kernel, folio: Folio, value: Folio['memcg']): void {
   const old = folio.memcg;
   if (old === value) return;
   folio.memcg = value;
-  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'memcg', old);
+  wrote(kernel, folio, 'memcg', old);
 }
 export function setLockedBy(kernel: Kernel, folio: Folio, value: Folio['locked_by']): void {
   const old = folio.locked_by;
   if (old === value) return;
   folio.locked_by = value;
-  if (!FolioRecord.isNew(folio, kernel.store.epoch)) kernel.store.wrote(folio, 'locked_by', old);
+  wrote(kernel, folio, 'locked_by', old);
 }
 
 /** Begins the life of a folio on pages that have their first reference already; `pgmap` is that of a device's pages. */
