@@ -3,7 +3,7 @@
  * page goes to swap, one that was given up (MADV_FREE) is dropped. Pages of files and shmem stay: nothing here
  * writes them back.
  */
-import { NO_PTE, PTE_EXCLUSIVE, pte_dirty, pte_present } from '../arch/pte.ts';
+import { NO_PTE, PTE_EXCLUSIVE, pte_dirty, pte_pfn, pte_present } from '../arch/pte.ts';
 import { type Folio, MM_ANONPAGES, MM_SWAPENTS, VM_LOCKED } from '../include/mm_types.ts';
 import { folio_trylock, folio_unlock } from '../kernel/locking.ts';
 import { hex, type Kernel } from '../machine/kernel.ts';
@@ -141,7 +141,8 @@ function* unmapOne(kernel: Kernel, folio: Folio, { vma, vpn }: Mapping): KernelG
   yield* mmu_notifier_invalidate_range_start(kernel, range);
   const pte = pteAt(vma.mm, vpn);
   const { pfn } = folio;
-  if (pte_present(pte)) {
+  // page_vma_mapped_walk: while others were told, a copy may have taken the page's place.
+  if (pte_present(pte) && pte_pfn(pte) === pfn) {
     if (pte_dirty(pte)) folio_mark_dirty(kernel, folio);
     const entry = folio.swap;
     if (entry === undefined) dropLazy(kernel, folio, vma.mm, vpn);

@@ -98,6 +98,25 @@ describe('two faults on one page', () => {
   });
 });
 
+describe('reclaim and a write to the page that it takes', () => {
+  it.each(['5.8', '6.1', '6.12', '7.3'] as const)(
+    'the copy stays mapped, and the page that was to go loses nothing twice (%s)',
+    (release) => {
+      const machine = boot('qemu-2g', release);
+      sh(machine, 'modprobe test_hmm', 'swapon /swap 40', 'proc new', 'gpu open 0 100');
+      sh(machine, 'proc mmap 100 1 at=0x7f0000000000', 'proc write 100 0x7f0000000000 1 7');
+      // Alone with the page again, and not allowed to write to it without a look.
+      sh(machine, 'proc fork 100', 'proc exit 101');
+      const out = begin(machine, 'proc madvise 100 0x7f0000000000 1 PAGEOUT', 'invalidate');
+      sh(machine, 'proc write 100 0x7f0000000000 1 8');
+      finish(machine, out);
+      expect(sh(machine, 'proc read 100 0x7f0000000000 1').output).toEqual(['0x7f0000000000 1 page(s): 8']);
+      expect(machine.kernel.state.processes.get(100)?.mm?.rss).toEqual([0, 1, 0, 0]);
+      rest(machine);
+    },
+  );
+});
+
 describe('the test GPU and who is in the middle of something with it', () => {
   it('the module is in use as soon as somebody opens its device', () => {
     const machine = boot();
