@@ -1,5 +1,6 @@
 /** What must hold of any machine at any time. */
 import { expect } from 'vitest';
+import { MAX_PAGE_ORDER, pageblock_nr_pages } from '../../sim/arch/x86_64.ts';
 import {
   kindOf,
   MIGRATE_ISOLATE,
@@ -59,15 +60,19 @@ export function check(machine: Machine): void {
   const counted = new Float64Array(16);
   for (const extent of extents(kernel)) pages.state.count(extent.startPfn, extent.endPfn, counted);
   is(counted[PageKind.Free], allFree);
-  // No two free buddies of one order stay apart.
-  pages.state.runs(0, 0x80000, (start, _end, word) => {
-    if (kindOf(word) !== PageKind.Free || orderOf(word) >= 10) return undefined;
-    const size = 2 ** orderOf(word);
-    const buddy = Math.floor(start / size) % 2 === 0 ? start + size : start - size;
-    if (pages.pageblock.get(buddy) === pages.pageblock.get(start))
-      if (pages.state.get(buddy) === word) throw new Error(`free buddies apart at ${start.toString(16)}`);
-    return undefined;
-  });
+  // No two free buddies of one order stay apart, but where isolation cut a block of the highest order into pageblocks.
+  for (const { startPfn, endPfn } of extents(kernel))
+    pages.state.runs(startPfn, endPfn, (start, end, word) => {
+      const size = 2 ** orderOf(word);
+      if (kindOf(word) !== PageKind.Free || size === 2 ** MAX_PAGE_ORDER) return undefined;
+      for (let lower = start + (start % (2 * size)); lower + 2 * size <= end; lower += 2 * size) {
+        const type = pages.pageblock.get(lower);
+        const isCut = type === MIGRATE_ISOLATE && size >= pageblock_nr_pages;
+        if (!isCut && pages.pageblock.get(lower + size) === type)
+          throw new Error(`free buddies apart at ${lower.toString(16)}`);
+      }
+      return undefined;
+    });
   // The memory map: what sections have is what was taken.
   let mapped = 0;
   for (const run of kernel.state.memmapRuns) mapped += memmapFrames(run);

@@ -50,6 +50,16 @@ describe('a block of boot memory', () => {
     checkBlocks(machine);
   });
 
+  it('that refuses in its middle puts together again what isolation had cut at its ends', () => {
+    const machine = hotplugMachine();
+    sh(machine, 'inject movable memory5 600', 'inject unmovable memory5');
+    const { free_area: areas } = zone(machine, 1);
+    const blocks = areas.map((area) => area.nr_free);
+    expect(status(machine, state(5, 'offline'))).toBe(EBUSY);
+    expect(areas.map((area) => area.nr_free)).toEqual(blocks);
+    check(machine);
+  });
+
   it('that is free goes offline and takes its early pages with it; back online all is as before', () => {
     const machine = hotplugMachine();
     const { present_pages: present, present_early_pages: early, managed_pages: managed } = zone(machine, 1);
@@ -172,6 +182,10 @@ describe('pages of programs in a block', () => {
     expect(offlining.isOver).toBe(false);
     expect(read(machine, 'memory32/state')).toBe('going-offline');
     check(machine);
+    // Isolated pageblock by pageblock: what was one free block of order 10 is two of order 9 meanwhile.
+    const { free_area: areas } = zone(machine, 3);
+    const isolated = areas.map((area) => [...area.runs(4)].reduce((blocks, each) => blocks + each.count, 0));
+    expect(isolated).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1 + 2 * 31, 0]);
     const other = run(machine, state(33, 'online'));
     expect(other.isOver).toBe(false);
     sh(machine, 'put_page(pfn_to_page(0x100000))');
