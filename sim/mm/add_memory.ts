@@ -190,11 +190,15 @@ function try_remove_memory(kernel: Kernel, start: bigint, size: bigint): number 
   );
 }
 
-function checkOrBug(kernel: Kernel, start: bigint, size: bigint): void {
+function checkEnd(kernel: Kernel, start: bigint, size: bigint): void {
   if (start + size - 1n > kernel.physmemEnd)
     throw new BadAccess(
       `try_remove_memory: ${hex(start)} + ${hex(size)} ends beyond ${hex(kernel.physmemEnd)}, where no mem_section can be`,
     );
+}
+
+function checkOrBug(kernel: Kernel, start: bigint, size: bigint): void {
+  checkEnd(kernel, start, size);
   if (!isBlockAligned(kernel, start, size))
     throw new BadAccess(
       `try_remove_memory: ${hex(start)} + ${hex(size)} is not made of whole memory blocks (${hex(memory_block_size_bytes(kernel))}): kernel BUG in mm/memory_hotplug.c`,
@@ -231,6 +235,7 @@ export function* offline_and_remove_memory(kernel: Kernel, start: bigint, size: 
     [hex(start), hex(size)],
     (function* () {
       if (!isBlockAligned(kernel, start, size)) return EINVAL;
+      checkEnd(kernel, start, size);
       return yield* lock_device_hotplug(kernel, 'offline_and_remove_memory', offlineAll(kernel, start, size));
     })(),
     String,

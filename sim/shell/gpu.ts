@@ -212,11 +212,13 @@ function* plain(context: CommandContext, command: DmirrorCommand, args: readonly
   return report(context, command, result);
 }
 
+/** The device as anybody has it open: not the mirror of a file whose last close is under way. */
 function anyMirror(kernel: Kernel, mdevice: DmirrorDevice, verb: string): Dmirror {
-  const found = kernel.state.dmirror?.mirrors.find((mirror) => mirror.mdevice === mdevice && mirror.file);
-  if (!found)
-    throw new ShellError(`gpu ${verb}: nobody has /dev/hmm_dmirror${mdevice.id} open: ${errnoText(EBADF)}`, EBADF);
-  return found;
+  for (const process of kernel.state.processes.values()) {
+    const found = mirrorOf(kernel, mdevice.id, process);
+    if (found) return found;
+  }
+  throw new ShellError(`gpu ${verb}: nobody has /dev/hmm_dmirror${mdevice.id} open: ${errnoText(EBADF)}`, EBADF);
 }
 
 function dispatch(context: CommandContext, [verb, ...rest]: readonly string[]): KernelGenerator<CValue> {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { kindOf, nodeOf, zoneOf } from '../../sim/include/mmzone.ts';
 import { PageKind } from '../../sim/include/types.ts';
-import { Machine, type Release, scriptProgram } from '../../sim/index.ts';
+import { compareReleases, Machine, type Release, scriptProgram } from '../../sim/index.ts';
 import { refOf } from '../../sim/mm/pagemap.ts';
 import { attempt, deviceLines } from '../support/devices.ts';
 import { boot, machineOf, sh } from '../support/machines.ts';
@@ -111,7 +111,10 @@ describe('memory beyond what a mem_section can be', () => {
     const machine = boot('qemu-2g', release);
     const top = 2n ** BigInt(machine.kernel.arch.MAX_PHYSMEM_BITS);
     const nid = Number(release.split('.')[0]) < 5 || release === '5.4' ? '0, ' : '';
-    expect(refused(machine, `remove_memory(${nid}0x${(top - 2n ** 27n).toString(16)}, 0x10000000)`)).toMatch(/beyond/);
+    const range = `${nid}0x${(top - 2n ** 27n).toString(16)}, 0x10000000`;
+    expect(refused(machine, `remove_memory(${range})`)).toMatch(/beyond/);
+    if (compareReleases(release, '5.8') >= 0)
+      expect(refused(machine, `offline_and_remove_memory(${range})`)).toMatch(/beyond/);
   });
 });
 

@@ -139,6 +139,16 @@ describe('the test GPU and who is in the middle of something with it', () => {
     rest(machine);
   });
 
+  it('nobody has a device open whose last close is under way', () => {
+    const machine = boot();
+    sh(machine, 'modprobe test_hmm', 'proc new', 'gpu open 0 100');
+    const close = begin(machine, 'gpu close 0 100', 'mmu_interval_notifier_remove');
+    expect(runShellLine(machine, 'gpu release 0')?.error).toMatchObject({ status: -9 });
+    finish(machine, close);
+    expect(machine.kernel.state.dmirror?.mirrors).toEqual([]);
+    rest(machine);
+  });
+
   it('a module that goes takes no one in, and who loads it again waits', () => {
     const machine = boot();
     sh(machine, 'modprobe test_hmm', 'proc new');
