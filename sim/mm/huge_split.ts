@@ -185,10 +185,28 @@ export function* split_unmapped_folio(kernel: Kernel, folio: Folio, vma: Vma, vp
   if (refcount.get(folio.pfn) !== 1) return EAGAIN;
   yield* split_huge_pmd(kernel, vma, vpn);
   if (refcount.get(folio.pfn) !== 1) return EAGAIN;
+  splitOthers(kernel, folio);
   for (const pfn of __split_huge_page(kernel, folio)) {
     refcount.set(pfn, 1);
     folio_trylock(kernel, pfn);
   }
   count_vm_event(kernel, 'thp_split_page');
   return 0;
+}
+
+/**
+ * The kernel splits the entry of the VMA that migrates only. Where others share the folio, remove_migration_pte then
+ * meets their huge entry for what is a single page: a VM_BUG_ON_FOLIO, or without CONFIG_DEBUG_VM a huge mapping of
+ * whatever lies behind that page. Here it is told, and the entry split as well.
+ */
+function splitOthers(kernel: Kernel, folio: Folio): void {
+  for (const vma of folio.mapping?.vmas ?? []) {
+    const vpn = vma.start + (folio.index - vma.pgoff);
+    const pmd = hugePmdAt(vma.mm, vpn);
+    if (!pmd || pte_pfn(pmd.entry) !== folio.pfn || !is_migration_entry(pmd.entry)) continue;
+    kernel.WARN(
+      `VM_BUG_ON_FOLIO(!folio_test_pmd_mappable(folio)) in remove_migration_pte: ${hex(vpn * 4096)} of process ${vma.mm.owner.pid} is a huge migration entry of a folio that was split`,
+    );
+    __split_huge_pmd_locked(kernel, vma, vpn);
+  }
 }

@@ -71,10 +71,13 @@ export class Model {
   /** Several programs are under way: everything that happens only adds possibilities. */
   flux = false;
   /**
-   * test_hmm maps what it moved without asking whether it was unmapped meanwhile (MADV_DONTNEED and the OOM reaper
-   * need the mmap lock for reading only, as it does): from then on a device may read and write pages of others.
+   * test_hmm maps what it moved, or made its own, without asking whether it was unmapped meanwhile (MADV_DONTNEED and
+   * the OOM reaper need the mmap lock for reading only, as it does), and does not hear of what it moves itself between
+   * the look at the page tables and the entry in its own: from then on a device may read and write pages of others.
    */
   stale = false;
+  /** It may have come to that since the last time that nobody was in the middle of something. */
+  mayBeStale = false;
 
   process(pid: number): ProcessModel {
     const found = this.processes.get(pid);
@@ -86,6 +89,7 @@ export class Model {
   clone(): Model {
     const copy = new Model();
     copy.stale = this.stale;
+    copy.mayBeStale = this.mayBeStale;
     const files = new Map<FileModel, FileModel>();
     const fileOf = (file: FileModel | undefined): FileModel | undefined => {
       if (!file) return undefined;

@@ -23,6 +23,8 @@ import { page_pgmap } from '../../sim/mm/pagemap.ts';
 import { hugePmdAt, pteAt } from '../../sim/mm/pgtable.ts';
 import { device_page_alloc } from '../../sim/mm/zone_device_page.ts';
 import type { KernelGenerator } from '../../sim/task/task.ts';
+import { checkAddressSpaces } from '../support/addressSpaces.ts';
+import { boot, sh } from '../support/machines.ts';
 import {
   bootWith,
   change,
@@ -198,5 +200,24 @@ describe('huge pages', () => {
     expect(toSystem(machine, device, vma, start, 512).cpages).toBe(512);
     expect(device.freed).toHaveLength(512);
     expect([mm.memcg.usage, kernel.state.vm.get('nr_anon_pages')]).toEqual([512, 512]);
+  });
+
+  it('6.19: apart on the way while a child shares it, both have all of it, and the warning says what a kernel would do', () => {
+    const machine = boot('qemu-2g', '6.19');
+    const at = '0x7f0000000000';
+    sh(
+      machine,
+      'modprobe test_hmm spm_addr_dev0=0xf000000000 spm_addr_dev1=0xf010000000',
+      'proc new',
+      'gpu open 2 100',
+    );
+    sh(machine, 'echo always > /sys/kernel/mm/transparent_hugepage/enabled', `proc mmap 100 512 at=${at}`);
+    sh(machine, `proc write 100 ${at} 512 i+7`, 'proc fork 100', `gpu to-dev 2 100 ${at} 512`);
+    expect(machine.kernel.state.log.filter(({ warn }) => warn).at(-1)?.text).toMatch(/VM_BUG_ON_FOLIO.* process 101/);
+    checkAddressSpaces(machine);
+    sh(machine, `proc write 101 ${at} 3 9`);
+    expect(sh(machine, `proc read 100 ${at} 512`).output).toEqual([`${at} 512 page(s): word i holds i+7`]);
+    expect(machine.kernel.state.processes.get(101)?.mm?.rss).toEqual([0, 512, 0, 0]);
+    checkAddressSpaces(machine);
   });
 });
