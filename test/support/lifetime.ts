@@ -401,7 +401,11 @@ export class Life {
 
   /** The end of a process gives back what is on a device that goes. */
   private leave(): boolean {
-    const [pid] = [...this.model.processes.values()].filter((process) => !process.unsettled).map((each) => each.pid);
+    const leaving = new Set([...this.open.values()].map(({ line }) => line));
+    const [pid] = [...this.model.processes.values()]
+      .filter((process) => !leaving.has(exit(process.pid).line))
+      .sort((one, other) => Number(one.unsettled) - Number(other.unsettled))
+      .map((each) => each.pid);
     if (pid === undefined) return false;
     const op = exit(pid);
     this.beginning(op);
