@@ -10,6 +10,7 @@ import { Machine, type Program, type Release, shellProgram } from '../../sim/ind
 import { checkAddressSpaces } from './addressSpaces.ts';
 import { check } from './invariants.ts';
 import { checkDevicesAtRest, expectNothingLeft, usedPages } from './lifetimeDevices.ts';
+import { isKnown, mayMislead } from './lifetimeExcuses.ts';
 import { LINES, type Operation, opOf } from './lifetimeLines.ts';
 import { fresh, type Kind, type MirrorModel, Model, type ProcessModel, READ, WRITE } from './lifetimeModel.ts';
 import { exit, fileAt, isBehindEnd, type Op, plain, read } from './lifetimeOps.ts';
@@ -33,7 +34,6 @@ export class LifetimeError extends Error {
 
 /** What a line may fail with: words for the person who typed. */
 const ANSWERS: ReadonlySet<string> = new Set(['ShellError']);
-const MOVES = /^(proc (read|write|madvise|mlock|gup) |gpu (read|write|exclusive|to-)|inject non-blockable)/;
 /** Programs in the middle of something at a time. */
 const MOST_OPEN = 3;
 /** Most lines have few points to stop at, some have very many. */
@@ -126,14 +126,10 @@ export class Life {
     return program;
   }
 
-  /** Of what runs at a time: a device maps what the other may move or unmap. Neither needs the mmap lock for writing. */
   private overlap(): void {
     const lines = [...this.open.values()].map(({ line }) => line);
-    const isMapping = lines.some((line) => /^gpu (read|write|exclusive|to-)/.test(line));
-    const isTogether = lines.filter((line) => MOVES.test(line)).length > 1;
-    // hmm_range_fault counts from the first page of a device's own huge page, and test_hmm asks in parts.
     const isHuge = this.scale > 1 && this.machine.kernel.facts.devicePrivateThp;
-    if (isMapping && (isTogether || isHuge)) this.model.mayBeStale = true;
+    if (mayMislead(lines, isHuge)) this.model.mayBeStale = true;
   }
 
   /** What the devices map and what was read through them; where it is wrong and may be, nobody looks any more. */
@@ -156,13 +152,13 @@ export class Life {
     op.begin?.(this.model);
   }
 
-  /** Injected faults and limits let anything fail. */
   /** A page that somebody holds cannot leave another device: whoever needs it gives up when its time is over. */
   private isTooLate({ line }: Op, { error }: Program): boolean {
     const { injectedPins, userPins } = this.machine.kernel.state;
     return line.startsWith('gpu ') && /-EBUSY/.test(error?.message ?? '') && injectedPins.size + userPins.size > 0;
   }
 
+  /** Injected faults and limits let anything fail. */
   private isExcused(): boolean {
     const { injected, memcgs, dmirror } = this.machine.kernel.state;
     return (
@@ -469,16 +465,6 @@ export class Life {
     expect(usedPages(machine), 'pages in use').toEqual(before);
   }
 }
-
-/**
- * Warnings that a real kernel gives too: a coherent chunk is mapped a second time and refused; a device asks to
- * write its own page where the CPU's entry is not writable, and hmm_range_fault leaves it as it is; a huge page that
- * several map is split on its way to a device.
- */
-const isKnown = (text: string): boolean =>
-  text === 'Conflicting mapping in same section' || text === NO_WRITE || text.startsWith(SPLIT);
-const SPLIT = 'VM_BUG_ON_FOLIO(!folio_test_pmd_mappable(folio))';
-const NO_WRITE = 'dmirror_do_fault: write access was asked for and is not there';
 
 /** Lives through a history; how many lines it had. */
 export function live({ machine: name, release, prepare, scale, operations }: History): number {
