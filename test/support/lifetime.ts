@@ -269,6 +269,9 @@ export class Life {
         if (!shared) page.own = { cell: undefined };
         page.maybe = !shared && file !== undefined;
         page.mayBus = kind === 'hugetlb' || kind === 'device';
+        // Who knows what was advised of it: a device's write to it may be forgotten.
+        page.clean = true;
+        page.lazy = !shared && kind === 'anon';
         process.pages.set(vpn, page);
       }
     }
