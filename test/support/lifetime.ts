@@ -10,7 +10,7 @@ import { Machine, type Program, type Release, shellProgram } from '../../sim/ind
 import { checkAddressSpaces } from './addressSpaces.ts';
 import { check } from './invariants.ts';
 import { checkDevicesAtRest, expectNothingLeft, usedPages } from './lifetimeDevices.ts';
-import { isKnown, mayMislead } from './lifetimeExcuses.ts';
+import { foresee, isKnown, mayMislead } from './lifetimeExcuses.ts';
 import { LINES, type Operation, opOf } from './lifetimeLines.ts';
 import { fresh, type Kind, type MirrorModel, Model, type ProcessModel, READ, WRITE } from './lifetimeModel.ts';
 import { exit, fileAt, isBehindEnd, type Op, plain, read } from './lifetimeOps.ts';
@@ -104,6 +104,7 @@ export class Life {
     const program = machine.start(shellProgram(machine.kernel, op.line));
     this.sources.set(program.id, { kind: 'line', line: op.line });
     let left = pauseAt ?? Number.POSITIVE_INFINITY;
+    foresee(machine, this.model);
     machine.advance(program, { shouldPause: () => left-- <= 0 });
     this.open.set(program.id, op);
     this.overlap();
@@ -127,9 +128,8 @@ export class Life {
   }
 
   private overlap(): void {
-    const lines = [...this.open.values()].map(({ line }) => line);
     const isHuge = this.scale > 1 && this.machine.kernel.facts.devicePrivateThp;
-    if (mayMislead(lines, isHuge)) this.model.mayBeStale = true;
+    if (mayMislead([...this.open.values()], isHuge)) this.model.mayBeStale = true;
   }
 
   /** What the devices map and what was read through them; where it is wrong and may be, nobody looks any more. */
@@ -178,6 +178,7 @@ export class Life {
     if (!program) return;
     this.typed.push(`@go ${program.spec.label}${points === undefined ? '' : ` ${points}`}`);
     let left = points ?? Number.POSITIVE_INFINITY;
+    foresee(machine, this.model);
     machine.advance(program, { shouldPause: () => left-- <= 0 });
     machine.runReady();
     this.collect();
@@ -362,6 +363,7 @@ export class Life {
       if (round > 200) throw new Error(`still under way: ${this.waiting()}`);
       for (const id of [...this.open.keys()]) {
         const program = machine.current(id);
+        foresee(machine, this.model);
         if (program && !program.isOver) machine.advance(program);
         machine.runReady();
       }

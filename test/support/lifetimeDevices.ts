@@ -131,7 +131,8 @@ function checkBacking(kernel: Kernel): void {
           if (pfn >= start && pfn < end) is(backing.has(pfn), true, `page ${hex(pfn)} has RAM behind it`);
 }
 
-const entryAt = (mm: Mm, vpn: number): { pte: Pte; pfn: number } => {
+/** What the CPU maps there, in a table or as part of a huge entry. */
+export const entryAt = (mm: Mm, vpn: number): { pte: Pte; pfn: number } => {
   const huge = hugePmdAt(mm, vpn);
   if (huge) return { pte: huge.entry, pfn: pte_pfn(huge.entry) + (vpn % 512) };
   const pte = pteAt(mm, vpn) ?? NO_PTE;
