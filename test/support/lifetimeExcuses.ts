@@ -2,7 +2,6 @@
 
 import { is_device_private_entry } from '../../sim/arch/pte.ts';
 import { deviceHead } from '../../sim/drivers/dmirror/backing.ts';
-import type { Mm } from '../../sim/include/mm_types.ts';
 import type { Machine } from '../../sim/index.ts';
 import { entryAt } from './lifetimeDevices.ts';
 import type { Model } from './lifetimeModel.ts';
@@ -32,14 +31,18 @@ export function mayMislead(ops: readonly Op[], isHuge: boolean): boolean {
 
 /**
  * Does a mirror map a page that its device took through the mirror of another process, before a fork? When the page
- * goes home, test_hmm forgets it in the mirror that took it, and the other one keeps what is no longer there.
+ * goes home, test_hmm forgets it in the mirror that took it, and the other one keeps what is no longer there. Two
+ * mirrors of one process, one of them in a child's hands, take each other's migrations for their own.
  */
 function mapsForeign({ kernel }: Machine): boolean {
   const { mirrors, user } = kernel.state.dmirror ?? { mirrors: [], user: new Map() };
   return mirrors.some((mirror) => {
     const mm = mirror.notifier?.mm;
-    return [...(mm ? mirror.pt.keys() : [])].some((vpn) => {
-      const { pte, pfn } = entryAt(mm as Mm, vpn);
+    if (!mm) return false;
+    const others = mirrors.filter(({ mdevice, notifier }) => mdevice === mirror.mdevice && notifier?.mm === mm);
+    if (others.length > 1) return true;
+    return [...mirror.pt.keys()].some((vpn) => {
+      const { pte, pfn } = entryAt(mm, vpn);
       return is_device_private_entry(pte) && user.get(deviceHead(kernel, pfn)) !== mirror;
     });
   });
